@@ -1,0 +1,121 @@
+"""Settings in, an authenticator out: the only room that sees a secret."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from singer_sdk.authenticators import (
+    APIAuthenticatorBase,
+    BasicAuthenticator,
+    BearerTokenAuthenticator,
+)
+
+from tap_zendesk_incremental.oauth import RefreshTokenAuthenticator, RenewingAuthenticator
+from tap_zendesk_incremental.redaction import hide
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import requests
+
+API_TOKENS_END = "2027-04-30"
+"""The day Zendesk's API tokens stop working."""
+
+
+class _Login(NamedTuple):
+    required: frozenset[str]
+    optional: frozenset[str] = frozenset()
+
+    def __str__(self) -> str:
+        return " + ".join(sorted(self.required))
+
+
+REFRESH = _Login(
+    frozenset({"client_id", "refresh_token", "oauth_token_path"}), frozenset({"client_secret"})
+)
+CLIENT_CREDENTIALS = _Login(frozenset({"client_id", "client_secret"}))
+ACCESS_TOKEN = _Login(frozenset({"access_token"}))
+API_TOKEN = _Login(frozenset({"email", "api_token"}))
+PASSWORD = _Login(frozenset({"email", "password"}))
+LOGINS = (CLIENT_CREDENTIALS, REFRESH, ACCESS_TOKEN, API_TOKEN, PASSWORD)
+"""The ways to log in, by the settings that each takes; the recommended one first."""
+
+SETTINGS = frozenset[str]().union(*(login.required for login in LOGINS))
+
+
+def login_problem(config: Mapping[str, Any]) -> str | None:
+    """Say what is wrong with the settings to log in, None if they name exactly one way.
+
+    Args:
+        config: The tap's settings.
+    """
+    if _login(config):
+        return None
+    ways = "; ".join(map(str, LOGINS))
+    given = sorted(name for name in SETTINGS if config.get(name))
+    if not given:
+        return f"No credentials: set one of these: {ways}"
+    if "refresh_token" in given and "oauth_token_path" not in given:
+        return (
+            "refresh_token needs oauth_token_path, a file to keep the new token in: "
+            "Zendesk voids the old one at its first use"
+        )
+    return f"{', '.join(given)}: not one way to log in; set exactly one of these: {ways}"
+
+
+def _login(config: Mapping[str, Any]) -> _Login | None:
+    given = {name for name in SETTINGS if config.get(name)}
+    for login in LOGINS:
+        if login.required <= given <= login.required | login.optional:
+            return login
+    # A path that nothing is kept in does no harm, wherever it comes from.
+    if "oauth_token_path" in given and "refresh_token" not in given:
+        return _login({name: config[name] for name in given - {"oauth_token_path"}})
+    return None
+
+
+def hide_secrets(config: Mapping[str, Any]) -> None:
+    """Have every secret of the settings hidden in all logs.
+
+    Args:
+        config: The tap's settings, valid or not.
+    """
+    hide(*(config.get(name) for name in SETTINGS - {"client_id", "email", "oauth_token_path"}))
+    for username, secret in _basic_credentials(config):
+        hide(f"{username}:{secret}")
+
+
+def _basic_credentials(config: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Give the user name and secret that Basic authentication takes, if the settings do."""
+    email = config.get("email")
+    return [
+        (f"{email}{suffix}", str(config[name]))
+        for name, suffix in (("api_token", "/token"), ("password", ""))
+        if email and config.get(name)
+    ]
+
+
+def new_authenticator(
+    config: Mapping[str, Any], api_url: str, session: requests.Session
+) -> APIAuthenticatorBase:
+    """Make the authenticator that the settings ask for.
+
+    Args:
+        config: The tap's settings, with exactly one way to log in.
+        api_url: Where tokens are asked for.
+        session: Sends the requests for tokens.
+    """
+    login = _login(config)
+    if login is ACCESS_TOKEN:
+        return BearerTokenAuthenticator(token=config["access_token"])
+    if login in {API_TOKEN, PASSWORD}:
+        [(username, secret)] = _basic_credentials(config)
+        return BasicAuthenticator(username=username, password=secret)
+    if login is REFRESH:
+        # Only here: the file's lock needs a POSIX system, the rest of the tap does not.
+        from tap_zendesk_incremental.token_file import TokenFile  # noqa: PLC0415
+
+        return RefreshTokenAuthenticator(
+            config, api_url, session, TokenFile(config["oauth_token_path"])
+        )
+    return RenewingAuthenticator(config, api_url, session)

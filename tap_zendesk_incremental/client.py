@@ -1,0 +1,255 @@
+"""One request: URL, login, limits, faults; a response becomes a page."""
+
+from __future__ import annotations
+
+import logging
+import time
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import backoff
+import msgspec
+import requests
+from singer_sdk import RESTStream
+from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
+
+from tap_zendesk_incremental import rate_limit, retry
+from tap_zendesk_incremental.body import read_body, read_error
+from tap_zendesk_incremental.errors import CursorRefusedError, RateLimitedError, UnavailableError
+from tap_zendesk_incremental.oauth import RenewingAuthenticator
+from tap_zendesk_incremental.page_size import MAX_PER_PAGE, PageSize
+from tap_zendesk_incremental.pagination import Page, Params
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from singer_sdk import Tap
+    from singer_sdk.authenticators import APIAuthenticatorBase
+
+    from tap_zendesk_incremental.account import Account
+
+    ReadPage = Callable[[bytes, Params], Page[Any]]
+
+NEWEST_SERVED_SECONDS = 60
+"""Zendesk never serves the newest minute, and refuses a start_time inside it."""
+
+TOO_RECENT = "Too recent start_time"
+CURSOR_STATUSES = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
+RETRIABLE_STATUSES = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT})
+ADVICE: dict[int, str] = {
+    HTTPStatus.UNAUTHORIZED: "check the settings to log in; a token may have ended",
+    HTTPStatus.FORBIDDEN: (
+        "the exports need an admin's login (OAuth: a token of an admin with the scope read), and "
+        "some need a plan that has them"
+    ),
+    HTTPStatus.NOT_FOUND: "check subdomain (or api_url), and whether the account has this export",
+}
+
+
+class ZendeskStream(RESTStream[Params]):
+    """A stream that asks Zendesk for pages, one at a time."""
+
+    # Credentials go to api_url alone.
+    allow_redirects = False
+
+    limit = "incremental-exports"
+    """The rate limit that the stream's requests count against, as its header names it."""
+
+    def __init__(self, tap: Tap, account: Account, name: str | None = None) -> None:
+        """Make a stream of an account.
+
+        Args:
+            tap: The tap.
+            account: What all streams share.
+            name: The stream's name, where its class does not say.
+        """
+        super().__init__(tap, name=name)
+        self.account = account
+        self._size = PageSize(int(self.config.get("per_page") or MAX_PER_PAGE))
+        self._renewed = False
+        self.requests = 0
+        self.waited_seconds = 0.0
+
+    @property
+    def url_base(self) -> str:
+        """The only address that requests go to."""
+        return self.account.api_url
+
+    @property
+    def authenticator(self) -> APIAuthenticatorBase:
+        """The login, shared by all streams."""
+        return self.account.authenticator
+
+    @property
+    def requests_session(self) -> requests.Session:
+        """The session, shared by all streams."""
+        return self.account.session
+
+    @property
+    def timeout(self) -> int:
+        """Seconds to wait for an answer."""
+        return int(self.config["request_timeout"])
+
+    def fetch(self, params: Params, read: ReadPage) -> Page[Any]:
+        """Get one page, however long its limits and faults make it take.
+
+        Args:
+            params: The page's token.
+            read: Makes a page of a body and the parameters it was asked with; raises a
+                `msgspec.MsgspecError` if the body is not such a page.
+
+        Raises:
+            FatalAPIError: If another try is pointless, or the tries are used up.
+        """
+        attempt = self.request_decorator(self._attempt)
+        while True:
+            self._wait(self.account.wait_seconds(self.limit), "Zendesk's limit is reached")
+            try:
+                page: Page[Any] = attempt(params, read)
+            except RateLimitedError as error:
+                self._wait(error.wait_seconds, "Zendesk says 429, too many requests")
+            except retry.RETRIABLE_ERRORS as error:
+                msg = (
+                    f"{self.name}: gave up on the page at {_position(params)}: "
+                    f"{retry.describe(error)}. The last state is safe: run again with it to go "
+                    "on from this page."
+                )
+                raise FatalAPIError(msg) from error
+            else:
+                return page
+
+    def request_decorator(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Wrap a function so that faults are tried again.
+
+        The SDK's decorator lets backoff log every retry a second time, with its arguments.
+        """
+        decorated: Callable[..., Any] = backoff.on_exception(
+            self.backoff_wait_generator,
+            retry.RETRIABLE_ERRORS,
+            max_tries=self.backoff_max_tries,
+            giveup=retry.is_final,
+            jitter=self.backoff_jitter,
+            on_backoff=self.backoff_handler,
+            logger=None,
+        )(func)
+        return decorated
+
+    backoff_wait_generator = staticmethod(retry.waits)
+
+    def backoff_max_tries(self) -> int:
+        """Tries before giving up: about ten minutes of waits."""
+        return retry.MAX_TRIES
+
+    def backoff_jitter(self, value: float) -> float:
+        """Leave a wait as it is: `retry.waits` has put the jitter in, but for Retry-After."""
+        return value
+
+    def backoff_handler(self, details: Any) -> None:  # noqa: ANN401 (backoff's type is private)
+        """Say once what failed and what happens next."""
+        self.waited_seconds += details["wait"]
+        self.logger.warning(
+            "Try %d of a page failed (%s); next try in %.1f s",
+            details["tries"],
+            retry.describe(details["exception"]),
+            details["wait"],
+        )
+
+    def _attempt(self, params: Params, read: ReadPage) -> Page[Any]:
+        """Ask once, or twice if the login has to be renewed."""
+        per_page = self._size.next(int(params.get("per_page", 0)))
+        asked: Params = {**params, "per_page": per_page}
+        if "start_time" in asked:
+            newest = int(time.time()) - NEWEST_SERVED_SECONDS
+            asked["start_time"] = max(0, min(int(asked["start_time"]), newest))
+        try:
+            with self._send(asked) as response:
+                if response.status_code == HTTPStatus.GATEWAY_TIMEOUT:
+                    self._size.timed_out(per_page)
+                self.validate_response(response)
+                page = read(read_body(response, self.timeout), asked)
+        except requests.exceptions.ReadTimeout:
+            self._size.timed_out(per_page)
+            raise
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            msg = f"the answer is not a page of {self.name}: {error}"
+            raise RetriableAPIError(msg, response) from error
+        self._renewed = False
+        self._size.good_page()
+        return page
+
+    def _send(self, asked: Params) -> requests.Response:
+        request = self.build_prepared_request(
+            method="GET", url=self.get_url(None), params=asked, headers=self.http_headers
+        )
+        # Session.send alone ignores REQUESTS_CA_BUNDLE.
+        settings = self.requests_session.merge_environment_settings(
+            request.url, {}, stream=True, verify=None, cert=None
+        )
+        self.requests += 1
+        response = self.requests_session.send(
+            request, timeout=self.timeout, allow_redirects=self.allow_redirects, **settings
+        )
+        # Private, but the SDK has no other way to its metric http_request_duration.
+        self._write_request_duration_log(self.path, response, None, None)
+        self.account.observe(self.limit, response.headers)
+        if (
+            response.status_code == HTTPStatus.UNAUTHORIZED
+            and isinstance(self.authenticator, RenewingAuthenticator)
+            and not self._renewed
+        ):
+            response.close()
+            self.logger.info("Zendesk says that the access token has ended; getting a new one")
+            self.authenticator.renew()
+            self._renewed = True
+            return self._send(asked)
+        return response
+
+    def validate_response(self, response: requests.Response) -> None:
+        """Sort a response into good, to be tried again, and final.
+
+        Raises:
+            RateLimitedError: On 429.
+            RetriableAPIError: On what may pass.
+            CursorRefusedError: If Zendesk does not take a cursor.
+            UnavailableError: On 403 and 404.
+            FatalAPIError: On everything else that is not a page.
+        """
+        status = response.status_code
+        if status < HTTPStatus.MULTIPLE_CHOICES:
+            return
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            wait = rate_limit.retry_after_seconds(response.headers)
+            raise RateLimitedError(
+                rate_limit.DEFAULT_RETRY_AFTER_SECONDS if wait is None else max(wait, 1.0)
+            )
+        says = read_error(response)
+        what = f"HTTP {status}{f', {says}' if says else ''}"
+        if (
+            status >= HTTPStatus.INTERNAL_SERVER_ERROR
+            or status in RETRIABLE_STATUSES
+            or TOO_RECENT in says
+        ):
+            raise RetriableAPIError(what, response)
+        if status < HTTPStatus.BAD_REQUEST:
+            msg = (
+                f"{self.name}: HTTP {status}: Zendesk sends requests to another address, which "
+                "are not followed; set subdomain (or api_url) to the account's own address"
+            )
+            raise FatalAPIError(msg)
+        if status in CURSOR_STATUSES and "cursor=" in str(response.request.url):
+            raise CursorRefusedError(what)
+        msg = "; ".join(filter(None, (f"{self.name}: {what}", ADVICE.get(status))))
+        if status in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}:
+            raise UnavailableError(msg)
+        raise FatalAPIError(msg)
+
+    def _wait(self, seconds: float, why: str) -> None:
+        if seconds <= 0:
+            return
+        self.waited_seconds += seconds
+        self.log("%s; waiting %.0f s", why, seconds, level=logging.INFO)
+        time.sleep(seconds)
+
+
+def _position(params: Params) -> str:
+    return ", ".join(f"{name}={value}" for name, value in params.items() if name != "per_page")

@@ -1,0 +1,71 @@
+"""What went wrong, as one line: Zendesk's error bodies read, and the tap's own errors."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+from singer_sdk.exceptions import FatalAPIError
+
+MAX_LENGTH = 300
+"""Characters kept of what a server says."""
+
+
+class CursorRefusedError(FatalAPIError):
+    """Zendesk does not take the cursor any more (400, 422)."""
+
+
+class UnavailableError(FatalAPIError):
+    """Zendesk does not serve this to this login or account (403, 404)."""
+
+
+class RateLimitedError(Exception):
+    """Zendesk answered 429; waited out as often as it takes, never counted as a retry."""
+
+    def __init__(self, wait_seconds: float) -> None:
+        """Remember the wait.
+
+        Args:
+            wait_seconds: What `Retry-After` asked for.
+        """
+        super().__init__(f"rate limited for {wait_seconds:.0f} s")
+        self.wait_seconds = wait_seconds
+
+
+def one_line(text: str) -> str:
+    """Fold a text into one printable line of at most `MAX_LENGTH` characters."""
+    folded = re.sub(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", text).strip()
+    return folded if len(folded) <= MAX_LENGTH else f"{folded[:MAX_LENGTH]}…"
+
+
+def zendesk_says(body: bytes) -> str:
+    """Give the message of an error response, or "" where there is none to show.
+
+    Zendesk has four shapes of errors (`docs/export-api.md`); OAuth adds `error_description`.
+    HTML of a proxy, or any other text, is not shown.
+
+    Args:
+        body: The response's body.
+    """
+    try:
+        payload = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ""
+    return one_line(": ".join(_texts(payload))) if isinstance(payload, dict) else ""
+
+
+def _texts(payload: dict[str, Any]) -> list[str]:
+    found: list[str] = []
+    errors = payload.get("errors")
+    for part in (payload.get("error"), *(errors if isinstance(errors, list) else [])):
+        if isinstance(part, dict):
+            found += [str(part[key]) for key in ("title", "message", "detail") if part.get(key)]
+        elif part:
+            found.append(str(part))
+    found += [
+        str(payload[key])
+        for key in ("description", "error_description", "message")
+        if payload.get(key)
+    ]
+    return found

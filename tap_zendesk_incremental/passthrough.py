@@ -1,0 +1,140 @@
+"""Records that pass through as bytes.
+
+Of each record only id and time are looked at; the selected properties go out as the bytes that
+Zendesk sent, so that no number, string or nested key can change on the way.
+"""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Raw
+from singer_sdk.contrib.msgspec import encoder
+
+from tap_zendesk_incremental.records import (
+    RESCUED,
+    RecordPath,
+    RecordSpec,
+    Time,
+    page_type,
+    to_page,
+    to_second,
+)
+
+if TYPE_CHECKING:
+    import logging
+
+    from tap_zendesk_incremental.pagination import Mark, Page, Params
+    from tap_zendesk_incremental.writer import CollectingWriter
+
+ABSENT = Raw()
+"""What a property that is not there is set to; msgspec leaves it out by its identity."""
+
+_decode_time = msgspec.json.Decoder(Time).decode
+
+
+class PassedRecords(RecordPath):
+    """Records as the bytes that Zendesk sent, a property a piece."""
+
+    def __init__(self, spec: RecordSpec, logger: logging.Logger, writer: CollectingWriter) -> None:
+        """Prepare for a stream's pages; see `RecordPath`.
+
+        Args:
+            spec: What its records look like.
+            logger: For warnings.
+            writer: Takes the records.
+        """
+        super().__init__(spec, logger)
+        self._writer = writer
+        self._head = b'{"type":"RECORD","stream":%b,"record":' % encoder.encode(spec.stream)
+        self._tail = b""
+        self._make_record_type()
+
+    def _make_record_type(self) -> None:
+        """Make the struct that takes a record apart.
+
+        It knows every property, so that msgspec refuses a record with another one: that is how
+        unknown properties are noticed without looking for them.
+        """
+        spec = self.spec
+        keys = {key for key in (spec.primary_key, spec.time_key) if key}
+        known = (*spec.properties, *keys, *sorted(spec.left_out), *self.unknown)
+        names = [*dict.fromkeys(known)]
+        attributes = {name: f"p{index}" for index, name in enumerate(names)}
+        record_type = msgspec.defstruct(
+            "Record",
+            [(attribute, Raw, ABSENT) for attribute in attributes.values()],
+            rename={attribute: name for name, attribute in attributes.items()},
+            omit_defaults=True,
+            forbid_unknown_fields=True,
+            gc=False,
+        )
+        self._decoder = msgspec.json.Decoder(page_type(spec, record_type))
+        self._attributes = attributes
+        dropped = {*spec.left_out, *spec.deselected, *keys.difference(spec.properties)}
+        self._dropped = [attributes[name] for name in dropped]
+        self._id_of = attrgetter(attributes[spec.primary_key])
+        self._time_of = attrgetter(attributes[spec.time_key]) if spec.time_key else None
+
+    def read(self, body: bytes, asked: Params) -> Page[Any]:
+        """Take a page apart; see `RecordPath.read`."""
+        str(body, "utf-8")  # msgspec does not look into what it leaves raw
+        if b"\n" in body or b"\r" in body:  # pretty-printed: a message is one line
+            body = msgspec.json.format(body, indent=-1)
+        try:
+            page = self._decoder.decode(body)
+        except msgspec.ValidationError:
+            self._learn_from(body)
+            page = self._decoder.decode(body)
+        # The id and the time are read before anything that is deselected falls away.
+        marks = self._marks(page.records)
+        if self.unknown and self.rescues:
+            for record in page.records:
+                self._rescue(record)
+        for attribute in self._dropped:
+            for record in page.records:
+                setattr(record, attribute, ABSENT)
+        return to_page(page, asked, marks)
+
+    def turn_to(self, page: Page[Any]) -> None:
+        """Stamp this page's records with the time it was read."""
+        self._tail = b',"time_extracted":%b}\n' % encoder.encode(page.read_at)
+
+    def write(self, record: msgspec.Struct) -> None:
+        """Write a record's RECORD message."""
+        self._writer.write_raw(self._head, record, self._tail)
+
+    def _marks(self, records: list[Any]) -> list[Mark]:
+        ids = [bytes(self._id_of(record)) for record in records]
+        if self._time_of is None:
+            return [(id_, None) for id_ in ids]
+        return [
+            (id_, _second_of(self._time_of(record)))
+            for id_, record in zip(ids, records, strict=True)
+        ]
+
+    def _learn_from(self, body: bytes) -> None:
+        """Find the unknown properties of a page, and know them from now on."""
+        page = msgspec.json.decode(body, type=page_type(self.spec, dict[str, Raw]))
+        found = set[str]().union(*page.records) - self._attributes.keys()
+        self.learn(found)
+        self._make_record_type()
+
+    def _rescue(self, record: msgspec.Struct) -> None:
+        rescued = {}
+        for name in sorted(self.unknown):
+            attribute = self._attributes[name]
+            if (value := getattr(record, attribute)) is not ABSENT:
+                rescued[name] = value
+                setattr(record, attribute, ABSENT)
+        if rescued:
+            setattr(record, self._attributes[RESCUED], Raw(encoder.encode(rescued)))
+
+
+def _second_of(value: Raw) -> int | None:
+    try:
+        return to_second(_decode_time(value))
+    except msgspec.DecodeError:
+        return None

@@ -1,0 +1,58 @@
+"""How faults are tried again: the waits, and how many of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import backoff
+import requests
+from singer_sdk.exceptions import RetriableAPIError
+
+from tap_zendesk_incremental.errors import one_line
+from tap_zendesk_incremental.rate_limit import retry_after_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+MAX_WAIT_SECONDS = 60
+"""No wait between two tries is longer, unless Zendesk's `Retry-After` says so."""
+
+MAX_TRIES = 25
+"""With full jitter the 24 waits between them add up to 9.5 minutes on average."""
+
+RETRIABLE_ERRORS = (
+    RetriableAPIError,
+    requests.exceptions.ConnectionError,
+    requests.exceptions.Timeout,
+    requests.exceptions.ChunkedEncodingError,
+    requests.exceptions.ContentDecodingError,
+)
+"""Faults of the network or the server that another try may get past."""
+
+
+def waits() -> Generator[float, Any, None]:
+    """Yield the seconds before each next try: `Retry-After`, or exponential with full jitter.
+
+    backoff sends the exception of the failed try.
+    """
+    steps = backoff.expo(max_value=MAX_WAIT_SECONDS)
+    next(steps)
+    error = yield 0.0
+    while True:
+        step = backoff.full_jitter(next(steps))
+        response = error.response if isinstance(error, RetriableAPIError) else None
+        asked = retry_after_seconds(response.headers) if response is not None else None
+        error = yield step if asked is None else asked
+
+
+def describe(error: BaseException) -> str:
+    """Say in a few words what a fault was; what requests says of one fills lines."""
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    if isinstance(error, requests.exceptions.ReadTimeout):
+        return "no answer in time"
+    return one_line(str(reason or error)) or type(error).__name__
+
+
+def is_final(error: Exception) -> bool:
+    """Say whether trying again is pointless: a certificate does not become valid."""
+    return isinstance(error, requests.exceptions.SSLError)

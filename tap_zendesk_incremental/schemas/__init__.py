@@ -1,0 +1,1 @@
+"""JSON Schemas of the streams: one file a stream, named after it, every property described."""

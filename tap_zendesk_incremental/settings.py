@@ -1,0 +1,184 @@
+"""The settings, and what can be wrong with them."""
+
+from __future__ import annotations
+
+import re
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from singer_sdk import typing as th
+from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR, extend_validator_with_defaults
+
+from tap_zendesk_incremental.auth import API_TOKENS_END, login_problem
+from tap_zendesk_incremental.bookmarks import epoch
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
+
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+SUBDOMAIN = r"^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$"
+
+_Validator = extend_validator_with_defaults(DEFAULT_JSONSCHEMA_VALIDATOR)
+
+SETTINGS = th.PropertiesList(
+    th.Property(
+        "subdomain",
+        th.StringType(pattern=SUBDOMAIN),
+        required=True,
+        title="Subdomain",
+        description="The part of your Zendesk address before .zendesk.com",
+        examples=["acme"],
+    ),
+    th.Property(
+        "client_id",
+        th.StringType,
+        secret=True,
+        title="OAuth client ID",
+        description="The unique identifier of the OAuth client; with client_secret the tap gets "
+        "and renews its own token (recommended)",
+    ),
+    th.Property(
+        "client_secret",
+        th.StringType,
+        secret=True,
+        title="OAuth client secret",
+        description="The secret of a confidential OAuth client",
+    ),
+    th.Property(
+        "refresh_token",
+        th.StringType,
+        secret=True,
+        title="OAuth refresh token",
+        description="Exchanged for access tokens, with client_id (and client_secret if the "
+        "client is confidential) and oauth_token_path",
+    ),
+    th.Property(
+        "oauth_token_path",
+        th.StringType,
+        title="OAuth token file",
+        description="File that keeps the current pair of tokens between runs; needed with "
+        "refresh_token, because Zendesk voids the old one at each use",
+    ),
+    th.Property(
+        "access_token",
+        th.StringType,
+        secret=True,
+        title="OAuth access token",
+        description="A ready OAuth token of an admin with the scope read",
+    ),
+    th.Property(
+        "email",
+        th.StringType,
+        secret=True,
+        title="Email",
+        description="The admin's address, with api_token or password",
+    ),
+    th.Property(
+        "api_token",
+        th.StringType,
+        secret=True,
+        title="API token",
+        description=f"With email; Zendesk ends API tokens on {API_TOKENS_END}",
+    ),
+    th.Property(
+        "password",
+        th.StringType,
+        secret=True,
+        title="Password",
+        description="With email; for accounts that still allow it",
+    ),
+    th.Property(
+        "start_date",
+        th.DateTimeType,
+        title="Start date",
+        description="Where the first export starts, in ISO 8601; everything if not set",
+        examples=["2024-01-01T00:00:00Z"],
+    ),
+    th.Property(
+        "export_method",
+        th.StringType,
+        default="cursor",
+        allowed_values=["cursor", "time"],
+        title="Export method",
+        description="Form of the export for tickets and users, which have both",
+    ),
+    th.Property(
+        "per_page",
+        th.IntegerType(minimum=1, maximum=1000),
+        default=1000,
+        title="Records per page",
+        description="Records asked for per request; after a time-out the tap asks for fewer "
+        "by itself",
+    ),
+    th.Property(
+        "api_url",
+        th.StringType,
+        title="API address",
+        description="Where the API is, if not at https://{subdomain}.zendesk.com; plain http is "
+        "allowed for loopback addresses only",
+    ),
+    th.Property(
+        "request_timeout",
+        th.IntegerType(minimum=1),
+        default=300,
+        title="Request timeout",
+        description="Seconds to wait for an answer before trying again",
+    ),
+    th.Property(
+        "user_agent",
+        th.StringType,
+        default=f"tap-zendesk-incremental/{metadata.version('tap-zendesk-incremental')}",
+        title="User agent",
+        description="How the tap introduces itself to Zendesk",
+    ),
+)
+"""The tap's settings."""
+
+
+def problems(config: dict[str, Any], schema: dict[str, Any]) -> list[str]:
+    """Check the settings, and fill in their defaults.
+
+    Args:
+        config: The settings as given; defaults are added to it.
+        schema: JSON Schema of the settings.
+
+    Returns:
+        Everything that is wrong, a line each, without the values of secrets.
+    """
+    found = [_describe(error) for error in _Validator(schema).iter_errors(config)]
+    if wrong := login_problem(config):
+        found.append(wrong)
+    if wrong := _api_url_problem(config.get("api_url")):
+        found.append(wrong)
+    try:
+        epoch(config.get("start_date") or 0)
+    except (ValueError, TypeError):
+        found.append("start_date is not an ISO 8601 date, such as 2024-01-01T00:00:00Z")
+    return found
+
+
+def _describe(error: ValidationError) -> str:
+    if not error.path:
+        return re.sub(r"^'(\w+)' is a required property$", r"\1 is required", error.message)
+    name = str(error.path[0])
+    if isinstance(error.schema, dict) and error.schema.get("secret"):
+        return f"{name} must be of type {error.schema['type'][0]}"
+    if error.validator == "pattern":
+        return f"{name} {error.instance!r} may hold letters, digits and inner hyphens only"
+    return f"{name}: {error.message}"
+
+
+def _api_url_problem(url: object) -> str | None:
+    if not url:
+        return None
+    try:
+        parts = urlsplit(str(url))
+        host = parts.hostname
+    except ValueError:
+        return "api_url is not an address"
+    if parts.username or parts.password or parts.query or parts.fragment:
+        return "api_url may hold no credentials, query or fragment"
+    if host and (parts.scheme == "https" or (parts.scheme == "http" and host in LOOPBACK_HOSTS)):
+        return None
+    return "api_url must start with https:// (http:// only for loopback addresses)"

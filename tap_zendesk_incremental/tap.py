@@ -1,0 +1,82 @@
+"""The tap: its settings and its streams."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from singer_sdk import Tap
+from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
+
+from tap_zendesk_incremental import bookmarks, settings
+from tap_zendesk_incremental.account import Account
+from tap_zendesk_incremental.auth import API_TOKENS_END, hide_secrets
+from tap_zendesk_incremental.streams import STREAMS
+from tap_zendesk_incremental.writer import CollectingWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import FrameType
+
+    from tap_zendesk_incremental.export import ExportStream
+
+SIGNAL_EXIT_CODE = 128
+
+
+class TapZendeskIncremental(Tap):
+    """Singer tap for Zendesk's incremental export API."""
+
+    name = "tap-zendesk-incremental"
+    message_writer_class = CollectingWriter
+    config_jsonschema: ClassVar[dict[str, Any]] = settings.SETTINGS.to_dict()
+
+    def discover_streams(self) -> Sequence[ExportStream]:
+        """Make every stream; they share one session, one login and one set of limits."""
+        account = Account(self.config)
+        return [stream(self, account) for stream in STREAMS]
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take over a state that can be gone on from.
+
+        Args:
+            state: What `--state` holds.
+
+        Raises:
+            SingerSDKError: If it is damaged, or a later version of the tap wrote it.
+        """
+        if problem := bookmarks.problem(state, {stream.name for stream in STREAMS}):
+            msg = f"The state cannot be used: {problem}. Nothing was exported."
+            raise SingerSDKError(msg)
+        super().load_state(state)
+
+    # Private hooks of the SDK, for want of public ones.
+
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        """Check the settings.
+
+        The SDK's own check shows the values it does not like, which may be secrets, and knows
+        nothing of settings that go together.
+        """
+        hide_secrets(self._config)
+        self.append_builtin_config(self.config_jsonschema)
+        errors = settings.problems(self._config, self.config_jsonschema)
+        if errors and raise_errors:
+            msg = "Config validation failed"
+            raise ConfigValidationError(msg, errors=errors)
+        if self._config.get("api_token") and not errors:
+            self.logger.warning(
+                "Zendesk's API tokens stop working on %s; move to OAuth (client_id and "
+                "client_secret) before that day",
+                API_TOKENS_END,
+            )
+        return errors
+
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
+        """End with the exit code of the signal; the state of the last full page is out.
+
+        The SDK's handler exits with 0 and may write into the middle of a line.
+        """
+        del frame
+        writer = self.message_writer
+        if isinstance(writer, CollectingWriter):
+            writer.end(SIGNAL_EXIT_CODE + signum)
+        raise SystemExit(SIGNAL_EXIT_CODE + signum)

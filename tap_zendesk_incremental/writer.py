@@ -1,0 +1,103 @@
+"""Collects messages and writes them out together: at each STATE, and at about a megabyte.
+
+A flush for every message costs more than the message, and hands the interpreter's lock to the
+thread that fetches.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from singer_sdk.contrib.msgspec import MsgSpecWriter, encoder
+from singer_sdk.exceptions import SingerSDKError
+from singer_sdk.singerlib.messages import RecordMessage
+
+if TYPE_CHECKING:
+    import msgspec
+    from singer_sdk.singerlib.messages import Message
+
+MAX_COLLECTED_BYTES = 1024 * 1024
+
+
+class TargetGoneError(SingerSDKError):
+    """Nobody reads what the tap writes any more."""
+
+
+class CollectingWriter(MsgSpecWriter):
+    """Writes Singer messages to standard output."""
+
+    def __init__(self) -> None:
+        """Start with nothing collected."""
+        super().__init__()
+        self._lines = bytearray()
+        self._writing = False
+        self._exit_code: int | None = None
+
+    def write_message(self, message: Message) -> None:
+        """Collect a message; any but a record goes out at once, with all before it.
+
+        Raises:
+            TargetGoneError: If the pipe is broken.
+        """
+        self._lines += self.format_message(message)
+        if not isinstance(message, RecordMessage) or len(self._lines) > MAX_COLLECTED_BYTES:
+            self.flush()
+
+    def write_raw(self, head: bytes, record: msgspec.Struct, tail: bytes) -> None:
+        """Collect a RECORD message whose record goes out as the bytes it holds.
+
+        Args:
+            head: The line up to the record.
+            record: Encodes to the record.
+            tail: The line from the record on, with its line feed.
+
+        Raises:
+            TargetGoneError: If the pipe is broken.
+        """
+        lines = self._lines
+        lines += head
+        encoder.encode_into(record, lines, -1)
+        lines += tail
+        if len(lines) > MAX_COLLECTED_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write out what was collected, whole lines only.
+
+        Raises:
+            TargetGoneError: If the pipe is broken.
+            SystemExit: If `end` was called meanwhile.
+        """
+        self._writing = True
+        try:
+            sys.stdout.buffer.write(self._lines)
+            sys.stdout.buffer.flush()
+        except BrokenPipeError as error:
+            # Python flushes standard output once more at exit, and would complain.
+            with contextlib.suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            msg = "The target has ended and reads no more; its own log says why"
+            raise TargetGoneError(msg) from error
+        finally:
+            self._writing = False
+        self._lines.clear()
+        if self._exit_code is not None:
+            raise SystemExit(self._exit_code)
+
+    def end(self, exit_code: int) -> None:
+        """End the process because of a signal, but never in the middle of a line.
+
+        What was collected since the last STATE is dropped: the next run fetches it again.
+
+        Args:
+            exit_code: The process's exit code.
+
+        Raises:
+            SystemExit: At once, unless a line is being written.
+        """
+        self._exit_code = exit_code
+        if not self._writing:
+            raise SystemExit(exit_code)
