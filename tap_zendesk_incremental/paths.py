@@ -1,13 +1,14 @@
-"""Chooses once per stream how its records pass: as bytes, or opened for the SDK.
+"""Chooses once per stream how its records pass: as bytes, or opened.
 
 Nothing else in the tap knows which of the two it is.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from singer_sdk.mapper import SameRecordTransform
+from singer_sdk.singerlib.messages import RecordMessage
 
 from tap_zendesk_incremental.passthrough import PassedRecords
 from tap_zendesk_incremental.records import OpenedRecords, RecordPath, RecordSpec
@@ -15,13 +16,20 @@ from tap_zendesk_incremental.writer import CollectingWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from datetime import datetime
 
     from singer_sdk import Stream
+    from singer_sdk.singerlib.encoding import GenericSingerWriter
+
+_TOP_LEVEL = 2
+"""Length of a top-level property's breadcrumb."""
 
 
 def choose(
-    stream: Stream, spec: RecordSpec, writer: object, write_opened: Callable[[Any], None]
+    stream: Stream,
+    spec: RecordSpec,
+    writer: GenericSingerWriter[Any, Any],
+    write_by_sdk: Callable[[dict[str, Any]], None],
 ) -> RecordPath:
     """Choose a stream's path.
 
@@ -29,26 +37,42 @@ def choose(
         stream: The stream, with its catalog applied.
         spec: What its records look like.
         writer: The tap's message writer; bytes pass through ours alone.
-        write_opened: The SDK's way to write a record.
+        write_by_sdk: The SDK's own way to write a record.
     """
-    reason = _why_opened(stream)
-    stream.logger.debug("Records are %s", f"opened: {reason}" if reason else "passed through")
-    if reason is None and isinstance(writer, CollectingWriter):
+
+    def write_mapped(record: dict[str, Any], read_at: datetime | None) -> None:
+        for stream_map in stream.stream_maps:
+            if (mapped := stream_map.transform(record)) is not None:
+                message = RecordMessage(stream_map.stream_alias, mapped, time_extracted=read_at)
+                writer.write_message(message)
+
+    def write_walked(record: dict[str, Any], read_at: datetime | None) -> None:
+        del read_at  # the SDK has its own
+        write_by_sdk(record)
+
+    if stream.emit_activate_version_messages or _selects_nested(stream):
+        # The SDK's way walks through every record, which costs as much as all the rest.
+        stream.logger.debug("Records are opened, and written by the SDK")
+        return OpenedRecords(spec, stream.logger, write_walked)
+    if isinstance(writer, CollectingWriter) and _is_untouched(stream):
+        stream.logger.debug("Records pass through as bytes")
         return PassedRecords(spec, stream.logger, writer)
-    return OpenedRecords(spec, stream.logger, write_opened)
+    stream.logger.debug("Records are opened for stream maps, flattening or batch files")
+    return OpenedRecords(spec, stream.logger, write_mapped)
 
 
-def _why_opened(stream: Stream) -> str | None:
+def _selects_nested(stream: Stream) -> bool:
+    return any(
+        len(breadcrumb) > _TOP_LEVEL and not selected
+        for breadcrumb, selected in stream.mask.items()
+    )
+
+
+def _is_untouched(stream: Stream) -> bool:
     maps = stream.stream_maps
-    if len(maps) != 1 or type(maps[0]) is not SameRecordTransform:
-        return "a stream map must see them"
-    if maps[0].flattening_enabled:
-        return "they are flattened"
-    if stream.get_batch_config(stream.config):
-        return "they go into batch files"
-    if stream.emit_activate_version_messages:
-        return "they carry a version"
-    nested = (len(breadcrumb) > 2 for breadcrumb, on in stream.mask.items() if not on)  # noqa: PLR2004
-    if any(nested):
-        return "nested properties are deselected"
-    return None
+    return (
+        len(maps) == 1
+        and type(maps[0]) is SameRecordTransform
+        and not maps[0].flattening_enabled
+        and not stream.get_batch_config(stream.config)
+    )

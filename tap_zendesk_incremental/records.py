@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from tap_zendesk_incremental.bookmarks import epoch
 from tap_zendesk_incremental.pagination import Mark, Page, Params
 
 if TYPE_CHECKING:
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 RESCUED = "_rescued_data"
 """The property that keeps what no schema knows, as file loaders name it."""
 
-Time = int | datetime | None
-_Write = Callable[[Any], None]
+Write = Callable[[dict[str, Any], "datetime | None"], None]
 
 
 @dataclass(frozen=True)
@@ -97,41 +97,48 @@ class RecordPath(abc.ABC):
 
 
 class OpenedRecords(RecordPath):
-    """Records as dictionaries, for the SDK's ordinary way."""
+    """Records as dictionaries, for stream maps, flattening, batch files and nested selection."""
 
-    def __init__(self, spec: RecordSpec, logger: logging.Logger, write: _Write) -> None:
+    def __init__(self, spec: RecordSpec, logger: logging.Logger, write: Write) -> None:
         """Prepare for a stream's pages; see `RecordPath`.
 
         Args:
             spec: What its records look like.
             logger: For warnings.
-            write: The SDK's way to write a record.
+            write: Writes a record that was read at a given time.
         """
         super().__init__(spec, logger)
         self._decoder = msgspec.json.Decoder(page_type(spec, dict[str, Any]), float_hook=Decimal)
-        self._known = frozenset(spec.properties)
+        self._known = spec.left_out.union(spec.properties)
         self._write = write
+        self._read_at: datetime | None = None
 
     def read(self, body: bytes, asked: Params) -> Page[Any]:
         """Decode a page and all that is in it; see `RecordPath.read`."""
         page = self._decoder.decode(body)
-        for record in page.records:
-            for name in self.spec.left_out:
-                record.pop(name, None)
-            if unknown := record.keys() - self._known:
-                self.learn(unknown.difference(self.unknown))
-                if self.rescues:
-                    record[RESCUED] = {name: record.pop(name) for name in sorted(unknown)}
         id_key, time_key = self.spec.primary_key, self.spec.time_key
         marks = [
             (record.get(id_key), _second_of(record.get(time_key) if time_key else None))
             for record in page.records
         ]
+        known, dropped = self._known, (*self.spec.left_out, *self.spec.deselected)
+        for record in page.records:
+            if not known.issuperset(record):
+                unknown = record.keys() - known
+                self.learn(unknown.difference(self.unknown))
+                if self.rescues:
+                    record[RESCUED] = {name: record.pop(name) for name in sorted(unknown)}
+            for name in dropped:
+                record.pop(name, None)
         return to_page(page, asked, marks)
 
+    def turn_to(self, page: Page[Any]) -> None:
+        """Stamp this page's records with the time it was read."""
+        self._read_at = page.read_at
+
     def write(self, record: dict[str, Any]) -> None:
-        """Hand a record to the SDK."""
-        self._write(record)
+        """Hand a record on."""
+        self._write(record, self._read_at)
 
 
 def page_type(spec: RecordSpec, record_type: Any) -> Any:  # noqa: ANN401 (types made here)
@@ -164,11 +171,6 @@ def to_page(body: Any, asked: Params, marks: list[Mark]) -> Page[Any]:  # noqa: 
 
 def _second_of(value: Any) -> int | None:  # noqa: ANN401 (whatever JSON holds)
     try:
-        return to_second(msgspec.convert(value, Time))
-    except msgspec.ValidationError:
+        return epoch(value) if isinstance(value, (int, str)) else None
+    except ValueError:
         return None
-
-
-def to_second(value: int | datetime | None) -> int | None:
-    """Give a time as epoch seconds."""
-    return int(value.timestamp()) if isinstance(value, datetime) else value

@@ -42,7 +42,8 @@ class CollectingWriter(MsgSpecWriter):
         Raises:
             TargetGoneError: If the pipe is broken.
         """
-        self._lines += self.format_message(message)
+        encoder.encode_into(message.to_dict(), self._lines, -1)
+        self._lines += b"\n"
         if not isinstance(message, RecordMessage) or len(self._lines) > MAX_COLLECTED_BYTES:
             self.flush()
 

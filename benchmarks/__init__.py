@@ -1,0 +1,1 @@
+"""Measures the tap beside a bare loop; `python -m benchmarks` runs it all."""
