@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import requests
 
 from tap_zendesk_incremental import rate_limit
-from tap_zendesk_incremental.auth import new_authenticator
+from tap_zendesk_incremental.auth import login_problem, new_authenticator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from singer_sdk.authenticators import APIAuthenticatorBase
+
+    from tap_zendesk_incremental.endpoint import Endpoint
 
 _WHOLE_ACCOUNT = "account"
 
@@ -34,23 +36,30 @@ class Account:
         ).rstrip("/")
         self.session = requests.Session()
         self.requests_left: int | None = None
+        self.definitions: dict[str, list[dict[str, Any]]] = {}
         self._free_at: dict[str, float] = {}
+
+    @property
+    def has_login(self) -> bool:
+        """Whether the settings say how to log in; discovery works without."""
+        return login_problem(self._config) is None
 
     @cached_property
     def authenticator(self) -> APIAuthenticatorBase:
         """The login, made at the first request so that discovery needs no credentials."""
         return new_authenticator(self._config, self.api_url, self.session)
 
-    def observe(self, limit: str, headers: Mapping[str, str]) -> None:
+    def observe(self, endpoint: Endpoint, headers: Mapping[str, str]) -> None:
         """Learn from a response's headers when the next request may go out.
 
         Args:
-            limit: The name of the limit that the request counted against.
+            endpoint: Where the request went.
             headers: The response's headers.
         """
         now = time.monotonic()
         self.requests_left = rate_limit.export_requests_left(headers)
-        self._free_at[limit] = now + rate_limit.export_wait_seconds(headers)
+        wait = max(rate_limit.export_wait_seconds(headers), endpoint.interval_seconds)
+        self._free_at[endpoint.limit] = now + wait
         self._free_at[_WHOLE_ACCOUNT] = now + rate_limit.account_wait_seconds(headers)
 
     def wait_seconds(self, limit: str) -> float:

@@ -52,27 +52,46 @@ def iso(second: int) -> str:
     return datetime.fromtimestamp(second, tz=timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def start(bookmark: Mapping[str, Any], key: str, token: str, start_date: str | None) -> Params:
-    """Give the parameters that an export starts with.
+def reached(bookmark: Mapping[str, Any], key: str | None, token: str) -> int | None:
+    """Give the second (epoch) up to which everything is exported, None if that is unknown.
 
     Args:
         bookmark: The stream's bookmark, empty for a new export.
         key: The stream's replication key; a value of another one says nothing.
         token: Which of Zendesk's tokens the traversal takes, `CURSOR` or `END_TIME`.
+    """
+    if token == END_TIME and END_TIME in bookmark:
+        return int(bookmark[END_TIME])
+    return epoch(bookmark[VALUE]) if bookmark.get(KEY) == key and VALUE in bookmark else None
+
+
+def start(
+    bookmark: Mapping[str, Any], key: str | None, token: str, start_date: str | None
+) -> Params:
+    """Give the parameters that an export starts with.
+
+    Args:
+        bookmark: See `reached`.
+        key: See `reached`.
+        token: See `reached`.
         start_date: The setting; later than the bookmark, it wins.
     """
-    value = epoch(bookmark[VALUE]) if bookmark.get(KEY) == key and VALUE in bookmark else None
     earliest = epoch(start_date) if start_date else 0
-    reached = bookmark.get(END_TIME, value) if token == END_TIME else value
-    if reached is not None and earliest > reached:
+    value = reached(bookmark, key, token)
+    if value is not None and earliest > value:
         return {"start_time": earliest}
-    if token in bookmark:
-        return {"cursor" if token == CURSOR else "start_time": bookmark[token]}
+    if token == CURSOR and CURSOR in bookmark:
+        return {"cursor": bookmark[CURSOR]}
     return {"start_time": earliest if value is None else value}
 
 
 def after(
-    bookmark: Mapping[str, Any], key: str, value: str | int | None, token: Params, *, cursor: bool
+    bookmark: Mapping[str, Any],
+    key: str | None,
+    value: str | int | None,
+    token: Params,
+    *,
+    cursor: bool,
 ) -> dict[str, Any]:
     """Give the bookmark after a page whose records are all written.
 
@@ -85,10 +104,10 @@ def after(
     """
     if value is None and bookmark.get(KEY) == key:
         value = bookmark.get(VALUE)
-    reached = {} if value is None else {KEY: key, VALUE: value}
+    position = {} if value is None else {KEY: key, VALUE: value}
     if cursor:
-        return {**reached, CURSOR: token["cursor"]} if "cursor" in token else reached
-    return {**reached, END_TIME: token["start_time"]}
+        return {**position, CURSOR: token["cursor"]} if "cursor" in token else position
+    return {**position, END_TIME: token["start_time"]}
 
 
 def problem(state: object, streams: Collection[str]) -> str | None:

@@ -27,11 +27,9 @@ if TYPE_CHECKING:
     from singer_sdk.authenticators import APIAuthenticatorBase
 
     from tap_zendesk_incremental.account import Account
+    from tap_zendesk_incremental.endpoint import Endpoint
 
     ReadPage = Callable[[bytes, Params], Page[Any]]
-
-NEWEST_SERVED_SECONDS = 60
-"""Zendesk never serves the newest minute, and refuses a start_time inside it."""
 
 TOO_RECENT = "Too recent start_time"
 CURSOR_STATUSES = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
@@ -52,8 +50,10 @@ class ZendeskStream(RESTStream[Params]):
     # Credentials go to api_url alone.
     allow_redirects = False
 
-    limit = "incremental-exports"
-    """The rate limit that the stream's requests count against, as its header names it."""
+    endpoint: Endpoint
+    """Where the stream's pages are."""
+
+    max_tries = retry.MAX_TRIES
 
     def __init__(self, tap: Tap, account: Account, name: str | None = None) -> None:
         """Make a stream of an account.
@@ -67,6 +67,7 @@ class ZendeskStream(RESTStream[Params]):
         self.account = account
         self._size = PageSize(int(self.config.get("per_page") or MAX_PER_PAGE))
         self._renewed = False
+        self.query: Params = {}
         self.requests = 0
         self.waited_seconds = 0.0
 
@@ -103,7 +104,7 @@ class ZendeskStream(RESTStream[Params]):
         """
         attempt = self.request_decorator(self._attempt)
         while True:
-            self._wait(self.account.wait_seconds(self.limit), "Zendesk's limit is reached")
+            self._wait(self.account.wait_seconds(self.endpoint.limit), "Zendesk's limit is reached")
             try:
                 page: Page[Any] = attempt(params, read)
             except RateLimitedError as error:
@@ -138,7 +139,7 @@ class ZendeskStream(RESTStream[Params]):
 
     def backoff_max_tries(self) -> int:
         """Tries before giving up: about ten minutes of waits."""
-        return retry.MAX_TRIES
+        return self.max_tries
 
     def backoff_jitter(self, value: float) -> float:
         """Leave a wait as it is: `retry.waits` has put the jitter in, but for Retry-After."""
@@ -156,19 +157,20 @@ class ZendeskStream(RESTStream[Params]):
 
     def _attempt(self, params: Params, read: ReadPage) -> Page[Any]:
         """Ask once, or twice if the login has to be renewed."""
-        per_page = self._size.next(int(params.get("per_page", 0)))
-        asked: Params = {**params, "per_page": per_page}
+        endpoint = self.endpoint
+        size = min(self._size.next(int(params.get("per_page", 0))), endpoint.max_size)
+        asked: Params = {**self.query, **params, endpoint.size_parameter: size}
         if "start_time" in asked:
-            newest = int(time.time()) - NEWEST_SERVED_SECONDS
+            newest = int(time.time()) - endpoint.newest_seconds
             asked["start_time"] = max(0, min(int(asked["start_time"]), newest))
         try:
             with self._send(asked) as response:
                 if response.status_code == HTTPStatus.GATEWAY_TIMEOUT:
-                    self._size.timed_out(per_page)
+                    self._size.timed_out(size)
                 self.validate_response(response)
                 page = read(read_body(response, self.timeout), asked)
         except requests.exceptions.ReadTimeout:
-            self._size.timed_out(per_page)
+            self._size.timed_out(size)
             raise
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             msg = f"the answer is not a page of {self.name}: {error}"
@@ -179,7 +181,10 @@ class ZendeskStream(RESTStream[Params]):
 
     def _send(self, asked: Params) -> requests.Response:
         request = self.build_prepared_request(
-            method="GET", url=self.get_url(None), params=asked, headers=self.http_headers
+            method="GET",
+            url=self.url_base + self.endpoint.path,
+            params=asked,
+            headers=self.http_headers,
         )
         # Session.send alone ignores REQUESTS_CA_BUNDLE.
         settings = self.requests_session.merge_environment_settings(
@@ -190,8 +195,8 @@ class ZendeskStream(RESTStream[Params]):
             request, timeout=self.timeout, allow_redirects=self.allow_redirects, **settings
         )
         # Private, but the SDK has no other way to its metric http_request_duration.
-        self._write_request_duration_log(self.path, response, None, None)
-        self.account.observe(self.limit, response.headers)
+        self._write_request_duration_log(self.endpoint.path, response, None, None)
+        self.account.observe(self.endpoint, response.headers)
         if (
             response.status_code == HTTPStatus.UNAUTHORIZED
             and isinstance(self.authenticator, RenewingAuthenticator)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.schema.source import SchemaDirectory, StreamSchema
 
 from tap_zendesk_incremental import bookmarks, paths, schemas
-from tap_zendesk_incremental.client import ZendeskStream
-from tap_zendesk_incremental.errors import CursorRefusedError
+from tap_zendesk_incremental.by_page import ByPageStream
+from tap_zendesk_incremental.errors import CursorRefusedError, UnavailableError
+from tap_zendesk_incremental.fed import FedStream
 from tap_zendesk_incremental.pagination import (
     CursorPaginator,
     ExportPaginator,
@@ -20,39 +20,44 @@ from tap_zendesk_incremental.pagination import (
     TimePaginator,
 )
 from tap_zendesk_incremental.prefetch import one_ahead
-from tap_zendesk_incremental.records import RecordPath, RecordSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Generator, Iterable, Mapping
 
     from singer_sdk import Tap
-    from singer_sdk.helpers.types import Context, Record
-    from singer_sdk.singerlib import Catalog
+    from singer_sdk.helpers.types import Context
+    from singer_sdk.singerlib import Catalog, MetadataMapping
 
     from tap_zendesk_incremental.account import Account
+    from tap_zendesk_incremental.endpoint import Endpoint
+    from tap_zendesk_incremental.records import RecordPath
 
 
 @dataclass(frozen=True)
-class Endpoint:
-    """One form of an export.
+class Step:
+    """A page, ready to be written.
 
     Attributes:
-        path: Where it is served.
-        limit: The rate limit it counts against, as the header `zendesk-ratelimit-…` names it.
+        page: The page.
+        records: Its records that no page before it held.
+        fed: What it holds for other streams.
+        token: The parameters of the page after it.
     """
 
-    path: str
-    limit: str = "incremental-exports"
+    page: Page[Any]
+    records: list[Any]
+    fed: list[tuple[FedStream, Page[Any]]]
+    token: Params
 
 
-class ExportStream(ZendeskStream):
+class ExportStream(ByPageStream):
     """A resource of the incremental export API. Subclasses declare, and do nothing."""
 
     name: str = ""
     """The stream's name, and that of its schema."""
 
-    exported_by: str = ""
-    """The property that an export is ordered by: its replication key."""
+    exported_by: str | None = None
+    """The property that an export is ordered by, its replication key; None for plain lists."""
 
     cursor: Endpoint | None = None
     """The cursor export, where the resource has one."""
@@ -60,19 +65,26 @@ class ExportStream(ZendeskStream):
     time: Endpoint | None = None
     """The time export, where the resource has one."""
 
+    sample: Endpoint | None = None
+    """The sample of the export, where it has one."""
+
     records_key: str | None = None
     """The key of a page that holds the records, where it is not the stream's name."""
 
     left_out: frozenset[str] = frozenset()
     """Properties that are known and never wanted."""
 
+    sideloads: ClassVar[Mapping[str, str]] = {}
+    """Properties that come only when they are asked for, and the sideload to ask for."""
+
+    parameters: tuple[str, ...] = ()
+    """Settings that are passed on as query parameters."""
+
+    optional: bool = True
+    """Whether an account may do without the resource."""
+
     primary_keys = ("id",)
     schema = StreamSchema(SchemaDirectory(schemas))
-
-    # The order of an export is Zendesk's affair; the bookmark is its token, not a record's time.
-    is_sorted = True
-    # Zendesk sends JSON, and the records are read as JSON: there is nothing to conform.
-    TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
 
     def __init__(self, tap: Tap, account: Account, name: str | None = None) -> None:
         """Choose the form of the export; see `ZendeskStream`."""
@@ -82,11 +94,23 @@ class ExportStream(ZendeskStream):
         if endpoint is None:
             msg = f"{type(self).__name__} declares no export"
             raise TypeError(msg)
-        self.replication_key = self.exported_by
-        self.by_cursor = endpoint is self.cursor
+        self.endpoint = endpoint
         self.path = endpoint.path
-        self.limit = endpoint.limit
-        self._records: RecordPath | None = None
+        self.by_cursor = endpoint is self.cursor
+        self.replication_key = self.exported_by
+        self._end = (
+            bookmarks.epoch(self.config["end_date"]) if self.config.get("end_date") else None
+        )
+
+    @property
+    def metadata(self) -> MetadataMapping:
+        """Selection metadata: what costs a sideload is off unless a catalog selects it."""
+        is_new = self._metadata is None and self._tap_input_catalog is None
+        metadata = super().metadata
+        if is_new:
+            for name in self.sideloads:
+                metadata["properties", name].selected_by_default = False
+        return metadata
 
     def apply_catalog(self, catalog: Catalog) -> None:
         """Take a catalog over, but for the replication key: an export has exactly one order."""
@@ -95,7 +119,7 @@ class ExportStream(ZendeskStream):
 
     def get_new_paginator(self) -> ExportPaginator:
         """Start where the state, the start date or the beginning says."""
-        return self._paginator(self.stream_state if self._is_incremental else {})
+        return self._paginator(self.stream_state if self._keeps_state else {})
 
     def request_records(self, context: Context | None) -> Iterable[dict[str, Any]]:
         """Give the records page by page; once the last of a page is out, move the bookmark.
@@ -105,35 +129,78 @@ class ExportStream(ZendeskStream):
 
         Yields:
             Records, in the form that their path gives them.
+
+        Raises:
+            UnavailableError: If the account does not have a resource that every account has.
         """
         del context
-        records_path = self._records = self._choose_path()
-        pages = self._pages(records_path)
-        if self.ABORT_AT_RECORD_COUNT is None:  # or a page would be fetched for nothing
-            pages = one_ahead(pages)
-        with contextlib.closing(pages):
-            for page, records, token in pages:
-                records_path.turn_to(page)
-                yield from records
-                self._move_bookmark(page, token)
+        if reason := self._reason_to_skip():
+            self.logger.info("%s", reason)
+            return
+        if self._is_sampled:
+            self.endpoint = self.sample or self.endpoint
+        children = (stream for stream in self.child_streams if stream.selected)
+        fed = [stream for stream in children if isinstance(stream, FedStream)]
+        path = self._records = self._choose_path(fed)
+        self.query = self._fixed_parameters(fed)
+        steps = self._steps(path, fed)
+        if not self._is_sampled:  # or a page would be fetched for nothing
+            steps = one_ahead(steps)
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(contextlib.closing(steps))
+            for stream in fed:
+                stack.enter_context(stream.opened())
+            try:
+                for step in steps:
+                    for stream, page in step.fed:
+                        stream.write(page)
+                    path.turn_to(step.page)
+                    yield from step.records
+                    self._move_bookmark(step)
+            except UnavailableError as error:
+                if not self.optional:
+                    raise
+                self.logger.warning("%s; the stream is skipped", error)
+
+    def _reason_to_skip(self) -> str | None:
+        """Say why no request is needed at all, None if one is."""
+        if self.config.get("sample") and self.sample is None:
+            return f"{self.name} has no sample endpoint; it is skipped"
+        if self._end is not None and self._keeps_state:
+            reached = bookmarks.reached(self.stream_state, self.replication_key, self._token)
+            if reached is not None and reached >= self._end:
+                return f"{self.name} is exported up to end_date already"
+        return None
 
     @property
-    def _is_incremental(self) -> bool:
-        return self.replication_method == "INCREMENTAL"
+    def _is_sampled(self) -> bool:
+        """Whether one page is enough: by the settings, or for `--test`."""
+        return bool(self.config.get("sample")) or self.ABORT_AT_RECORD_COUNT is not None
 
-    def _paginator(self, bookmark: dict[str, Any]) -> ExportPaginator:
+    @property
+    def _token(self) -> str:
+        return bookmarks.CURSOR if self.by_cursor else bookmarks.END_TIME
+
+    @property
+    def _keeps_state(self) -> bool:
+        return self.replication_method == "INCREMENTAL" and not self._is_sampled
+
+    def _paginator(self, bookmark: Mapping[str, Any]) -> ExportPaginator:
         start = bookmarks.start(
             bookmark,
-            key=str(self.replication_key),
-            token=bookmarks.CURSOR if self.by_cursor else bookmarks.END_TIME,
+            key=self.replication_key,
+            token=self._token,
             start_date=self.config.get("start_date"),
         )
-        return (CursorPaginator if self.by_cursor else TimePaginator)(self.name, start)
+        if not self.endpoint.takes_start_time:
+            start.pop("start_time", None)
+        if self.by_cursor:
+            parameter = self.endpoint.cursor_parameter
+            return CursorPaginator(self.name, start, self._end, parameter=parameter)
+        return TimePaginator(self.name, start, self._end)
 
-    def _pages(
-        self, path: RecordPath
-    ) -> Generator[tuple[Page[Any], list[Any], Params], None, None]:
-        """Fetch the export: each page, its new records, and the token of the page after it."""
+    def _steps(self, path: RecordPath, fed: list[FedStream]) -> Generator[Step, None, None]:
+        """Fetch the export, page by page."""
         paginator = self.get_new_paginator()
         with self.get_http_request_counter() as counter:
             while not paginator.finished:
@@ -142,42 +209,58 @@ class ExportStream(ZendeskStream):
                 except CursorRefusedError as error:
                     if paginator.count:
                         raise
-                    bookmark = {**self.stream_state}
-                    del bookmark[bookmarks.CURSOR]
-                    paginator = self._paginator(bookmark)
-                    self.logger.warning(
-                        "%s; the export goes on from the replication key's value, at %s",
-                        error,
-                        paginator.current_value,
-                    )
+                    paginator = self._paginator_without_cursor(error)
                     continue
                 counter.increment()
                 records = paginator.unseen(page)
+                fed_pages = [(stream, stream.read(path, page, records)) for stream in fed]
+                path.trim(records)
+                if self._is_sampled:  # one page, which may not say where the next one is
+                    yield Step(page, records, fed_pages, paginator.current_value)
+                    return
                 paginator.advance(page)
-                yield page, records, paginator.current_value
+                yield Step(page, records, fed_pages, paginator.current_value)
 
-    def _choose_path(self) -> RecordPath:
-        properties = self.effective_schema["properties"]
-        spec = RecordSpec(
-            stream=self.name,
-            records_key=self.records_key or self.name,
-            primary_key=self.primary_keys[0],
-            time_key=self.replication_key,
-            properties=tuple(properties),
-            deselected=frozenset(name for name in properties if not self.mask["properties", name]),
-            left_out=self.left_out,
+    def _paginator_without_cursor(self, error: CursorRefusedError) -> ExportPaginator:
+        bookmark = {key: v for key, v in self.stream_state.items() if key != bookmarks.CURSOR}
+        paginator = self._paginator(bookmark)
+        self.logger.warning(
+            "%s; the export goes on from the replication key's value, at %s",
+            error,
+            paginator.current_value,
         )
-        return paths.choose(self, spec, self._tap.message_writer, super()._write_record_message)
+        return paginator
 
-    def _move_bookmark(self, page: Page[Any], token: Params) -> None:
+    def _choose_path(self, fed: list[FedStream]) -> RecordPath:
+        return paths.choose(
+            self,
+            self.records_key or self.name,
+            self._tap.message_writer,
+            self.write_by_sdk,
+            left_out=self.left_out,
+            beside=[stream.beside for stream in fed if stream.beside],
+        )
+
+    def _fixed_parameters(self, fed: list[FedStream]) -> Params:
+        """Give what every request asks for: settings, and the sideloads of what is selected."""
+        selected = [s for name, s in self.sideloads.items() if self.mask["properties", name]]
+        include = ",".join(sorted({*selected, *(stream.include for stream in fed)}))
+        given = {name: self.config.get(name) for name in self.parameters}
+        return {
+            **{name: str(value).lower() for name, value in given.items() if value},
+            **({"include": include} if include else {}),
+        }
+
+    def _move_bookmark(self, step: Step) -> None:
         """Point the state at the page after this one, whose records are all out."""
-        if not self._is_incremental:
+        if not self._keeps_state:
             return
-        value: str | int | None = page.latest
-        if value is not None and self.is_timestamp_replication_key:
-            value = bookmarks.iso(int(value))
         bookmark = bookmarks.after(
-            self.stream_state, str(self.replication_key), value, token, cursor=self.by_cursor
+            self.stream_state,
+            key=self.replication_key,
+            value=self._bookmark_value(step.page),
+            token=step.token,
+            cursor=self.by_cursor,
         )
         self.stream_state.clear()
         self.stream_state.update(bookmark)
@@ -186,31 +269,10 @@ class ExportStream(ZendeskStream):
         if not self.get_batch_config(self.config):
             self._write_state_message()
 
-    # The SDK offers no public way to what follows; it bookmarks record by record, by the
-    # highest replication key, which is not where an export can be resumed.
-
-    def _write_record_message(self, record: Record) -> None:
-        if self._records is None:
-            super()._write_record_message(record)
-        else:
-            self._records.write(record)
-            self.state_manager.is_flushed = False
-
-    def _increment_stream_state(
-        self, latest_record: Record, *, context: Context | None = None
-    ) -> None:
-        """Do nothing: the bookmark moves after a page."""
-
-    def _write_starting_replication_value(self, context: Context | None) -> None:
-        """Do nothing: an export starts with a token."""
-
-    def _process_record(
-        self,
-        record: Record,
-        child_context: Context | None = None,
-        partition_context: Context | None = None,
-    ) -> None:
-        """Do nothing: no stream is synced record by record of another."""
-
-    def get_replication_key_signpost(self, context: Context | None = None) -> None:
-        """Give none: the bookmark holds Zendesk's token."""
+    def _bookmark_value(self, page: Page[Any]) -> str | int | None:
+        second = page.latest
+        if second is None:
+            return None
+        if self._end is not None:
+            second = min(second, self._end)
+        return bookmarks.iso(second) if self.is_timestamp_replication_key else second

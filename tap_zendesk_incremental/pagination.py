@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import abc
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from singer_sdk.exceptions import FatalSyncError
@@ -54,6 +54,7 @@ class Page(Generic[R]):
         after_cursor: Cursor exports: the cursor of the next page.
         end_time: Time exports: the `start_time` of the next page, epoch seconds.
         read_at: When it was read.
+        beside: Arrays that came beside the records, by name, each item as Zendesk sent it.
     """
 
     asked: Params
@@ -63,6 +64,7 @@ class Page(Generic[R]):
     after_cursor: str | None = None
     end_time: int | None = None
     read_at: datetime | None = None
+    beside: dict[str, list[Any]] = field(default_factory=dict)
 
     @property
     def latest(self) -> int | None:
@@ -73,15 +75,32 @@ class Page(Generic[R]):
 class ExportPaginator(BaseAPIPaginator[Params], abc.ABC):
     """What both traversals share."""
 
-    def __init__(self, stream_name: str, start: Params) -> None:
+    def __init__(self, stream_name: str, start: Params, end: int | None = None) -> None:
         """Start a traversal.
 
         Args:
             stream_name: Names the stream in warnings and errors.
             start: Parameters of the first request.
+            end: The second (epoch) before which to stop, if any.
         """
         super().__init__(start)
         self._stream_name = stream_name
+        self._end = end
+        self._shared: set[Mark] = set()
+
+    def unseen(self, page: Page[R]) -> list[R]:
+        """Give the records of a page that are before the end and that no page before it held.
+
+        Call it before `advance`.
+        """
+        if not self._shared and not self._reaches_end(page):
+            return page.records
+        return [
+            record
+            for record, mark in zip(page.records, page.marks, strict=True)
+            if mark not in self._shared
+            and (self._end is None or mark[1] is None or mark[1] < self._end)
+        ]
 
     def advance(self, response: Page[Any]) -> None:
         """Go to the next page, or past the last one, to where the next run starts.
@@ -93,8 +112,12 @@ class ExportPaginator(BaseAPIPaginator[Params], abc.ABC):
             FatalSyncError: If the page is not the last one and leads nowhere.
         """
         self._page_count += 1
-        self._finished = not self.has_more(response)
-        self._value = self.get_next(response)
+        if self._end is not None and self._reaches_end(response):
+            self._finished = True
+            self._value = {"start_time": self._end}
+        else:
+            self._finished = not self.has_more(response)
+            self._value = self.get_next(response)
 
     @abc.abstractmethod
     def has_more(self, response: Page[Any]) -> bool:
@@ -104,18 +127,36 @@ class ExportPaginator(BaseAPIPaginator[Params], abc.ABC):
     def get_next(self, response: Page[Any]) -> Params:
         """Give the parameters of the page after this one."""
 
-    def unseen(self, page: Page[R]) -> list[R]:
-        """Give the records of a page that no page before it held; call it before `advance`."""
-        return page.records
+    def _reaches_end(self, page: Page[Any]) -> bool:
+        return self._end is not None and page.latest is not None and page.latest >= self._end
 
 
 class CursorPaginator(ExportPaginator):
     """`start_time` once, then the cursor of each page; the pages do not overlap."""
 
+    def __init__(
+        self,
+        stream_name: str,
+        start: Params,
+        end: int | None = None,
+        *,
+        parameter: str = "cursor",
+    ) -> None:
+        """Start a traversal; see `ExportPaginator`.
+
+        Args:
+            stream_name: Names the stream in errors.
+            start: Parameters of the first request.
+            end: The second (epoch) before which to stop, if any.
+            parameter: The parameter that takes a cursor.
+        """
+        super().__init__(stream_name, start, end)
+        self._parameter = parameter
+
     def has_more(self, response: Page[Any]) -> bool:
         """Stop on `end_of_stream`; where it is missing, on a cursor that stays."""
         if response.end_of_stream is None:
-            return response.after_cursor not in {None, response.asked.get("cursor")}
+            return response.after_cursor not in {None, response.asked.get(self._parameter)}
         return not response.end_of_stream
 
     def get_next(self, response: Page[Any]) -> Params:
@@ -125,8 +166,8 @@ class CursorPaginator(ExportPaginator):
             FatalSyncError: If the cursor does not advance although the page is not the last.
         """
         cursor = response.after_cursor
-        if cursor is not None and cursor != response.asked.get("cursor"):
-            return {"cursor": cursor}
+        if cursor is not None and cursor != response.asked.get(self._parameter):
+            return {self._parameter: cursor}
         if self.finished:
             return self.current_value
         msg = (
@@ -143,23 +184,11 @@ class TimePaginator(ExportPaginator):
     `start_time` is inclusive, so adjacent pages share a second; its records are given once.
     """
 
-    def __init__(self, stream_name: str, start: Params) -> None:
+    def __init__(self, stream_name: str, start: Params, end: int | None = None) -> None:
         """Start a traversal; see `ExportPaginator`."""
-        super().__init__(stream_name, start)
-        self._shared: set[Mark] = set()
+        super().__init__(stream_name, start, end)
         self._empty_pages = 0
         self._probes = 0
-
-    def unseen(self, page: Page[R]) -> list[R]:
-        """Leave out what the pages before held of the second they share with this one."""
-        shared = self._shared
-        if not shared:
-            return page.records
-        return [
-            record
-            for record, mark in zip(page.records, page.marks, strict=True)
-            if mark not in shared
-        ]
 
     def has_more(self, response: Page[Any]) -> bool:
         """Stop on `end_of_stream` only; where it is missing, on an `end_time` that stays.

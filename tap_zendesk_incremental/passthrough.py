@@ -15,6 +15,7 @@ from msgspec import Raw
 from singer_sdk.contrib.msgspec import encoder
 
 from tap_zendesk_incremental.records import (
+    ABSENT,
     RESCUED,
     RecordPath,
     RecordSpec,
@@ -24,12 +25,10 @@ from tap_zendesk_incremental.records import (
 
 if TYPE_CHECKING:
     import logging
+    from collections.abc import Iterator, Sequence
 
     from tap_zendesk_incremental.pagination import Mark, Page, Params
     from tap_zendesk_incremental.writer import CollectingWriter
-
-ABSENT = Raw()
-"""What a property that is not there is set to; msgspec leaves it out by its identity."""
 
 _decode_time = msgspec.json.Decoder(int | datetime | None).decode
 
@@ -86,15 +85,22 @@ class PassedRecords(RecordPath):
         except msgspec.ValidationError:
             self._learn_from(body)
             page = self._decoder.decode(body)
-        # The id and the time are read before anything that is deselected falls away.
-        marks = self._marks(page.records)
+        return to_page(self.spec, page, asked, self._marks(page.records))
+
+    def pieces(self, records: list[Any], names: Sequence[str]) -> Iterator[tuple[Raw, ...]]:
+        """Give some properties of each record; see `RecordPath.pieces`."""
+        attributes = [self._attributes[name] for name in names]
+        for record in records:
+            yield tuple(getattr(record, attribute) for attribute in attributes)
+
+    def trim(self, records: list[Any]) -> None:
+        """Rescue and drop; see `RecordPath.trim`."""
         if self.unknown and self.rescues:
-            for record in page.records:
+            for record in records:
                 self._rescue(record)
         for attribute in self._dropped:
-            for record in page.records:
+            for record in records:
                 setattr(record, attribute, ABSENT)
-        return to_page(page, asked, marks)
 
     def turn_to(self, page: Page[Any]) -> None:
         """Stamp this page's records with the time it was read."""

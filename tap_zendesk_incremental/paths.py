@@ -15,7 +15,7 @@ from tap_zendesk_incremental.records import OpenedRecords, RecordPath, RecordSpe
 from tap_zendesk_incremental.writer import CollectingWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from singer_sdk import Stream
@@ -25,20 +25,36 @@ _TOP_LEVEL = 2
 """Length of a top-level property's breadcrumb."""
 
 
-def choose(
+def choose(  # noqa: PLR0913 (the last two are for streams that feed others)
     stream: Stream,
-    spec: RecordSpec,
+    records_key: str,
     writer: GenericSingerWriter[Any, Any],
     write_by_sdk: Callable[[dict[str, Any]], None],
+    *,
+    left_out: frozenset[str] = frozenset(),
+    beside: Sequence[str] = (),
 ) -> RecordPath:
     """Choose a stream's path.
 
     Args:
         stream: The stream, with its catalog applied.
-        spec: What its records look like.
+        records_key: The key of a page that holds its records.
         writer: The tap's message writer; bytes pass through ours alone.
         write_by_sdk: The SDK's own way to write a record.
+        left_out: Properties that are known and never wanted.
+        beside: Arrays beside the records that other streams are made of.
     """
+    properties = stream.effective_schema["properties"]
+    spec = RecordSpec(
+        stream=stream.name,
+        records_key=records_key,
+        primary_key=stream.primary_keys[0],
+        time_key=stream.replication_key,
+        properties=tuple(properties),
+        deselected=frozenset(name for name in properties if not stream.mask["properties", name]),
+        left_out=left_out,
+        beside=beside,
+    )
 
     def write_mapped(record: dict[str, Any], read_at: datetime | None) -> None:
         for stream_map in stream.stream_maps:
@@ -63,7 +79,7 @@ def choose(
 
 def _selects_nested(stream: Stream) -> bool:
     return any(
-        len(breadcrumb) > _TOP_LEVEL and not selected
+        len(breadcrumb) > _TOP_LEVEL and not selected and stream.mask[breadcrumb[:_TOP_LEVEL]]
         for breadcrumb, selected in stream.mask.items()
     )
 

@@ -8,18 +8,24 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
+from msgspec import Raw
+from singer_sdk.contrib.msgspec import encoder
 
 from tap_zendesk_incremental.bookmarks import epoch
-from tap_zendesk_incremental.pagination import Mark, Page, Params
+from tap_zendesk_incremental.pagination import Page, Params
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 RESCUED = "_rescued_data"
 """The property that keeps what no schema knows, as file loaders name it."""
+
+ABSENT = Raw()
+"""What a property that is not there is set to; msgspec leaves it out by its identity."""
 
 Write = Callable[[dict[str, Any], "datetime | None"], None]
 
@@ -36,7 +42,7 @@ class RecordSpec:
         properties: The properties of the schema, in Zendesk's order.
         deselected: Those among them that the catalog leaves out.
         left_out: Properties that are known and never wanted.
-        sideloads: Arrays beside the records that other streams are made of.
+        beside: Arrays beside the records that other streams are made of.
     """
 
     stream: str
@@ -45,8 +51,8 @@ class RecordSpec:
     time_key: str | None
     properties: Sequence[str]
     deselected: frozenset[str]
-    left_out: frozenset[str]
-    sideloads: Sequence[str] = ()
+    left_out: frozenset[str] = frozenset()
+    beside: Sequence[str] = ()
 
 
 class RecordPath(abc.ABC):
@@ -60,9 +66,9 @@ class RecordPath(abc.ABC):
             logger: Says which properties no schema knows.
         """
         self.spec = spec
-        self._logger = logger
         self.unknown: list[str] = []
         self.rescues = RESCUED in spec.properties
+        self._logger = logger
 
     @abc.abstractmethod
     def read(self, body: bytes, asked: Params) -> Page[Any]:
@@ -74,11 +80,24 @@ class RecordPath(abc.ABC):
 
         Raises:
             msgspec.MsgspecError: If the body is not such a page.
-            UnicodeDecodeError: If it is not UTF-8.
         """
 
-    def turn_to(self, page: Page[Any]) -> None:  # noqa: B027 (only one path has to)
-        """Get ready to write the records of this page."""
+    @abc.abstractmethod
+    def pieces(self, records: list[Any], names: Sequence[str]) -> Iterator[tuple[Raw, ...]]:
+        """Give some properties of each record as JSON, `ABSENT` where it has none.
+
+        Args:
+            records: Records that were read and not yet trimmed.
+            names: The properties.
+        """
+
+    @abc.abstractmethod
+    def trim(self, records: list[Any]) -> None:
+        """Leave of each record what goes out: rescue the unknown, drop what is not wanted."""
+
+    @abc.abstractmethod
+    def turn_to(self, page: Page[Any]) -> None:
+        """Stamp the records to come with the time that this page was read at."""
 
     @abc.abstractmethod
     def write(self, record: Any) -> None:  # noqa: ANN401 (each path has its own records)
@@ -110,6 +129,7 @@ class OpenedRecords(RecordPath):
         super().__init__(spec, logger)
         self._decoder = msgspec.json.Decoder(page_type(spec, dict[str, Any]), float_hook=Decimal)
         self._known = spec.left_out.union(spec.properties)
+        self._dropped = (*spec.left_out, *spec.deselected)
         self._write = write
         self._read_at: datetime | None = None
 
@@ -121,24 +141,41 @@ class OpenedRecords(RecordPath):
             (record.get(id_key), _second_of(record.get(time_key) if time_key else None))
             for record in page.records
         ]
-        known, dropped = self._known, (*self.spec.left_out, *self.spec.deselected)
-        for record in page.records:
+        return to_page(self.spec, page, asked, marks)
+
+    def pieces(self, records: list[Any], names: Sequence[str]) -> Iterator[tuple[Raw, ...]]:
+        """Encode some properties of each record; see `RecordPath.pieces`."""
+        for record in records:
+            yield tuple(
+                Raw(encoder.encode(record[name])) if name in record else ABSENT for name in names
+            )
+
+    def trim(self, records: list[Any]) -> None:
+        """Rescue and drop; see `RecordPath.trim`."""
+        known = self._known
+        for record in records:
             if not known.issuperset(record):
                 unknown = record.keys() - known
                 self.learn(unknown.difference(self.unknown))
                 if self.rescues:
                     record[RESCUED] = {name: record.pop(name) for name in sorted(unknown)}
-            for name in dropped:
+            for name in self._dropped:
                 record.pop(name, None)
-        return to_page(page, asked, marks)
 
     def turn_to(self, page: Page[Any]) -> None:
-        """Stamp this page's records with the time it was read."""
+        """Remember the time; see `RecordPath.turn_to`."""
         self._read_at = page.read_at
 
     def write(self, record: dict[str, Any]) -> None:
         """Hand a record on."""
         self._write(record, self._read_at)
+
+
+class Meta(msgspec.Struct):
+    """How lists that are no exports say whether there is more."""
+
+    has_more: bool = False
+    after_cursor: str | None = None
 
 
 def page_type(spec: RecordSpec, record_type: Any) -> Any:  # noqa: ANN401 (types made here)
@@ -150,22 +187,36 @@ def page_type(spec: RecordSpec, record_type: Any) -> Any:  # noqa: ANN401 (types
             ("end_of_stream", bool | None, None),
             ("after_cursor", str | None, None),
             ("end_time", int | None, None),
-            *((name, list[dict[str, Any]] | None, None) for name in spec.sideloads),
+            ("next_page", str | None, None),
+            ("meta", Meta | None, None),
+            *((name, list[Raw], msgspec.field(default_factory=list)) for name in spec.beside),
         ],
         rename={"records": spec.records_key},
     )
 
 
-def to_page(body: Any, asked: Params, marks: list[Mark]) -> Page[Any]:  # noqa: ANN401
+def to_page(
+    spec: RecordSpec,
+    body: Any,  # noqa: ANN401 (a struct made by page_type)
+    asked: Params,
+    marks: list[tuple[Any, int | None]],
+) -> Page[Any]:
     """Give a decoded body the form that paginators take."""
+    end_of_stream, after_cursor = body.end_of_stream, body.after_cursor
+    if body.meta is not None:
+        end_of_stream, after_cursor = not body.meta.has_more, body.meta.after_cursor
+    elif after_cursor is None and body.next_page:
+        # Only the token is taken from an address that a response holds.
+        after_cursor = next(iter(parse_qs(urlsplit(body.next_page).query).get("cursor", ())), None)
     return Page(
         asked=asked,
         records=body.records,
         marks=marks,
-        end_of_stream=body.end_of_stream,
-        after_cursor=body.after_cursor,
+        end_of_stream=end_of_stream,
+        after_cursor=after_cursor,
         end_time=body.end_time,
         read_at=datetime.now(timezone.utc),
+        beside={name: getattr(body, name) for name in spec.beside},
     )
 
 

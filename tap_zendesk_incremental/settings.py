@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from jsonschema import ValidationError
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
-SUBDOMAIN = r"^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$"
+SUBDOMAIN = r"^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$(?!\n)"
 
 _Validator = extend_validator_with_defaults(DEFAULT_JSONSCHEMA_VALIDATOR)
 
@@ -96,6 +96,14 @@ SETTINGS = th.PropertiesList(
         examples=["2024-01-01T00:00:00Z"],
     ),
     th.Property(
+        "end_date",
+        th.DateTimeType,
+        title="End date",
+        description="Where to stop, in ISO 8601: nothing of this moment or later is exported, and "
+        "the bookmark does not pass it, so that a backfill can go in slices",
+        examples=["2025-01-01T00:00:00Z"],
+    ),
+    th.Property(
         "export_method",
         th.StringType,
         default="cursor",
@@ -110,6 +118,29 @@ SETTINGS = th.PropertiesList(
         title="Records per page",
         description="Records asked for per request; after a time-out the tap asks for fewer "
         "by itself",
+    ),
+    th.Property(
+        "exclude_deleted",
+        th.BooleanType,
+        default=False,
+        title="Exclude deleted tickets",
+        description="Leave deleted tickets out; they come with the status deleted otherwise",
+    ),
+    th.Property(
+        "support_type_scope",
+        th.StringType,
+        allowed_values=["agent", "ai_agent", "all"],
+        title="Support type scope",
+        description="Tickets handled by agents (what Zendesk sends if not set), by AI agents, "
+        "or all",
+    ),
+    th.Property(
+        "sample",
+        th.BooleanType,
+        default=False,
+        title="Sample",
+        description="Try a pipeline: every stream that has a sample endpoint exports one page of "
+        "at most 50 records, and the state stays as it is",
     ),
     th.Property(
         "api_url",
@@ -151,10 +182,7 @@ def problems(config: dict[str, Any], schema: dict[str, Any]) -> list[str]:
         found.append(wrong)
     if wrong := _api_url_problem(config.get("api_url")):
         found.append(wrong)
-    try:
-        epoch(config.get("start_date") or 0)
-    except (ValueError, TypeError):
-        found.append("start_date is not an ISO 8601 date, such as 2024-01-01T00:00:00Z")
+    found += _date_problems(config)
     return found
 
 
@@ -167,6 +195,21 @@ def _describe(error: ValidationError) -> str:
     if error.validator == "pattern":
         return f"{name} {error.instance!r} may hold letters, digits and inner hyphens only"
     return f"{name}: {error.message}"
+
+
+def _date_problems(config: dict[str, Any]) -> list[str]:
+    dates = {name: config[name] for name in ("start_date", "end_date") if config.get(name)}
+    if wrong := [name for name, date in dates.items() if not _is_date(date)]:
+        return [f"{name} is not an ISO 8601 date, such as 2024-01-01T00:00:00Z" for name in wrong]
+    seconds = [epoch(date) for date in dates.values()]
+    return [] if seconds == sorted(set(seconds)) else ["end_date must be later than start_date"]
+
+
+def _is_date(date: object) -> bool:
+    try:
+        return isinstance(date, str) and epoch(date) is not None
+    except ValueError:
+        return False
 
 
 def _api_url_problem(url: object) -> str | None:

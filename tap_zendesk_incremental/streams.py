@@ -2,7 +2,25 @@
 
 from __future__ import annotations
 
-from tap_zendesk_incremental.export import Endpoint, ExportStream
+from typing import TYPE_CHECKING, ClassVar
+
+from tap_zendesk_incremental.discovery import (
+    CUSTOM_OBJECT_PREFIX,
+    CustomObjectSchema,
+    TypedFields,
+    sample_columns,
+)
+from tap_zendesk_incremental.endpoint import Endpoint, listing, sample
+from tap_zendesk_incremental.export import ExportStream
+from tap_zendesk_incremental.fed import FedByComments, FedStream
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from singer_sdk import Tap
+    from singer_sdk.singerlib import Catalog
+
+    from tap_zendesk_incremental.account import Account
 
 
 class Tickets(ExportStream):
@@ -12,7 +30,18 @@ class Tickets(ExportStream):
     exported_by = "generated_timestamp"
     cursor = Endpoint("/api/v2/incremental/tickets/cursor.json")
     time = Endpoint("/api/v2/incremental/tickets.json")
-    left_out = frozenset({"fields"})  # a copy of custom_fields
+    sample = sample("/api/v2/incremental/tickets/sample.json")
+    # fields is a copy of custom_fields; metric_set becomes the stream ticket_metrics.
+    left_out = frozenset({"fields", "metric_set"})
+    sideloads: ClassVar[Mapping[str, str]] = {
+        "metric_events": "metric_events",
+        "slas": "slas",
+        "dates": "dates",
+        "comment_count": "comment_count",
+        "incident_count": "incident_counts",
+    }
+    parameters = ("exclude_deleted", "support_type_scope")
+    optional = False
 
 
 class TicketEvents(ExportStream):
@@ -21,6 +50,9 @@ class TicketEvents(ExportStream):
     name = "ticket_events"
     exported_by = "timestamp"
     time = Endpoint("/api/v2/incremental/ticket_events.json")
+    sample = sample("/api/v2/incremental/ticket_events/sample.json")
+    parameters = ("support_type_scope",)
+    optional = False
 
 
 class Users(ExportStream):
@@ -30,6 +62,9 @@ class Users(ExportStream):
     exported_by = "updated_at"
     cursor = Endpoint("/api/v2/incremental/users/cursor.json", limit="incremental-exports-cursor")
     time = Endpoint("/api/v2/incremental/users.json")
+    sample = sample("/api/v2/incremental/users/sample.json")
+    schema = TypedFields("user_fields")
+    optional = False
 
 
 class Organizations(ExportStream):
@@ -38,7 +73,163 @@ class Organizations(ExportStream):
     name = "organizations"
     exported_by = "updated_at"
     time = Endpoint("/api/v2/incremental/organizations.json")
+    sample = sample("/api/v2/incremental/organizations/sample.json")
+    schema = TypedFields("organization_fields")
+    optional = False
 
 
-STREAMS: tuple[type[ExportStream], ...] = (Tickets, TicketEvents, Users, Organizations)
-"""Every stream of the tap."""
+class TicketMetricEvents(ExportStream):
+    """Each start, stop and breach of a ticket's metrics."""
+
+    name = "ticket_metric_events"
+    exported_by = "time"
+    time = Endpoint("/api/v2/incremental/ticket_metric_events.json")
+
+
+class Articles(ExportStream):
+    """Articles of the help center."""
+
+    name = "articles"
+    exported_by = "updated_at"
+    time = Endpoint("/api/v2/help_center/incremental/articles.json")
+
+
+class RoutingStream(ExportStream):
+    """What the exports of skill-based routing share: the first request has no parameter."""
+
+    exported_by = "time"
+
+
+class RoutingAttributes(RoutingStream):
+    """Changes to skill types."""
+
+    name = "routing_attributes"
+    records_key = "attributes"
+    cursor = Endpoint("/api/v2/incremental/routing/attributes.json", takes_start_time=False)
+
+
+class RoutingAttributeValues(RoutingStream):
+    """Changes to skills."""
+
+    name = "routing_attribute_values"
+    records_key = "attribute_values"
+    cursor = Endpoint("/api/v2/incremental/routing/attribute_values.json", takes_start_time=False)
+
+
+class RoutingInstanceValues(RoutingStream):
+    """Changes to the skills of agents and tickets."""
+
+    name = "routing_instance_values"
+    records_key = "instance_values"
+    cursor = Endpoint("/api/v2/incremental/routing/instance_values.json", takes_start_time=False)
+
+
+class TicketFields(ExportStream):
+    """Definitions of the fields of tickets, to join the ids in `custom_fields` to titles."""
+
+    name = "ticket_fields"
+    cursor = listing("/api/v2/ticket_fields.json")
+
+
+class UserFields(ExportStream):
+    """Definitions of the custom fields of users."""
+
+    name = "user_fields"
+    cursor = listing("/api/v2/user_fields.json")
+
+
+class OrganizationFields(ExportStream):
+    """Definitions of the custom fields of organizations."""
+
+    name = "organization_fields"
+    cursor = listing("/api/v2/organization_fields.json")
+
+
+class TicketExports(ExportStream):
+    """Tickets as flat rows, from the ticket export API of 2012; current accounts lack it."""
+
+    name = "ticket_exports"
+    exported_by = "generated_timestamp"
+    records_key = "results"
+    time = Endpoint(
+        "/api/v2/exports/tickets.json",
+        limit="ticket-export-of-2012",
+        newest_seconds=300,
+        interval_seconds=300,
+    )
+    sample = sample("/api/v2/exports/tickets/sample.json")
+    selected_by_default = False
+
+    def apply_catalog(self, catalog: Catalog) -> None:
+        """Take a catalog over, with the columns that this account's rows have."""
+        super().apply_catalog(catalog)
+        if self.selected:
+            schema = self.effective_schema
+            columns = sample_columns(self._tap, self.account, self.sample)
+            schema["properties"] = {**columns, **schema["properties"]}
+            self._tap.mapper.register_raw_stream_schema(self.name, schema, self.primary_keys)
+
+
+class CustomObject(ExportStream):
+    """Records of one of the account's custom objects."""
+
+    exported_by = "updated_at"
+    records_key = "custom_object_records"
+    schema = CustomObjectSchema()
+
+    def __init__(self, tap: Tap, account: Account, key: str) -> None:
+        """Name the stream after the object; see `ExportStream`.
+
+        Args:
+            tap: The tap.
+            account: What all streams share.
+            key: The custom object's key.
+        """
+        self.cursor = Endpoint(f"/api/v2/incremental/custom_objects/{key}/cursor.json")
+        super().__init__(tap, account, CUSTOM_OBJECT_PREFIX + key)
+
+
+class TicketMetrics(FedStream):
+    """How long tickets took, and how often they changed hands: one record a ticket."""
+
+    name = "ticket_metrics"
+    parent_stream_type = Tickets
+    include = "metric_sets"
+    made_of = ("metric_set",)
+
+
+class TicketComments(FedByComments):
+    """Comments, whole, with the time of the event that brought them."""
+
+    name = "ticket_comments"
+    parent_stream_type = TicketEvents
+
+
+class UserIdentities(FedStream):
+    """Addresses, numbers and accounts that users are known by."""
+
+    name = "user_identities"
+    parent_stream_type = Users
+    include = "identities"
+    beside = "identities"
+
+
+STREAMS: tuple[type[ExportStream], ...] = (
+    Tickets,
+    TicketEvents,
+    Users,
+    Organizations,
+    TicketMetricEvents,
+    Articles,
+    RoutingAttributes,
+    RoutingAttributeValues,
+    RoutingInstanceValues,
+    TicketFields,
+    UserFields,
+    OrganizationFields,
+    TicketExports,
+)
+"""Every stream with pages of its own, but for those of custom objects."""
+
+FED_STREAMS: tuple[type[FedStream], ...] = (TicketMetrics, TicketComments, UserIdentities)
+"""Every stream that comes along on another's pages."""

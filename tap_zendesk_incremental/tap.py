@@ -10,14 +10,15 @@ from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
 from tap_zendesk_incremental import bookmarks, settings
 from tap_zendesk_incremental.account import Account
 from tap_zendesk_incremental.auth import API_TOKENS_END, hide_secrets
-from tap_zendesk_incremental.streams import STREAMS
+from tap_zendesk_incremental.discovery import custom_object_keys
+from tap_zendesk_incremental.streams import FED_STREAMS, STREAMS, CustomObject
 from tap_zendesk_incremental.writer import CollectingWriter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
 
-    from tap_zendesk_incremental.export import ExportStream
+    from singer_sdk import Stream
 
 SIGNAL_EXIT_CODE = 128
 
@@ -29,10 +30,14 @@ class TapZendeskIncremental(Tap):
     message_writer_class = CollectingWriter
     config_jsonschema: ClassVar[dict[str, Any]] = settings.SETTINGS.to_dict()
 
-    def discover_streams(self) -> Sequence[ExportStream]:
+    def discover_streams(self) -> Sequence[Stream]:
         """Make every stream; they share one session, one login and one set of limits."""
         account = Account(self.config)
-        return [stream(self, account) for stream in STREAMS]
+        return [
+            *(stream(self, account) for stream in STREAMS),
+            *(CustomObject(self, account, key) for key in custom_object_keys(self, account)),
+            *(fed_stream(self) for fed_stream in FED_STREAMS),
+        ]
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take over a state that can be gone on from.

@@ -1,0 +1,117 @@
+"""Streams that are made of what comes along on the pages of another stream.
+
+Zendesk sends sideloads on request, so these cost no request of their own. They have no
+bookmark either: the feeding stream's covers them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Raw
+from singer_sdk import Stream
+from singer_sdk.contrib.msgspec import encoder
+from singer_sdk.helpers.conform import TypeConformanceLevel
+from singer_sdk.schema.source import SchemaDirectory, StreamSchema
+
+from tap_zendesk_incremental import paths, schemas
+from tap_zendesk_incremental.records import ABSENT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from singer_sdk.helpers.types import Context
+
+    from tap_zendesk_incremental.pagination import Page
+    from tap_zendesk_incremental.records import RecordPath
+
+NULL = Raw(b"null")
+
+
+class FedStream(Stream):
+    """A stream fed by another. Subclasses declare what they are made of."""
+
+    name: str = ""
+    """The stream's name, and that of its schema."""
+
+    include: str
+    """The sideload to ask for."""
+
+    made_of: tuple[str, ...] = ()
+    """Properties of the feeding stream's records, or …"""
+
+    beside: str | None = None
+    """… the array beside them."""
+
+    selected_by_default = False
+    primary_keys = ("id",)
+    schema = StreamSchema(SchemaDirectory(schemas))
+    TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
+
+    def records_from(self, *pieces: Raw) -> Iterable[object]:
+        """Make records of one feeding record; what is `made_of`, as JSON."""
+        return (piece for piece in pieces if bytes(piece) not in {b"", b"null"})
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[None]:
+        """Write the SCHEMA message, choose the path of the records, and count them."""
+        # Private, but the SDK writes schemas of child streams for every parent record only.
+        self._write_schema_message()
+        self._records = paths.choose(
+            self, self.name, self._tap.message_writer, self._write_record_message
+        )
+        with self.get_record_counter() as self._counter:
+            yield
+
+    def read(self, path: RecordPath, page: Page[Any], records: list[Any]) -> Page[Any]:
+        """Make this stream's page of a page of the feeding stream.
+
+        Args:
+            path: What read that page.
+            page: That page.
+            records: Its records that are new, not yet trimmed.
+        """
+        items: list[object] = list(page.beside.get(self.beside, ()) if self.beside else ())
+        if self.made_of:
+            for pieces in path.pieces(records, self.made_of):
+                items += self.records_from(*pieces)
+        own = self._records.read(encoder.encode({self.name: items}), {})
+        self._records.trim(own.records)
+        return own
+
+    def write(self, page: Page[Any]) -> None:
+        """Write the records of a page, up to the limit of a dry run."""
+        self._records.turn_to(page)
+        for record in page.records[: self.ABORT_AT_RECORD_COUNT]:
+            self._records.write(record)
+            self._counter.increment()
+
+    def get_records(self, context: Context | None) -> Iterable[dict[str, Any]]:
+        """Give none: the feeding stream hands the records over."""
+        del context
+        return ()
+
+    def finalize_state_progress_markers(self, state: dict[str, Any] | None = None) -> None:
+        """Do nothing, so that the state gets no bookmark of this stream."""
+
+
+class FedByComments(FedStream):
+    """A stream fed by the comments among the child events of ticket events."""
+
+    include = "comment_events"
+    made_of = ("id", "ticket_id", "timestamp", "child_events")
+
+    def records_from(self, *pieces: Raw) -> Iterable[object]:
+        """Give each comment the ids and the time of its event; see `FedStream`."""
+        event_id, ticket_id, timestamp, children = pieces
+        if children is ABSENT:
+            return
+        event = {"ticket_id": ticket_id, "event_id": event_id, "timestamp": timestamp}
+        for child in _decode_children(children) or ():
+            if bytes(child.get("event_type", NULL)) == b'"Comment"':
+                yield {**event, **child}
+
+
+_decode_children = msgspec.json.Decoder(list[dict[str, Raw]] | None).decode
