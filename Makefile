@@ -1,0 +1,90 @@
+# Everything a developer runs. Needs Python 3.10 or later, git and make; the rest is set up here.
+#   PYTHON          the Python to develop and test with
+#   MELTANO_PYTHON  the Python of Meltano and its plugins. DuckDB 1.1.3, which the loader needs,
+#                   has no wheel for Python 3.14: there an older Python is taken, if there is one.
+PYTHON ?= python3
+MELTANO_PYTHON ?= $(shell for python in $(PYTHON) python3.13 python3.12 python3.11 python3.10; do \
+	"$$python" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' 2>/dev/null \
+	&& echo "$$python" && break; done)
+
+VENV := .venv
+MELTANO_VENV := .venv-meltano
+CODE := tap_zendesk_incremental tests $(wildcard benchmarks)
+INSTALL = -m pip install --quiet --disable-pip-version-check --no-input
+RESOLVE = UV_PYTHON_DOWNLOADS=never $(MELTANO_VENV)/bin/uv pip compile --quiet --universal \
+	--python-version 3.10 --no-header --no-annotate
+
+# A user's settings for other projects must not leak into these environments.
+unexport PYTHONHOME PYTHONPATH PIP_CONSTRAINT PIP_BUILD_CONSTRAINT PIP_PREFIX PIP_TARGET
+export PIP_USER := 0
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help: ## list these targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) \
+		| while IFS='|' read -r name text; do printf '  %-10s %s\n' "$$name" "$$text"; done
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 10) or sys.exit("Python 3.10 or later is needed: make PYTHON=python3.x")'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(VENV)/bin/python $(INSTALL) --constraint constraints.txt --upgrade pip
+	$(VENV)/bin/python $(INSTALL) --constraint constraints.txt --build-constraint constraints.txt \
+		--group dev --editable .
+	@touch $@
+
+$(MELTANO_VENV)/.ready: constraints-meltano.txt
+	@test -n "$(MELTANO_PYTHON)" || { echo 'The demo needs Python 3.10 to 3.13 (DuckDB 1.1.3 has' \
+		'no wheel for later ones): make demo MELTANO_PYTHON=python3.x' >&2; exit 1; }
+	$(MELTANO_PYTHON) -m venv --clear $(MELTANO_VENV)
+	$(MELTANO_VENV)/bin/python $(INSTALL) --constraint constraints-meltano.txt --upgrade pip
+	$(MELTANO_VENV)/bin/python $(INSTALL) --constraint constraints-meltano.txt meltano
+	@touch $@
+
+# The plugins' environments, pinned as the tap's own is.
+.meltano/.ready: $(MELTANO_VENV)/.ready meltano.yml pyproject.toml constraints.txt
+	PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
+		$(MELTANO_VENV)/bin/meltano --environment=demo install --clean \
+		tap-zendesk-incremental target-duckdb
+	@touch $@
+
+.PHONY: install
+install: $(VENV)/.ready ## set up .venv with the tap and all development tools
+
+.PHONY: test
+test: $(VENV)/.ready ## run all tests
+	$(VENV)/bin/python -m pytest --numprocesses auto $(ARGS)
+
+.PHONY: demo
+demo: $(VENV)/.ready .meltano/.ready ## load a simulated Zendesk into DuckDB through Meltano
+	$(VENV)/bin/python -m tests.demo
+
+.PHONY: lint
+lint: $(VENV)/.ready ## check style
+	$(VENV)/bin/ruff check $(CODE)
+	$(VENV)/bin/ruff format --check $(CODE)
+
+.PHONY: types
+types: $(VENV)/.ready ## check types
+	$(VENV)/bin/mypy $(CODE)
+
+.PHONY: format
+format: $(VENV)/.ready ## rewrite the code in the project's style
+	$(VENV)/bin/ruff check --fix $(CODE)
+	$(VENV)/bin/ruff format $(CODE)
+
+.PHONY: pins
+pins: $(MELTANO_VENV)/.ready ## take the newest versions of everything into the constraints
+	{ sed -n '/^#/p' constraints.txt; printf 'editables\nhatchling\npip\n' \
+		| $(RESOLVE) --group dev pyproject.toml -; } > $(MELTANO_VENV)/pins
+	mv $(MELTANO_VENV)/pins constraints.txt
+	{ sed -n '/^#/p' constraints-meltano.txt; printf 'meltano\npip\n' \
+		| $(RESOLVE) -; } > $(MELTANO_VENV)/pins
+	mv $(MELTANO_VENV)/pins constraints-meltano.txt
+
+.PHONY: clean
+clean: ## remove all that make made
+	rm -rf $(VENV) $(MELTANO_VENV) .meltano .demo build dist .hypothesis \
+		.mypy_cache .pytest_cache .ruff_cache
+	find $(CODE) -type d -name __pycache__ -prune -exec rm -rf {} +

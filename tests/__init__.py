@@ -1,0 +1,1 @@
+"""The tests of the tap, and the simulator they run against."""

@@ -1,0 +1,240 @@
+"""The whole way once: a simulated Zendesk, this tap, Meltano and a DuckDB file.
+
+`make demo` runs this. It loads everything, holds every column of every row against the simulator's
+own records, changes some of those, loads again and checks again. It ends with exit code 1 and one
+line if a single value is missing or differs, and stops whatever it started.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager, suppress
+from datetime import datetime, timezone
+from typing import IO, TYPE_CHECKING, Any
+
+import requests
+
+from tests.simulator.credentials import ACCESS_TOKEN
+from tests.warehouse import ROOT, LoadError, Records, differences, read_database
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+FOLDER = ROOT / ".demo"
+DATABASE = FOLDER / "zendesk.duckdb"
+LOG = FOLDER / "meltano.log"
+MELTANO = ROOT / ".venv-meltano/bin/meltano"
+SIZE = {"tickets": 5000, "ticket-events": 8000, "users": 1500, "organizations": 300}
+
+NEWEST_BY = {
+    "tickets": "generated_timestamp",
+    "ticket_events": "timestamp",
+    "users": "updated_at",
+    "organizations": "updated_at",
+}
+
+
+@contextmanager
+def started(*command: str | Path, **options: Any) -> Iterator[subprocess.Popen[str]]:  # noqa: ANN401
+    """Runs a command in a process group of its own, and ends the group however the block ends.
+
+    Args:
+        command: program and arguments.
+        options: more for `subprocess.Popen`.
+
+    Yields:
+        The running process.
+    """
+    process = subprocess.Popen(command, cwd=ROOT, text=True, start_new_session=True, **options)
+    try:
+        yield process
+    finally:
+        for sign in (signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                os.killpg(process.pid, sign)
+                process.wait(10)
+
+
+class Zendesk:
+    """The running simulator, seen from outside."""
+
+    def __init__(self, output: IO[str]) -> None:
+        """Waits until it is ready.
+
+        Args:
+            output: its standard output, where it prints its address.
+
+        Raises:
+            LoadError: it ended instead.
+        """
+        line = output.readline()
+        if "http" not in line:
+            message = "the simulator did not start"
+            raise LoadError(message)
+        self.url = line.split()[-1]
+
+    def get(self, path: str) -> Any:  # noqa: ANN401 - JSON of any shape
+        """Reads from the simulator's control endpoints."""
+        answer = requests.get(f"{self.url}/_control/{path}", timeout=60)
+        answer.raise_for_status()
+        return answer.json()
+
+    def post(self, path: str, body: dict[str, Any]) -> None:
+        """Writes to the simulator's control endpoints."""
+        answer = requests.post(f"{self.url}/_control/{path}", json=body, timeout=60)
+        answer.raise_for_status()
+
+    def records(self, stream: str) -> Records:
+        """Gives all records of a stream by id."""
+        return {str(record["id"]): record for record in self.get(f"records/{stream}")}
+
+
+def load(zendesk: Zendesk) -> int:
+    """Runs the pipeline once, and prints what it took.
+
+    Args:
+        zendesk: where to load from.
+
+    Returns:
+        How many export requests it took.
+
+    Raises:
+        LoadError: Meltano failed; the end of its log is printed.
+    """
+    # Settings for other pipelines of whoever runs this stay out of it.
+    others = ("TAP_", "TARGET_", "MELTANO_")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(others)} | {
+        "MELTANO_DATABASE_URI": f"sqlite:///{FOLDER / 'meltano.db'}",
+        "NO_COLOR": "1",
+        "TAP_ZENDESK_INCREMENTAL_ACCESS_TOKEN": ACCESS_TOKEN,
+        "TAP_ZENDESK_INCREMENTAL_API_URL": zendesk.url,
+    }
+    zendesk.post("clear", {})
+    begin = time.monotonic()
+    pipeline = ("--environment=demo", "run", "tap-zendesk-incremental", "target-duckdb")
+    with (
+        LOG.open("a") as log,
+        started(
+            MELTANO, *pipeline, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        ) as process,
+    ):
+        exit_code = process.wait()
+    if exit_code:
+        print(*LOG.read_text().splitlines()[-40:], sep="\n")
+        message = f"meltano run ended with exit code {exit_code}"
+        raise LoadError(message)
+    exports = [one for one in zendesk.get("requests") if "/incremental/" in one["path"]]
+    count = sum(one["records"] for one in exports)
+    seconds = time.monotonic() - begin
+    print(f"  {seconds:.1f} s, {len(exports)} requests, {count:,} records received\n")
+    return len(exports)
+
+
+def check(zendesk: Zendesk) -> dict[str, Records]:
+    """Compares the database with the simulator, and prints a table of it.
+
+    Args:
+        zendesk: where the records came from.
+
+    Returns:
+        The rows of each stream by id.
+
+    Raises:
+        LoadError: something is missing or differs.
+    """
+    print(f"  {'stream':15}{'expected':>10}{'loaded':>10}   newest record")
+    wrong: list[str] = []
+    tables = read_database(DATABASE, NEWEST_BY)
+    for stream, (types, rows) in tables.items():
+        records = zendesk.records(stream)
+        wrong += differences(stream, records, types, rows)
+        newest = max((row[NEWEST_BY[stream]] for row in rows.values()), default=None)
+        if isinstance(newest, int):
+            newest = datetime.fromtimestamp(newest, timezone.utc).replace(tzinfo=None)
+        print(f"  {stream:15}{len(records):10,}{len(rows):10,}   {newest} UTC")
+    if wrong:
+        message = f"{len(wrong)} differences, the first: {wrong[0]}"
+        raise LoadError(message)
+    print("  Every column of every row is as in Zendesk.")
+    return {stream: rows for stream, (_, rows) in tables.items()}
+
+
+def change(zendesk: Zendesk) -> None:
+    """Changes, creates and deletes a few records."""
+    tickets, users, organizations = (
+        list(zendesk.records(stream).values()) for stream in ("tickets", "users", "organizations")
+    )
+    living = [ticket["id"] for ticket in tickets if ticket["status"] != "deleted"]
+    subject = "Kaffee \u2615 statt Tee"
+    changes = [
+        # With a property that no schema knows, which must arrive all the same.
+        ("update", "tickets", {"id": living[0], "changes": {"subject": subject, "mood": "good"}}),
+        ("delete", "tickets", {"id": living[1]}),
+        ("create", "tickets", {"fields": {"subject": "Where is my order?"}}),
+        ("create", "ticket_events", {"fields": {"ticket_id": living[0]}}),
+        ("update", "users", {"id": users[0]["id"], "changes": {"name": "Zo\u00eb \u674e"}}),
+        ("update", "organizations", {"id": organizations[0]["id"], "changes": {"notes": "VIP"}}),
+    ]
+    for what, resource, body in changes:
+        zendesk.post(what, {"resource": resource, **body})
+    zendesk.post("system_update", {"id": living[2]})
+
+
+def print_changes(before: dict[str, Records], after: dict[str, Records]) -> None:
+    """Prints which rows are new or changed, and in which columns."""
+    for stream, rows in after.items():
+        for key, row in rows.items():
+            old = before[stream].get(key)
+            if old is None:
+                print(f"  {stream} {key}: new")
+            elif old != row:
+                print(f"  {stream} {key}: {', '.join(n for n in row if row[n] != old[n])}")
+
+
+def run(zendesk: Zendesk) -> None:
+    """Loads, changes and loads again.
+
+    Args:
+        zendesk: where to load from.
+
+    Raises:
+        LoadError: a run failed, a value is missing or differs, or the second run took more than
+            the changes.
+    """
+    print("First run")
+    load(zendesk)
+    before = check(zendesk)
+    change(zendesk)
+    print("\nSecond run, after a few changes")
+    count = load(zendesk)
+    print_changes(before, check(zendesk))
+    if count > len(NEWEST_BY):
+        message = f"{count} requests, where the changes of each stream fit on a page"
+        raise LoadError(message)
+
+
+def main() -> None:
+    """Runs the demo in a clean folder."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir()
+    size = [f"--{option}={count}" for option, count in SIZE.items()]
+    simulator = (sys.executable, "-m", "tests.simulator", "--port=0", *size)
+    try:
+        with started(*simulator, stdout=subprocess.PIPE) as process:
+            run(Zendesk(process.stdout))  # type: ignore[arg-type]
+    except LoadError as error:
+        sys.exit(f"Demo failed: {error}")
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+    print(f"\nThe database is {DATABASE.relative_to(ROOT)}, Meltano's log {LOG.relative_to(ROOT)}.")
+
+
+if __name__ == "__main__":
+    main()

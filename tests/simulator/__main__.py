@@ -1,0 +1,36 @@
+"""Runs the simulator on its own: `python -m tests.simulator --port 8080`."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+
+from . import Simulator
+
+
+def main() -> None:
+    """Serves until SIGTERM or SIGINT."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulator", description=__doc__)
+    parser.add_argument("--port", type=int, default=8080, help="0 for a free one")
+    counts = {"tickets": 5000, "ticket-events": 8000, "users": 1000, "organizations": 120}
+    for name, default in counts.items():
+        parser.add_argument(f"--{name}", type=int, default=default, help=f"({default})")
+    parser.add_argument("--extras", type=int, default=25, help="records of other resources (25)")
+    parser.add_argument("--seed", type=int, default=1, help="same seed, same data (1)")
+    parser.add_argument("--limit", type=int, help="export requests per window (no limit)")
+    parser.add_argument("--window", type=float, default=60.0, help="seconds (60)")
+    parser.add_argument("--page-delay", type=float, default=0.0, help="seconds a page takes (0)")
+    arguments = vars(parser.parse_args())
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    with Simulator(**arguments) as zendesk:
+        sys.stdout.write(f"Zendesk simulator on {zendesk.url}\n")
+        sys.stdout.flush()
+        stopped.wait()
+
+
+if __name__ == "__main__":
+    main()

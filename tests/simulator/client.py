@@ -1,0 +1,39 @@
+"""Asks the simulator, for the tests of the simulator itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import requests
+
+from . import credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from . import Simulator
+
+Json = dict[str, Any]
+BASIC = (f"{credentials.EMAIL}/token", credentials.API_TOKEN)
+TICKETS = "incremental/tickets/cursor.json"
+
+
+def get(zendesk: Simulator, path: str, **params: object) -> requests.Response:
+    """Asks for one page, with good credentials."""
+    url = f"{zendesk.url}/api/v2/{path}"
+    return requests.get(url, params=params, auth=BASIC, timeout=10, allow_redirects=False)  # type: ignore[arg-type]
+
+
+def pages(zendesk: Simulator, path: str, **params: object) -> Iterator[Json]:
+    """Follows an export to its end."""
+    params = {"start_time": 0} | params
+    while True:
+        page = get(zendesk, path, **params).json()
+        yield page
+        if page["end_of_stream"]:
+            return
+        if "after_cursor" in page:
+            params.pop("start_time", None)
+            params["cursor"] = page["after_cursor"]
+        else:
+            params["start_time"] = page["end_time"]

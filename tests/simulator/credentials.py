@@ -1,0 +1,16 @@
+"""What the simulated account accepts as a login, unless a test changes it.
+
+None of it opens anything but the simulator.
+"""
+
+from __future__ import annotations
+
+EMAIL = "admin@example.com"
+API_TOKEN = "simulated-api-token-3f9c1b7a"
+PASSWORD = "simulated-password-8d2e"
+CLIENT_ID = "simulated_confidential_client"
+CLIENT_SECRET = "simulated-client-secret-51aa0c"
+PUBLIC_CLIENT_ID = "simulated_public_client"
+ACCESS_TOKEN = "simulated-access-token-c0ffee"
+REFRESH_TOKEN = "simulated-refresh-token-b1a5"
+PUBLIC_REFRESH_TOKEN = "simulated-public-refresh-77e0"

@@ -1,0 +1,69 @@
+"""Zendesk's ways to say no: four JSON shapes, and what a proxy in front of it says."""
+
+from __future__ import annotations
+
+import msgspec
+
+HTML = "<!DOCTYPE html>\n<html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
+
+
+def error_body(shape: str, title: str, message: str) -> bytes:
+    """Writes an error body.
+
+    Args:
+        shape: "title" (`{"error": {"title", "message"}}`), "description"
+            (`{"error", "description"}`), "errors" (`{"errors": [{"code", "title", "detail"}]}`),
+            "plain" (`{"error": message}`), "html" or "empty".
+        title: the name of the error, such as `RecordNotFound`.
+        message: the sentence for people.
+
+    Returns:
+        The body.
+    """
+    if shape == "html":
+        return HTML.format(message).encode()
+    if shape == "empty":
+        return b""
+    bodies = {
+        "title": {"error": {"title": title, "message": message}},
+        "description": {"error": title, "description": message},
+        "errors": {"errors": [{"code": title, "title": title, "detail": message}]},
+        "plain": {"error": message},
+    }
+    return msgspec.json.encode(bodies[shape])
+
+
+class ApiError(Exception):
+    """A request the account refuses."""
+
+    def __init__(self, status: int, shape: str, title: str, message: str, **headers: str) -> None:
+        """Keeps the refusal.
+
+        Args:
+            status: HTTP status.
+            shape: see `error_body`.
+            title: the name of the error.
+            message: the sentence for people.
+            headers: further headers, with `_` for `-`.
+        """
+        super().__init__(f"{status} {title}: {message}")
+        self.status = status
+        self.body = error_body(shape, title, message)
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+def not_found() -> ApiError:
+    """An endpoint this account does not have."""
+    return ApiError(404, "title", "InvalidEndpoint", "Not found")
+
+
+def forbidden() -> ApiError:
+    """Credentials that are good, but not for this."""
+    message = "You do not have access to this page. Please contact the account owner."
+    return ApiError(403, "title", "Forbidden", message)
+
+
+def invalid(message: str, attribute: str) -> ApiError:
+    """A parameter that cannot be understood."""
+    text = f"You passed an invalid value for the {attribute} attribute. {message}"
+    return ApiError(400, "title", "Invalid attribute", text)

@@ -1,0 +1,195 @@
+"""The simulated account's logins, limits, faults and control behave as other tests rely on."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from . import Simulator, credentials
+from .client import TICKETS, get
+
+CLIENT = {"client_id": credentials.CLIENT_ID, "client_secret": credentials.CLIENT_SECRET}
+DROPPED: list[tuple[str, dict[str, Any]]] = [
+    ("reset", {}),
+    ("cut", {}),
+    ("hang", {"seconds": 0.1}),
+]
+INTACT: list[tuple[str, dict[str, Any]]] = [("pretty", {}), ("slow_body", {"seconds": 0.05})]
+
+
+def ask_token(zendesk: Simulator, **request: object) -> requests.Response:
+    """Asks for an OAuth token."""
+    return requests.post(f"{zendesk.url}/oauth/tokens", json=request, timeout=10)
+
+
+def with_token(zendesk: Simulator, token: str) -> int:
+    """Gives the status that a Bearer token gets."""
+    headers = {"Authorization": f"Bearer {token}"}
+    url = f"{zendesk.url}/api/v2/{TICKETS}?start_time=0"
+    return requests.get(url, headers=headers, timeout=10).status_code
+
+
+def test_limits_are_counted_apart_and_end_with_their_window(zendesk: Simulator) -> None:
+    """Limits are counted apart and end with their window."""
+    assert (
+        "zendesk-ratelimit-incremental-exports" not in get(zendesk, TICKETS, start_time=0).headers
+    )
+    zendesk.settings.limit, zendesk.settings.window = 2, 1.0
+    remaining = []
+    for path in (TICKETS, "incremental/users"):
+        value = get(zendesk, path, start_time=0).headers["zendesk-ratelimit-incremental-exports"]
+        remaining.append(value)
+    assert remaining == ["total=2; remaining=1; resets=1", "total=2; remaining=0; resets=1"]
+    refused = get(zendesk, TICKETS, start_time=0)
+    assert refused.status_code == 429
+    assert refused.headers["Retry-After"] == "1"
+    assert refused.json()["error"] == "APIRateLimitExceeded"
+    users = get(zendesk, "incremental/users/cursor.json", start_time=0)
+    assert users.headers["zendesk-ratelimit-incremental-exports-cursor"].startswith("total=4; ")
+    time.sleep(1.05)
+    assert get(zendesk, TICKETS, start_time=0).status_code == 200
+
+
+def test_logins_are_checked_on_every_request(zendesk: Simulator) -> None:
+    """Logins are checked on every request."""
+    url = f"{zendesk.url}/api/v2/{TICKETS}?start_time=0"
+    password = (credentials.EMAIL, credentials.PASSWORD)
+    assert requests.get(url, auth=password, timeout=10).status_code == 200
+    assert with_token(zendesk, credentials.ACCESS_TOKEN) == 200
+    for refused in (None, (credentials.EMAIL, "wrong")):
+        response = requests.get(url, auth=refused, timeout=10)
+        assert response.status_code == 401
+        assert response.json() == {"error": "Couldn't authenticate you"}
+
+
+def test_client_credentials_and_scopes(zendesk: Simulator) -> None:
+    """Client credentials and scopes."""
+    grant = {"grant_type": "client_credentials", **CLIENT, "scope": "read", "expires_in": 300}
+    granted = ask_token(zendesk, **grant).json()
+    assert (granted["scope"], granted["expires_in"]) == ("read", 300)
+    assert with_token(zendesk, granted["access_token"]) == 200
+    zendesk.expire_tokens()
+    assert with_token(zendesk, granted["access_token"]) == 401
+    zendesk.settings.token_lifetime = 0.0
+    assert with_token(zendesk, ask_token(zendesk, **grant).json()["access_token"]) == 401
+    zendesk.settings.token_lifetime = None
+    unknown = ask_token(zendesk, **(grant | {"scope": "raed"})).json()
+    assert unknown["scope"] == "raed"
+    assert with_token(zendesk, unknown["access_token"]) == 403
+    assert ask_token(zendesk, **(grant | {"client_secret": "wrong"})).status_code == 401
+    assert ask_token(zendesk, **(grant | {"expires_in": 60})).status_code == 400
+    public = grant | {"client_id": credentials.PUBLIC_CLIENT_ID}
+    assert ask_token(zendesk, **public).status_code == 400
+
+
+def test_refresh_voids_the_old_pair(zendesk: Simulator) -> None:
+    """Refresh voids the old pair."""
+    grant = {"grant_type": "refresh_token", "refresh_token": credentials.REFRESH_TOKEN, **CLIENT}
+    granted = ask_token(zendesk, **grant).json()
+    assert with_token(zendesk, granted["access_token"]) == 200
+    assert with_token(zendesk, credentials.ACCESS_TOKEN) == 401
+    assert ask_token(zendesk, **grant).json()["error"] == "invalid_grant"
+    again = ask_token(zendesk, **(grant | {"refresh_token": granted["refresh_token"]}))
+    assert again.json()["refresh_token"] != granted["refresh_token"]
+    public = {"client_id": credentials.PUBLIC_CLIENT_ID, "grant_type": "refresh_token"}
+    public["refresh_token"] = credentials.PUBLIC_REFRESH_TOKEN
+    assert ask_token(zendesk, **public).status_code == 200
+
+
+def test_faults_are_met_in_order(zendesk: Simulator) -> None:
+    """Faults are met in order."""
+    faults = zendesk.faults
+    faults.add("status", after=1, code=503, shape="errors", headers={"Retry-After": "3"})
+    assert get(zendesk, TICKETS, start_time=0).status_code == 200
+    refused = get(zendesk, TICKETS, start_time=0)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "3")
+    for kind, args in DROPPED:
+        faults.add(kind, path="tickets", **args)
+        with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
+            get(zendesk, TICKETS, start_time=0)
+    for kind, text in [("not_json", '{"tickets": [{'), ("html", "<!DOCTYPE"), ("empty", "")]:
+        faults.add(kind)
+        assert get(zendesk, TICKETS, start_time=0).text[:14].startswith(text)
+    faults.add("no_records")
+    assert "tickets" not in get(zendesk, TICKETS, start_time=0).json()
+    faults.add("redirect", to="http://127.0.0.1:9/")
+    assert get(zendesk, TICKETS, start_time=0).headers["Location"] == "http://127.0.0.1:9/"
+    faults.add("stuck_cursor", times=2)
+    stuck = get(zendesk, TICKETS, start_time=0).json()["after_cursor"]
+    assert get(zendesk, TICKETS, cursor=stuck).json()["after_cursor"] == stuck
+    good = get(zendesk, TICKETS, start_time=0).json()
+    for kind, args in INTACT:
+        faults.add(kind, **args)
+        assert get(zendesk, TICKETS, start_time=0).json() == good
+    faults.add("unknown_field", name="shiny")
+    assert all("shiny" in t for t in get(zendesk, TICKETS, start_time=0).json()["tickets"])
+    assert not faults.waiting
+    with pytest.raises(ValueError, match="no such fault"):
+        faults.add("flood")
+
+
+def test_bomb_inflates_to_json_of_its_size(zendesk: Simulator) -> None:
+    """Bomb inflates to json of its size."""
+    zendesk.faults.add("bomb", size=5 << 20)
+    response = get(zendesk, TICKETS, start_time=0)
+    assert len(response.content) > 5 << 20
+    assert int(response.headers["Content-Length"]) < 50_000
+    assert response.json() == {"count": 0, "tickets": []}
+
+
+def test_refusing_connections_ends(zendesk: Simulator) -> None:
+    """Refusing connections ends."""
+    url = zendesk.url
+    zendesk.refuse(0.3)
+    with pytest.raises(requests.ConnectionError):
+        get(zendesk, TICKETS, start_time=0)
+    time.sleep(0.4)
+    assert get(zendesk, TICKETS, start_time=0).status_code == 200
+    assert zendesk.url == url
+
+
+def test_the_log_knows_every_request(zendesk: Simulator) -> None:
+    """The log knows every request."""
+    get(zendesk, TICKETS, start_time=0, per_page=7)
+    (request,) = zendesk.requests
+    assert (request.path, request.params["per_page"]) == (f"/api/v2/{TICKETS}", "7")
+    assert (request.status, request.records) == (200, 7)
+    assert request.headers["authorization"].startswith("Basic ")
+    zendesk.clear()
+    assert not zendesk.requests
+
+
+def test_as_a_process_it_is_controlled_over_http() -> None:
+    """As a process it is controlled over http."""
+    command = [sys.executable, "-m", "tests.simulator", "--port", "0", "--tickets", "60"]
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            ready = process.stdout.readline()
+            assert ready.startswith("Zendesk simulator on http://127.0.0.1:")
+            control = f"{ready.split()[-1]}/_control"
+            tickets = requests.get(f"{control}/records/tickets", timeout=10).json()
+            assert len(tickets) == 60
+            change = {"resource": "tickets", "id": tickets[0]["id"], "changes": {"subject": "new"}}
+            changed = requests.post(f"{control}/update", json=change, timeout=10).json()
+            summary = requests.get(f"{control}/summary", timeout=10).json()["tickets"]
+            assert summary == {"count": 60, "newest": changed["generated_timestamp"]}
+            faults = [{"kind": "status", "code": 418}]
+            assert requests.post(f"{control}/faults", json=faults, timeout=10).status_code == 200
+            url = f"{ready.split()[-1]}/api/v2/{TICKETS}"
+            assert requests.get(url, timeout=10).status_code == 418
+            assert requests.get(f"{control}/requests", timeout=10).json()[0]["status"] == 418
+            assert requests.post(f"{control}/nonsense", json={}, timeout=10).status_code == 400
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(10) == 0
+            assert process.stdout.read() == ""
+        finally:
+            process.kill()

@@ -1,0 +1,78 @@
+"""Writes responses onto a socket, whole, in part, or not at all."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import time
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+JSON = "application/json; charset=utf-8"
+
+
+@dataclass
+class Reply:
+    """A response.
+
+    Attributes:
+        status: HTTP status.
+        body: as it goes over the wire.
+        headers: further headers, without length; `Content-Type` is JSON if not given.
+        records: how many records are in it.
+    """
+
+    status: int = 200
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    records: int = 0
+
+
+def head(status: int, headers: Mapping[str, str]) -> bytes:
+    """Writes status line and headers."""
+    phrase = HTTPStatus(status).phrase if status in {s.value for s in HTTPStatus} else "Unknown"
+    lines = [f"HTTP/1.1 {status} {phrase}", *(f"{name}: {v}" for name, v in headers.items())]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+
+def send(connection: socket.socket, reply: Reply, share: float = 1.0) -> None:
+    """Sends a response in one piece.
+
+    Args:
+        connection: where to.
+        reply: what.
+        share: which part of the body arrives; the length announced is the whole one.
+    """
+    headers = {"Content-Type": JSON, "Content-Length": str(len(reply.body))} | reply.headers
+    body = reply.body[: int(len(reply.body) * share)]
+    connection.sendall(head(reply.status, headers) + body)
+
+
+def send_slowly(connection: socket.socket, reply: Reply, seconds: float, pieces: int) -> None:
+    """Sends a response with its body in pieces spread over some seconds."""
+    headers = {"Content-Type": JSON, "Content-Length": str(len(reply.body))} | reply.headers
+    connection.sendall(head(reply.status, headers))
+    step = len(reply.body) // pieces + 1
+    for first in range(0, len(reply.body), step):
+        time.sleep(seconds / pieces)
+        connection.sendall(reply.body[first : first + step])
+
+
+def send_chunks(connection: socket.socket, chunks: Iterable[bytes]) -> None:
+    """Sends a response of unknown length, chunk by chunk."""
+    connection.sendall(head(200, {"Content-Type": JSON, "Transfer-Encoding": "chunked"}))
+    for chunk in chunks:
+        connection.sendall(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+    connection.sendall(b"0\r\n\r\n")
+
+
+def reset(connection: socket.socket) -> None:
+    """Ends a connection with an RST, as a crashed peer does, not with a FIN."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    # Closed below the file objects that share the socket, or they would keep it open.
+    os.close(connection.detach())

@@ -1,0 +1,116 @@
+"""The Meltano project, held against what the tap says about itself."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.simulator.credentials import ACCESS_TOKEN
+
+ROOT = Path(__file__).parent.parent
+COMMAND = (sys.executable, "-m", "tap_zendesk_incremental")
+LOGINS = [
+    {"client_id", "client_secret"},
+    {"client_id", "refresh_token", "oauth_token_path"},
+    {"access_token"},
+    {"email", "api_token"},
+    {"email", "password"},
+]
+FREE_KINDS = {"string": "string", "integer": "integer", "boolean": "boolean", "object": "object"}
+
+
+def kind_of(setting: dict[str, Any]) -> str:
+    """Gives the kind that Meltano has for a setting of the tap."""
+    if "enum" in setting:
+        return "options"
+    if setting.get("format") == "date-time":
+        return "date_iso8601"
+    return next(FREE_KINDS[name] for name in setting["type"] if name != "null")
+
+
+@pytest.fixture(scope="module")
+def about() -> dict[str, Any]:
+    """Gives what the installed tap says about itself."""
+    command = [*COMMAND, "--about", "--format=json"]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    result: dict[str, Any] = json.loads(said)
+    return result
+
+
+@pytest.fixture(scope="module")
+def project() -> dict[str, Any]:
+    """Gives the Meltano project."""
+    result: dict[str, Any] = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))
+    return result
+
+
+@pytest.fixture(scope="module")
+def extractor(project: dict[str, Any]) -> dict[str, Any]:
+    """Gives the tap's definition in the Meltano project."""
+    result: dict[str, Any] = project["plugins"]["extractors"][0]
+    return result
+
+
+def test_capabilities_are_those_of_the_tap(
+    about: dict[str, Any], extractor: dict[str, Any]
+) -> None:
+    assert sorted(extractor["capabilities"]) == sorted(about["capabilities"])
+
+
+def test_settings_are_those_of_the_tap(about: dict[str, Any], extractor: dict[str, Any]) -> None:
+    """Every setting of its own; those that the SDK gives to any tap need not be repeated."""
+    ours = about["settings"]["properties"]
+    declared = {setting["name"]: setting for setting in extractor["settings"]}
+    built_in = re.compile("batch_config|faker_config|flattening_|stream_map")
+    assert declared.keys() == {name for name in ours if not built_in.match(name)}
+    for name, setting in declared.items():
+        assert setting["kind"] == kind_of(ours[name]), name
+        assert setting.get("sensitive", False) == ours[name].get("secret", False), name
+        assert setting["label"], name
+        assert setting["description"], name
+        assert [one["value"] for one in setting.get("options", [])] == ours[name].get("enum", [])
+        if name != "user_agent":  # its default holds the version
+            assert setting.get("value") == ours[name].get("default"), name
+
+
+def test_each_way_to_log_in_is_a_group_of_settings(extractor: dict[str, Any]) -> None:
+    groups = [set(group) for group in extractor["settings_group_validation"]]
+    assert groups == [{"subdomain", *login} for login in LOGINS]
+
+
+def test_environments_name_plugins_and_settings_that_exist(project: dict[str, Any]) -> None:
+    assert {one["name"] for one in project["environments"]} == {"demo", "dev", "prod"}
+    known = {
+        (kind, plugin["name"]): {setting["name"] for setting in plugin["settings"]}
+        for kind, plugins in project["plugins"].items()
+        for plugin in plugins
+    }
+    for environment in project["environments"]:
+        for kind, plugins in environment["config"]["plugins"].items():
+            for plugin in plugins:
+                assert plugin["config"].keys() <= known[kind, plugin["name"]]
+
+
+def test_demo_logs_in_to_the_simulator(project: dict[str, Any]) -> None:
+    demo = next(one for one in project["environments"] if one["name"] == "demo")
+    config = demo["config"]["plugins"]["extractors"][0]["config"]
+    assert config["access_token"] == ACCESS_TOKEN
+    assert config["api_url"].startswith("http://127.0.0.1:")
+
+
+def test_nothing_is_sent_to_meltano(project: dict[str, Any]) -> None:
+    assert project["send_anonymous_usage_stats"] is False
+
+
+def test_duckdb_loader_is_pinned_to_versions_that_keep_the_first_row(
+    project: dict[str, Any],
+) -> None:
+    loader = next(one for one in project["plugins"]["loaders"] if one["name"] == "target-duckdb")
+    assert loader["pip_url"].split() == ["target-duckdb==0.8.0", "duckdb==1.1.3"]

@@ -1,0 +1,101 @@
+"""The package as users get it: built, installed on its own, and run from there."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import venv
+import zipfile
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from tap_zendesk_incremental.settings import SETTINGS
+from tap_zendesk_incremental.tap import TapZendeskIncremental
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "tap_zendesk_incremental"
+DISTRIBUTIONS = {"backoff": "python-backoff", "singer_sdk": "singer-sdk"}
+"""Names of distributions whose module is called otherwise."""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Builds the wheel with the build back end that is installed, without any network."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = (sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder)
+    subprocess.run(command, check=True, cwd=ROOT, capture_output=True)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def test_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        held = {name for name in archive.namelist() if ".dist-info/" not in name}
+    sources = (path for path in PACKAGE.rglob("*") if path.is_file() and path.suffix != ".pyc")
+    assert held == {path.relative_to(ROOT).as_posix() for path in sources}
+    assert {
+        "tap_zendesk_incremental/py.typed",
+        "tap_zendesk_incremental/schemas/tickets.json",
+    } <= held
+
+
+def test_wheel_runs_from_an_environment_of_its_own(wheel: Path, tmp_path: Path) -> None:
+    """Installed beside nothing but its dependencies, which are borrowed to stay off the network."""
+    venv.create(tmp_path / "venv", with_pip=False)
+    python = tmp_path / "venv/bin/python"
+    pip = (sys.executable, "-m", "pip", "--python", python)
+    install = ("install", "--quiet", "--no-deps", "--no-index", wheel)
+    subprocess.run((*pip, *install), check=True, capture_output=True)
+    where = (python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))")
+    site = Path(subprocess.run(where, check=True, capture_output=True, text=True).stdout.strip())
+    dependencies = Path(str(metadata.distribution("singer-sdk").locate_file("")))
+    (site / "dependencies.pth").write_text(f"{dependencies}\n")
+    command = (tmp_path / "venv/bin/tap-zendesk-incremental", "--discover", "--config")
+    config = tmp_path / "config.json"
+    config.write_text('{"subdomain": "acme", "access_token": "none"}')
+    run = subprocess.run((*command, config), check=True, capture_output=True, text=True)
+    streams = {stream["tap_stream_id"] for stream in json.loads(run.stdout)["streams"]}
+    assert {"tickets", "ticket_events", "users", "organizations"} <= streams
+    origin = (python, "-c", "import tap_zendesk_incremental as tap; print(tap.__file__)")
+    file = subprocess.run(origin, check=True, capture_output=True, text=True, cwd=tmp_path).stdout
+    assert Path(file.strip()).is_relative_to(site)
+
+
+def test_dependencies_are_exactly_what_is_imported() -> None:
+    # Indented imports are those of type checking, where nothing needs to be installed.
+    imports = re.compile(r"^(?:from|import) (\w+)", re.MULTILINE)
+    imported = {
+        name for path in PACKAGE.rglob("*.py") for name in imports.findall(path.read_text("utf-8"))
+    }
+    imported -= sys.stdlib_module_names | {"tap_zendesk_incremental"}
+    needed = {DISTRIBUTIONS.get(name, name) for name in imported}
+    requirements = metadata.requires("tap-zendesk-incremental") or []
+    assert {Requirement(one).name for one in requirements} == needed
+
+
+def test_backoff_is_not_installed_twice() -> None:
+    """Two distributions hold a module of that name, and overwrite each other's files."""
+    assert metadata.version("python-backoff")
+    with pytest.raises(metadata.PackageNotFoundError):
+        metadata.version("backoff")
+
+
+@pytest.mark.parametrize("name", ["constraints.txt", "constraints-meltano.txt"])
+def test_constraints_are_names_and_versions_only(name: str) -> None:
+    for line in (ROOT / name).read_text(encoding="utf-8").splitlines():
+        if line.startswith("#"):
+            continue
+        requirement = Requirement(line)
+        assert requirement.url is None
+        assert [pin.operator for pin in requirement.specifier] == ["=="], line
+
+
+def test_sample_config_is_valid() -> None:
+    config = json.loads((ROOT / "sample_config.json").read_text(encoding="utf-8"))
+    assert config.keys() <= SETTINGS.to_dict()["properties"].keys()
+    TapZendeskIncremental(config=config)

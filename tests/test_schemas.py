@@ -1,0 +1,259 @@
+"""The schemas: well formed, complete for what Zendesk sends, and kind to warehouse targets."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from jsonschema import Draft7Validator, FormatChecker
+
+import tap_zendesk_incremental.schemas
+from tests.simulator import Simulator
+from tests.simulator.credentials import API_TOKEN, EMAIL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Schema = dict[str, Any]
+
+FOLDER = Path(tap_zendesk_incremental.schemas.__file__).parent
+SCHEMAS: dict[str, Schema] = {
+    file.stem: json.loads(file.read_text(encoding="utf-8")) for file in FOLDER.glob("*.json")
+}
+STREAMS = {
+    "articles",
+    "custom_object_records",
+    "organization_fields",
+    "organizations",
+    "routing_attribute_values",
+    "routing_attributes",
+    "routing_instance_values",
+    "ticket_comments",
+    "ticket_events",
+    "ticket_fields",
+    "ticket_metric_events",
+    "ticket_metrics",
+    "tickets",
+    "user_fields",
+    "user_identities",
+    "users",
+}
+# A copy of custom_fields, which the tap leaves out.
+LEFT_OUT = {"tickets.fields"}
+
+formats = FormatChecker(formats=())
+
+
+@formats.checks("date-time", raises=ValueError)
+def is_date_time(value: object) -> bool:
+    """Whether a text is an RFC 3339 date-time with its offset; not all Pythons parse a Z."""
+    if not isinstance(value, str):
+        return True
+    return datetime.fromisoformat(value.replace("Z", "+00:00")).tzinfo is not None
+
+
+def nested(schema: Schema, path: str) -> Iterator[tuple[str, Schema]]:
+    """Every schema below this one with its path: properties and array items, at every depth."""
+    children = {f"{path}.{name}": child for name, child in schema.get("properties", {}).items()}
+    if "items" in schema:
+        children[f"{path}[]"] = schema["items"]
+    for child_path, child in children.items():
+        yield child_path, child
+        yield from nested(child, child_path)
+
+
+def unknown(schema: Schema, value: object, path: str) -> Iterator[str]:
+    """The path of every key in a value that its schema neither names nor leaves open."""
+    if isinstance(value, list):
+        for element in value:
+            yield from unknown(schema.get("items", {}), element, f"{path}[]")
+    elif isinstance(value, dict):
+        properties = schema.get("properties", {})
+        for key, element in value.items():
+            if key in properties:
+                yield from unknown(properties[key], element, f"{path}.{key}")
+            elif not schema.get("additionalProperties", "properties" not in schema):
+                yield f"{path}.{key}"
+
+
+def check(stream: str, records: list[dict[str, Any]]) -> None:
+    """Assert that records fit the schema of a stream, and that it knows all their keys."""
+    schema = SCHEMAS[stream]
+    errors = [
+        f"{error.json_path}: {error.message}"
+        for record in records
+        for error in Draft7Validator(schema, format_checker=formats).iter_errors(record)
+    ]
+    assert not errors
+    assert {path for record in records for path in unknown(schema, record, stream)} <= LEFT_OUT
+
+
+@pytest.fixture(scope="module")
+def account() -> Iterator[Simulator]:
+    """An account with enough records of each kind for every variant of them to occur."""
+    with Simulator(tickets=300, ticket_events=300, users=120, organizations=60, seed=5) as zendesk:
+        yield zendesk
+
+
+def fetch(zendesk: Simulator, path: str, key: str, **params: str | int) -> list[dict[str, Any]]:
+    """Fetch the records on the first page of an export or a listing; there are some."""
+    response = requests.get(
+        f"{zendesk.url}/api/v2/{path}", params, auth=(f"{EMAIL}/token", API_TOKEN), timeout=30
+    )
+    response.raise_for_status()
+    records: list[dict[str, Any]] = response.json()[key]
+    assert records
+    return records
+
+
+def test_one_schema_for_each_stream() -> None:
+    assert set(SCHEMAS) == STREAMS
+
+
+@pytest.mark.parametrize("stream", sorted(SCHEMAS))
+def test_schema_is_valid_and_evenly_formatted(stream: str) -> None:
+    schema = SCHEMAS[stream]
+    Draft7Validator.check_schema(schema)
+    assert schema["type"] == "object"
+    assert schema["description"]
+    text = (FOLDER / f"{stream}.json").read_text(encoding="utf-8")
+    assert text == json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+@pytest.mark.parametrize("stream", sorted(SCHEMAS))
+def test_every_type_is_named_and_admits_null(stream: str) -> None:
+    for path, schema in nested(SCHEMAS[stream], stream):
+        types = schema["type"]
+        assert isinstance(types, list), path
+        assert ("null" in types) is (path != f"{stream}.id"), path
+        assert len(set(types)) == len(types), path
+        assert ("array" in types) is ("items" in schema), path
+        assert "object" not in types or "string" in types or "properties" in schema, path
+
+
+@pytest.mark.parametrize("stream", sorted(SCHEMAS))
+def test_every_property_is_described(stream: str) -> None:
+    for path, schema in nested(SCHEMAS[stream], stream):
+        assert path.endswith("[]") or schema["description"].strip(), path
+
+
+@pytest.mark.parametrize("stream", sorted(SCHEMAS))
+def test_every_column_has_one_type(stream: str) -> None:
+    """A warehouse has one type a column; only inside of JSON columns can types vary."""
+    for name, schema in SCHEMAS[stream]["properties"].items():
+        assert len(set(schema["type"]) - {"null"}) == 1, name
+
+
+@pytest.mark.parametrize("stream", sorted(SCHEMAS))
+def test_rescued_data_comes_last_and_is_open(stream: str) -> None:
+    name, rescued = list(SCHEMAS[stream]["properties"].items())[-1]
+    assert name == "_rescued_data"
+    assert rescued["type"] == ["object", "null"]
+    assert rescued["additionalProperties"] is True
+
+
+def test_date_times_are_checked() -> None:
+    with pytest.raises(AssertionError, match=r"\$\.created_at"):
+        check("users", [{"id": 1, "created_at": "2026-02-30T00:00:00Z"}])
+
+
+def test_unknown_keys_are_noticed_where_keys_are_closed() -> None:
+    with pytest.raises(AssertionError, match=r"tickets\.via\.colour"):
+        check("tickets", [{"id": 1, "via": {"colour": "red"}}])
+    check("ticket_events", [{"id": 1, "child_events": [{"colour": "red"}]}])
+
+
+def test_recorded_records_fit(recordings: Path) -> None:
+    seen = set()
+    for file in recordings.glob("*.json.gz"):
+        body = json.loads(gzip.decompress(file.read_bytes()))["body"]
+        for stream in SCHEMAS.keys() & body.keys():
+            seen.add(stream)
+            check(stream, body[stream])
+    assert {"tickets", "users"} <= seen
+
+
+def test_recorded_order_is_kept(recordings: Path) -> None:
+    """Properties in Zendesk's order let a decoder find each field where it looks first."""
+    for file in recordings.glob("*.json.gz"):
+        body = json.loads(gzip.decompress(file.read_bytes()))["body"]
+        for stream in SCHEMAS.keys() & body.keys():
+            properties = SCHEMAS[stream]["properties"]
+            for record in body[stream]:
+                assert [key for key in record if key in properties] == [
+                    key for key in properties if key in record
+                ]
+
+
+@pytest.mark.parametrize(
+    ("stream", "path", "key"),
+    [
+        ("users", "incremental/users/cursor.json", "users"),
+        ("organizations", "incremental/organizations.json", "organizations"),
+        ("ticket_events", "incremental/ticket_events.json", "ticket_events"),
+        ("ticket_metric_events", "incremental/ticket_metric_events.json", "ticket_metric_events"),
+        ("articles", "help_center/incremental/articles.json", "articles"),
+        ("routing_attributes", "incremental/routing/attributes.json", "attributes"),
+        (
+            "routing_attribute_values",
+            "incremental/routing/attribute_values.json",
+            "attribute_values",
+        ),
+        ("routing_instance_values", "incremental/routing/instance_values.json", "instance_values"),
+        (
+            "custom_object_records",
+            "incremental/custom_objects/vehicle/cursor.json",
+            "custom_object_records",
+        ),
+        ("ticket_fields", "ticket_fields.json", "ticket_fields"),
+        ("user_fields", "user_fields.json", "user_fields"),
+        ("organization_fields", "organization_fields.json", "organization_fields"),
+    ],
+)
+def test_simulated_records_fit(account: Simulator, stream: str, path: str, key: str) -> None:
+    check(stream, fetch(account, path, key, start_time=0))
+
+
+def test_simulated_tickets_fit_with_their_sideloads(account: Simulator) -> None:
+    sideloads = "metric_sets,dates,comment_count,incident_counts,metric_events,slas"
+    tickets = fetch(
+        account, "incremental/tickets/cursor.json", "tickets", start_time=0, include=sideloads
+    )
+    check("ticket_metrics", [ticket.pop("metric_set") for ticket in tickets])
+    check("tickets", tickets)
+    filled = {"metric_events", "slas", "dates", "comment_count", "incident_count"}
+    assert all(filled <= ticket.keys() for ticket in tickets)
+
+
+def test_simulated_comments_fit(account: Simulator) -> None:
+    events = fetch(
+        account,
+        "incremental/ticket_events.json",
+        "ticket_events",
+        start_time=0,
+        include="comment_events",
+    )
+    check("ticket_events", events)
+    comments = [
+        {
+            "ticket_id": event["ticket_id"],
+            "event_id": event["id"],
+            "timestamp": event["timestamp"],
+            **child,
+        }
+        for event in events
+        for child in event["child_events"]
+        if "body" in child
+    ]
+    assert comments
+    check("ticket_comments", comments)
+
+
+def test_simulated_identities_fit(account: Simulator) -> None:
+    path, sideload = "incremental/users/cursor.json", "identities"
+    check("user_identities", fetch(account, path, sideload, start_time=0, include=sideload))
