@@ -1,0 +1,145 @@
+"""Every way to log in, as the installed command, against an account that checks."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tap_zendesk_incremental.auth import login_problem
+
+from .running import STREAMS, config_for, run_tap, select
+from .simulator import credentials as known
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .simulator import Simulator
+
+Json = dict[str, Any]
+TOKENS = "/oauth/tokens"
+
+
+def logins_of(zendesk: Simulator) -> set[str]:
+    """The Authorization headers of all requests for data."""
+    return {r.headers["authorization"] for r in zendesk.requests if r.method == "GET"}
+
+
+def basic(user: str, secret: str) -> str:
+    """The header of Basic authentication."""
+    return f"Basic {base64.b64encode(f'{user}:{secret}'.encode()).decode()}"
+
+
+@pytest.mark.parametrize(
+    ("login", "header"),
+    [
+        ({"access_token": known.ACCESS_TOKEN}, f"Bearer {known.ACCESS_TOKEN}"),
+        (
+            {"email": known.EMAIL, "api_token": known.API_TOKEN},
+            basic(f"{known.EMAIL}/token", known.API_TOKEN),
+        ),
+        ({"email": known.EMAIL, "password": known.PASSWORD}, basic(known.EMAIL, known.PASSWORD)),
+        # A path that nothing is kept in does no harm.
+        (
+            {"access_token": known.ACCESS_TOKEN, "oauth_token_path": "nowhere"},
+            f"Bearer {known.ACCESS_TOKEN}",
+        ),
+    ],
+)
+def test_ready_credentials(zendesk: Simulator, tmp_path: Path, login: Json, header: str) -> None:
+    run = run_tap(tmp_path, config_for(zendesk, **login), catalog=select(*STREAMS))
+    assert run.exit_code == 0
+    assert len(run.records["tickets"]) == 50
+    assert logins_of(zendesk) == {header}
+    assert not [r for r in zendesk.requests if r.path == TOKENS]
+    warnings = run.log("WARNING")
+    assert len(warnings) == ("api_token" in login)
+    assert all("2027-04-30" in line and "OAuth" in line for line in warnings)
+
+
+def test_client_credentials(zendesk: Simulator, tmp_path: Path) -> None:
+    login = {"client_id": known.CLIENT_ID, "client_secret": known.CLIENT_SECRET}
+    run = run_tap(tmp_path, config_for(zendesk, **login), catalog=select(*STREAMS))
+    assert run.exit_code == 0
+    assert len(run.records["tickets"]) == 50
+    assert [r.path for r in zendesk.requests].count(TOKENS) == 1
+    (header,) = logins_of(zendesk)
+    (token,) = [t for t in zendesk.api.auth.tokens if header == f"Bearer {t.access_token}"]
+    assert token.scope == "read"
+    assert run.log("WARNING") == []
+
+
+@pytest.mark.parametrize(
+    ("client", "token"),
+    [
+        (
+            {"client_id": known.CLIENT_ID, "client_secret": known.CLIENT_SECRET},
+            known.REFRESH_TOKEN,
+        ),
+        ({"client_id": known.PUBLIC_CLIENT_ID}, known.PUBLIC_REFRESH_TOKEN),
+    ],
+)
+def test_refresh_token_across_runs(
+    zendesk: Simulator, tmp_path: Path, client: Json, token: str
+) -> None:
+    path = tmp_path / "tokens.json"
+    config = config_for(zendesk, refresh_token=token, oauth_token_path=str(path), **client)
+    first = run_tap(tmp_path, config)
+    assert first.exit_code == 0
+    assert path.stat().st_mode & 0o777 == 0o600
+    kept = path.read_bytes()
+    # The pair is still good: the second run takes it as it is.
+    second = run_tap(tmp_path, config, state=first.state)
+    assert second.exit_code == 0
+    assert [r.path for r in zendesk.requests].count(TOKENS) == 1
+    assert path.read_bytes() == kept
+    # It ended: the third run exchanges it, by the refresh token that the first one got.
+    zendesk.expire_tokens()
+    third = run_tap(tmp_path, config, state=first.state)
+    assert third.exit_code == 0
+    assert [r.path for r in zendesk.requests].count(TOKENS) == 2
+    assert path.read_bytes() != kept
+    assert token not in path.read_text()
+
+
+def test_a_token_that_ends_within_a_run_is_renewed(zendesk: Simulator, tmp_path: Path) -> None:
+    login = {"client_id": known.CLIENT_ID, "client_secret": known.CLIENT_SECRET}
+    zendesk.faults.add("status", code=401, shape="plain", path="tickets/cursor", after=2)
+    run = run_tap(tmp_path, config_for(zendesk, per_page=10, **login))
+    assert run.exit_code == 0
+    assert len(run.records["tickets"]) == 50
+    assert [r.path for r in zendesk.requests].count(TOKENS) == 2
+
+
+@pytest.mark.parametrize(
+    ("login", "advice"),
+    [
+        ({"access_token": "no-such-token"}, "HTTP 401, Couldn't authenticate you"),
+        ({"email": known.EMAIL, "password": "wrong-password"}, "HTTP 401, Couldn't authenticate"),
+        ({"client_id": known.CLIENT_ID, "client_secret": "wrong-secret"}, "HTTP 401"),
+    ],
+)
+def test_wrong_credentials_end_with_one_line(
+    zendesk: Simulator, tmp_path: Path, login: Json, advice: str
+) -> None:
+    run = run_tap(tmp_path, config_for(zendesk, **login), catalog=select(*STREAMS))
+    assert run.exit_code == 1
+    (line,) = run.log("ERROR")
+    assert advice in line
+    assert "check" in line
+    assert not run.records
+    assert not [value for value in ("no-such-token", "wrong-") if value in run.stderr]
+
+
+def test_which_settings_are_one_way_to_log_in() -> None:
+    assert login_problem({"access_token": "t", "email": "e"}) is not None
+    assert login_problem({"access_token": "t", "client_secret": ""}) is None
+    assert login_problem({"client_id": "c", "client_secret": "s", "oauth_token_path": "p"}) is None
+    problem = login_problem({"client_id": "c", "client_secret": "s", "access_token": "t"})
+    assert problem is not None
+    assert problem.startswith("access_token, client_id, client_secret: not one way to log in")
+    problem = login_problem({"client_id": "c", "refresh_token": "r"})
+    assert problem is not None
+    assert problem.startswith("refresh_token needs oauth_token_path")
+    assert str(login_problem({})).startswith("No credentials: set one of these: client_id + client")

@@ -1,0 +1,49 @@
+"""The page size: halved after a time-out, down to 50, and doubled again after good pages."""
+
+from __future__ import annotations
+
+from tap_zendesk_incremental.page_size import PageSize
+
+
+def test_it_shrinks_to_fifty_and_grows_back() -> None:
+    size = PageSize(1000)
+    asked = []
+    for _ in range(6):
+        asked.append(size.next())
+        size.timed_out(asked[-1])
+    assert asked == [1000, 500, 250, 125, 62, 50]
+    assert size.next() == 50
+    grown = []
+    for _ in range(18):
+        size.good_page()
+        grown.append(size.next())
+    assert (
+        grown == [50, 50, 100, 100, 100, 200, 200, 200, 400, 400, 400, 800, 800, 800] + [1000] * 4
+    )
+
+
+def test_a_small_wish_is_never_exceeded() -> None:
+    size = PageSize(20)
+    size.timed_out(size.next())
+    assert size.next() == 20
+    for _ in range(30):
+        size.good_page()
+    assert size.next() == 20
+
+
+def test_a_time_out_between_good_pages_starts_the_count_again() -> None:
+    size = PageSize(1000)
+    size.timed_out(1000)
+    size.good_page()
+    size.good_page()
+    size.timed_out(500)
+    size.good_page()
+    assert size.next() == 250
+
+
+def test_a_paginators_own_size_counts_unless_it_times_out() -> None:
+    size = PageSize(100)
+    assert size.next(1000) == 1000
+    size.timed_out(1000)
+    assert size.next(1000) == 500
+    assert size.next() == 100

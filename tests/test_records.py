@@ -1,0 +1,275 @@
+"""Both ways for records to pass give the same, whatever Zendesk, schema and catalog hold."""
+
+from __future__ import annotations
+
+import logging
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tap_zendesk_incremental.account import Account
+from tap_zendesk_incremental.endpoint import Endpoint
+from tap_zendesk_incremental.export import ExportStream
+from tap_zendesk_incremental.records import RESCUED
+from tap_zendesk_incremental.tap import TapZendeskIncremental
+
+from .running import sync
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tap_zendesk_incremental.client import ReadPage
+    from tap_zendesk_incremental.pagination import Page, Params
+
+Json = dict[str, Any]
+CONFIG = {"subdomain": "example", "access_token": "not-used-here"}
+LEFT_OUT = "copy"
+OPENED = ("properties", "id", "properties", "none")
+"""Deselecting this nested property changes no record, but the SDK must look into them."""
+MAPPED: Json = {"stream_maps": {"things": {}}}
+"""This stream map changes no record, but must see them."""
+
+decode = msgspec.json.Decoder(float_hook=Decimal).decode
+
+
+class Things(ExportStream):
+    """An export whose pages are given."""
+
+    name = "things"
+    exported_by = "time"
+    time = Endpoint("/things")
+    left_out = frozenset({LEFT_OUT})
+    schema: ClassVar[Json] = {"properties": {}}  # type: ignore[misc]
+    bodies: ClassVar[list[bytes]] = []
+
+    def fetch(self, params: Params, read: ReadPage) -> Page[Any]:
+        """Reads the next of the given pages, the number of which is its second."""
+        asked: Params = {**params, "per_page": 1000}
+        return read(self.bodies[int(params["start_time"])], asked)
+
+
+class TapThings(TapZendeskIncremental):
+    """A tap of them."""
+
+    def discover_streams(self) -> Sequence[ExportStream]:
+        """Just the one stream."""
+        return [Things(self, Account(self.config))]
+
+
+def export(
+    records: list[bytes],
+    schema: Json,
+    *,
+    deselected: Sequence[tuple[str, ...]] = (),
+    config: Json | None = None,
+    pretty: bool = False,
+) -> list[bytes]:
+    """Exports pages of one record each.
+
+    Args:
+        records: as JSON.
+        schema: the stream's properties.
+        deselected: breadcrumbs.
+        config: more settings.
+        pretty: whether Zendesk indents its pages.
+
+    Returns:
+        The messages.
+    """
+    Things.bodies = []
+    for number, record in enumerate(records, 1):
+        end = b"true" if number == len(records) else b"false"
+        body = b'{"things":[%b],"count":1,"end_of_stream":%b,"end_time":%d}' % (record, end, number)
+        Things.bodies.append(msgspec.json.format(body, indent=3) if pretty else body)
+    Things.schema = {"type": "object", "properties": schema}
+    metadata: list[Json] = [
+        {"breadcrumb": breadcrumb, "metadata": {"inclusion": "available", "selected": False}}
+        for breadcrumb in deselected
+    ]
+    metadata.append({"breadcrumb": (), "metadata": {"inclusion": "available", "selected": True}})
+    entry = {"tap_stream_id": "things", "stream": "things", "schema": Things.schema}
+    catalog = {"streams": [entry | {"metadata": metadata, "key_properties": ["id"]}]}
+    return sync(CONFIG | (config or {}), catalog=catalog, tap=TapThings).lines
+
+
+def records_of(lines: list[bytes]) -> list[Json]:
+    """The records in messages, numbers exact."""
+    messages = [decode(line) for line in lines]
+    assert all(m["time_extracted"].endswith("Z") for m in messages if m["type"] == "RECORD")
+    return [message["record"] for message in messages if message["type"] == "RECORD"]
+
+
+names = st.sampled_from(["a", "b", "c", "schlüssel", "a b", "\u2028", "p0", "", LEFT_OUT])
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(1 << 63), (1 << 64) - 1)
+    | st.decimals(allow_nan=False, allow_infinity=False)
+    | texts
+    | st.sampled_from(["2024-02-30T00:00:00Z", "2024-02-29T00:00:00+00:00"])
+)
+values = st.recursive(
+    scalars, lambda v: st.lists(v, max_size=3) | st.dictionaries(texts, v, max_size=3), max_leaves=6
+)
+times = (
+    st.integers(0, 1 << 33) | st.none() | st.sampled_from(["2024-02-29T00:00:00Z", "late", 1.5, ""])
+)
+ids = st.integers(1, 1 << 60)
+
+
+@st.composite
+def things(draw: st.DrawFn) -> bytes:
+    """A record as Zendesk may send it, in any order of properties."""
+    record: Json = dict(draw(st.dictionaries(names, values, max_size=6)))
+    record |= draw(st.fixed_dictionaries({"id": ids}, optional={"time": times}))
+    order = draw(st.permutations(sorted(record)))
+    encoder = msgspec.json.Encoder(decimal_format="number")
+    return encoder.encode({name: record[name] for name in order})
+
+
+types = st.sampled_from(
+    [
+        {"type": ["string", "null"]},
+        {"type": ["string", "null"], "format": "date-time"},
+        {"type": ["integer", "null"]},
+        {"type": ["number", "null"]},
+        {"type": ["boolean", "null"]},
+        {"type": ["array", "null"], "items": {"type": ["string", "null"]}},
+        {"type": ["object", "null"], "properties": {"x": {"type": ["string", "null"]}}},
+        {"type": ["object", "null"], "additionalProperties": True},
+    ]
+)
+schemas = st.dictionaries(names.filter(lambda name: name not in {LEFT_OUT, ""}), types)
+FIXED: Json = {"id": {"type": ["integer"]}, "time": {"type": ["integer", "string", "null"]}}
+OPEN: Json = {RESCUED: {"type": ["object", "null"], "additionalProperties": True}}
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    records=st.lists(things(), min_size=1, max_size=3),
+    schema=schemas,
+    rescues=st.booleans(),
+    off=st.sets(names | st.just(RESCUED), max_size=3),
+    pretty=st.booleans(),
+)
+def test_both_paths_give_equal_records(
+    *, records: list[bytes], schema: Json, rescues: bool, off: set[str], pretty: bool
+) -> None:
+    schema = FIXED | schema | (OPEN if rescues else {})
+    deselected = [("properties", name) for name in sorted(off & schema.keys())]
+    passed = export(records, schema, deselected=deselected, pretty=pretty)
+    opened = export(records, schema, deselected=[*deselected, OPENED], pretty=pretty)
+    mapped = export(records, schema, deselected=deselected, pretty=pretty, config=MAPPED)
+    assert records_of(passed) == records_of(opened) == records_of(mapped)
+    assert [line for line in passed if b'"RECORD"' not in line[:20]] == [
+        line for line in opened if b'"RECORD"' not in line[:20]
+    ]
+    for line, record in zip(records_of(passed), map(decode, records), strict=True):
+        kept = {name for name in record if name in schema and name not in off}
+        for name in kept | {"id"} - {RESCUED}:
+            assert line[name] == record[name]
+        unknown = record.keys() - schema.keys() - {LEFT_OUT}
+        if rescues and RESCUED not in off:
+            assert line.get(RESCUED, {}) == {name: record[name] for name in unknown}
+        if rescues:
+            assert line.keys() <= schema.keys()
+        assert LEFT_OUT not in line
+        assert not off & line.keys() & schema.keys()
+
+
+EXACT = (
+    b'{"id":12345678901234567890,"time":1,"a":1.10,"b":[1e5,-0.0,0.1000],'
+    b'"c":"\xe2\x80\xa8 \\u2028 \\/ \xf0\x9f\x9a\x80"}'
+)
+PLAIN: Json = {name: {"type": ["string", "null"]} for name in "abc"}
+
+
+def test_passed_records_are_the_bytes_zendesk_sent() -> None:
+    (line,) = (line for line in export([EXACT], FIXED | PLAIN) if b'"RECORD"' in line)
+    assert line.startswith(b'{"type":"RECORD","stream":"things","record":%b,"time_' % EXACT)
+    assert line.endswith(b"}")
+
+
+def test_opened_records_keep_their_numbers() -> None:
+    lines = export([EXACT], FIXED | PLAIN, deselected=[OPENED])
+    (line,) = (line for line in lines if b'"RECORD"' in line)
+    assert b'"id":12345678901234567890' in line
+    assert b'"a":1.10,"b":[1E+5,-0.0,0.1000]' in line
+
+
+def test_pretty_printed_pages_become_one_line_a_record() -> None:
+    record = b'{"id":1,"time":1,"a":"two words, and a line\\nfeed","b":{"deep":[1, 2]},"c":null}'
+    lines = export([record], FIXED | PLAIN, pretty=True)
+    assert records_of(lines) == [decode(record)]
+    assert all(msgspec.json.decode(line) for line in lines)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param("passed", marks=pytest.mark.xfail(reason="no struct can have such a field")),
+        "opened",
+    ],
+)
+@pytest.mark.parametrize("name", ['q"', "back\\slash", "tab\t"])
+def test_unknown_properties_may_have_odd_names(path: str, name: str) -> None:
+    record = msgspec.json.encode({"id": 1, "time": 1, name: 2})
+    deselected = [OPENED] if path == "opened" else []
+    (found,) = records_of(export([record], FIXED | OPEN, deselected=deselected))
+    assert found == {"id": 1, "time": 1, RESCUED: {name: 2}}
+
+
+@pytest.mark.parametrize("path", ["passed", "opened"])
+def test_each_unknown_property_is_rescued_and_said_once(
+    path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    records = [
+        b'{"id":1,"time":1,"new":1.50,"copy":1}',
+        b'{"id":2,"time":2}',
+        b'{"id":3,"time":3,"new":null,"newer":{"x":[]}}',
+    ]
+    deselected = [OPENED] if path == "opened" else []
+    with caplog.at_level(logging.WARNING):
+        found = records_of(export(records, FIXED | OPEN, deselected=deselected))
+    assert found == [
+        {"id": 1, "time": 1, RESCUED: {"new": Decimal("1.50")}},
+        {"id": 2, "time": 2},
+        {"id": 3, "time": 3, RESCUED: {"new": None, "newer": {"x": []}}},
+    ]
+    said = [message for message in caplog.messages if "does not know" in message]
+    assert [message.split("'")[1] for message in said] == ["new", "newer"]
+    assert all(RESCUED in message for message in said)
+
+
+@pytest.mark.parametrize(
+    ("config", "deselected", "reason"),
+    [
+        ({}, [], "Records pass through as bytes"),
+        ({}, [("properties", "a")], "Records pass through as bytes"),
+        ({}, [OPENED], "Records are opened, and written by the SDK"),
+        (MAPPED, [], "Records are opened for stream maps"),
+        ({"flattening_enabled": True, "flattening_max_depth": 2}, [], "Records are opened for"),
+    ],
+)
+def test_the_path_is_chosen_and_said(
+    config: Json,
+    deselected: list[tuple[str, ...]],
+    reason: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        export([EXACT], FIXED | PLAIN, deselected=deselected, config=config)
+    (message,) = [m for m in caplog.messages if m.startswith("Records ")]
+    assert message.startswith(reason)
+
+
+def test_a_stream_map_sees_the_values() -> None:
+    config = {"stream_maps": {"things": {"sum": "a + 1", "b": None}}}
+    (record,) = records_of(export([b'{"id":1,"time":1,"a":2,"b":3}'], FIXED | PLAIN, config=config))
+    assert {name: record[name] for name in ("id", "a", "sum")} == {"id": 1, "a": 2, "sum": 3}
+    assert "b" not in record

@@ -1,0 +1,71 @@
+"""Secrets are hidden in whatever is logged: messages, arguments, tracebacks, base64."""
+
+from __future__ import annotations
+
+import base64
+import io
+import logging
+from itertools import count
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tap_zendesk_incremental.redaction import MASK, RedactingFilter, hide, redact
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SECRET = "only-a-test-knows-this-b7d1"
+_numbers = count()
+
+
+@pytest.fixture
+def log() -> Iterator[tuple[logging.Logger, io.StringIO]]:
+    """A logger with the filter, and what it wrote."""
+    text = io.StringIO()
+    handler = logging.StreamHandler(text)
+    handler.addFilter(RedactingFilter())
+    logger = logging.getLogger(f"{__name__}.{next(_numbers)}")
+    logger.propagate = False
+    logger.addHandler(handler)
+    hide(SECRET)
+    yield logger, text
+    logger.removeHandler(handler)
+
+
+def test_short_and_missing_values_are_no_secrets() -> None:
+    hide(None, "", "ab1")
+    assert redact("None ab1") == "None ab1"
+
+
+def test_the_longest_secret_goes_first() -> None:
+    hide(SECRET, f"{SECRET}-and-more")
+    assert redact(f"<{SECRET}-and-more>") == f"<{MASK}>"
+
+
+def test_base64() -> None:
+    hide(f"me@example.com:{SECRET}")
+    packed = base64.b64encode(f"me@example.com:{SECRET}".encode()).decode()
+    assert redact(f"Authorization: Basic {packed}") == f"Authorization: Basic {MASK}"
+
+
+def test_messages_and_arguments(log: tuple[logging.Logger, io.StringIO]) -> None:
+    logger, text = log
+    logger.warning("said %s", SECRET)
+    logger.warning("%s", {"headers": {"token": SECRET}})
+    logger.warning("100 %% of %d", 5)
+    assert text.getvalue().splitlines() == [
+        f"said {MASK}",
+        f"{{'headers': {{'token': '{MASK}'}}}}",
+        "100 % of 5",
+    ]
+
+
+def test_tracebacks(log: tuple[logging.Logger, io.StringIO]) -> None:
+    logger, text = log
+    try:
+        int(SECRET)
+    except ValueError:
+        logger.exception("failed")
+    assert SECRET not in text.getvalue()
+    assert f"with base 10: '{MASK}'" in text.getvalue()

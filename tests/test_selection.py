@@ -1,0 +1,60 @@
+"""Selection, stream maps and flattening, on the way from Zendesk's page to the message."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .running import config_for, select, sync
+from .test_export import by_id, data_of
+
+if TYPE_CHECKING:
+    from .simulator import Simulator
+
+
+def test_deselected_properties_are_left_out(zendesk_shared: Simulator) -> None:
+    catalog = select("tickets", off=("subject", "custom_fields"))
+    run = sync(config_for(zendesk_shared), catalog=catalog)
+    expected = data_of(zendesk_shared, "tickets")
+    for ticket in expected.values():
+        del ticket["subject"], ticket["custom_fields"]
+    assert by_id(run.records["tickets"]) == expected
+    assert "subject" not in run.schemas["tickets"]["schema"]["properties"]
+
+
+def test_deselected_nested_properties_are_left_out(zendesk_shared: Simulator) -> None:
+    run = sync(config_for(zendesk_shared), catalog=select("users", off=("photo.thumbnails",)))
+    expected = data_of(zendesk_shared, "users")
+    assert any(user["photo"] for user in expected.values())
+    for user in expected.values():
+        if user["photo"]:
+            del user["photo"]["thumbnails"]
+    assert by_id(run.records["users"]) == expected
+
+
+def test_flattening(zendesk_shared: Simulator) -> None:
+    config = config_for(zendesk_shared, flattening_enabled=True, flattening_max_depth=1)
+    run = sync(config, catalog=select("users"))
+    expected = data_of(zendesk_shared, "users")
+    for user in run.records["users"]:
+        photo = expected[user["id"]]["photo"] or {}
+        assert user.get("photo__file_name") == photo.get("file_name")
+        assert not isinstance(user.get("photo"), dict)
+        assert user["name"] == expected[user["id"]]["name"]
+    assert "photo__file_name" in run.schemas["users"]["schema"]["properties"]
+
+
+def test_stream_maps(zendesk_shared: Simulator) -> None:
+    maps = {"users": {"email": None, "mail_hash": "md5(email) if email else None"}}
+    config = config_for(zendesk_shared, stream_maps=maps)
+    run = sync(config, catalog=select("users", "organizations"))
+    assert len(run.records["users"]) == 30
+    assert all("email" not in user and "mail_hash" in user for user in run.records["users"])
+    assert by_id(run.records["organizations"]) == data_of(zendesk_shared, "organizations")
+
+
+def test_a_renamed_stream(zendesk_shared: Simulator) -> None:
+    config = config_for(zendesk_shared, stream_maps={"users": {"__alias__": "people"}})
+    run = sync(config, catalog=select("users"))
+    assert len(run.records["people"]) == 30
+    assert run.state is not None
+    assert "users" in run.state["bookmarks"]

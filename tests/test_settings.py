@@ -1,0 +1,153 @@
+"""Settings: what is wrong with them is said at once, a line each, without their secrets."""
+
+from __future__ import annotations
+
+import json
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tap_zendesk_incremental.settings import problems
+from tap_zendesk_incremental.tap import TapZendeskIncremental
+
+from .running import config_for, run_tap
+
+Json = dict[str, Any]
+ROOT = Path(__file__).resolve().parents[1]
+SCHEMA: Json = TapZendeskIncremental.config_jsonschema
+GOOD = {"subdomain": "acme", "access_token": "a-good-token"}
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        GOOD,
+        GOOD | {"subdomain": "a"},
+        GOOD | {"subdomain": "acme-2-Test"},
+        GOOD | {"start_date": "2024-01-01T00:00:00Z"},
+        GOOD | {"start_date": "2024-01-01"},
+        GOOD | {"start_date": None},
+        GOOD | {"per_page": 1},
+        GOOD | {"per_page": 1000},
+        GOOD | {"export_method": "time"},
+        GOOD | {"api_url": "https://proxy.example.com/zendesk"},
+        GOOD | {"api_url": "http://localhost:8080"},
+        GOOD | {"api_url": "http://127.0.0.1:8080"},
+        GOOD | {"api_url": "http://[::1]:8080"},
+    ],
+)
+def test_good_settings(config: Json) -> None:
+    assert problems(deepcopy(config), SCHEMA) == []
+
+
+@pytest.mark.parametrize(
+    ("config", "problem"),
+    [
+        ({"access_token": "t"}, "subdomain is required"),
+        (GOOD | {"subdomain": "acme.zendesk.com"}, "subdomain"),
+        (GOOD | {"subdomain": "-acme"}, "subdomain"),
+        (GOOD | {"subdomain": "acme-"}, "subdomain"),
+        (GOOD | {"subdomain": "acme/x"}, "subdomain"),
+        (GOOD | {"subdomain": "acme\n"}, "subdomain"),
+        (GOOD | {"subdomain": "evil.com#"}, "subdomain"),
+        (GOOD | {"subdomain": ""}, "subdomain"),
+        (GOOD | {"access_token": 5}, "access_token must be of type string"),
+        (GOOD | {"start_date": "last summer"}, "start_date is not an ISO 8601 date"),
+        (GOOD | {"export_method": "both"}, "export_method: 'both'"),
+        (GOOD | {"per_page": 0}, "per_page: 0"),
+        (GOOD | {"per_page": 1001}, "per_page: 1001"),
+        (GOOD | {"per_page": "many"}, "per_page: 'many'"),
+        (GOOD | {"request_timeout": 0}, "request_timeout: 0"),
+        (GOOD | {"api_url": "http://proxy.example.com"}, "api_url must start with https://"),
+        (GOOD | {"api_url": "http://127.0.0.1.example.com"}, "api_url must start with https://"),
+        (GOOD | {"api_url": "http://localhost@example.com"}, "api_url may hold no credentials"),
+        (GOOD | {"api_url": "https://me:secret@example.com"}, "api_url may hold no credentials"),
+        (GOOD | {"api_url": "ftp://example.com"}, "api_url must start with https://"),
+        (GOOD | {"api_url": "https://"}, "api_url must start with https://"),
+        (GOOD | {"api_url": "https://[broken"}, "api_url is not an address"),
+        ({"subdomain": "acme"}, "No credentials"),
+        (GOOD | {"email": "me@example.com", "password": "pw"}, "not one way to log in"),
+    ],
+)
+def test_a_bad_setting_is_named(config: Json, problem: str) -> None:
+    (found,) = problems(deepcopy(config), SCHEMA)
+    assert found.startswith(problem) or problem in found
+    assert "\n" not in found
+    assert "secret@" not in found
+
+
+def test_the_sample_is_valid_once_filled_in() -> None:
+    sample = json.loads((ROOT / "sample_config.json").read_text())
+    assert problems(sample, SCHEMA) == []
+    assert sample.keys() <= SCHEMA["properties"].keys()
+
+
+def test_every_problem_at_once_and_no_secret(tmp_path: Path) -> None:
+    config = {
+        "subdomain": "acme.zendesk.com",
+        "api_url": "http://example.com",
+        "start_date": "soon",
+        "per_page": 5000,
+        "export_method": "both",
+        "access_token": "secret-number-one",
+        "password": ["secret-number-two"],
+        "client_secret": 1_234_567_890,
+    }
+    run = run_tap(tmp_path, config)
+    assert run.exit_code == 1
+    assert run.stdout == b""
+    errors = " ".join(run.log("ERROR"))
+    for name in ("subdomain", "api_url", "start_date", "per_page", "export_method", "log in"):
+        assert name in errors
+    assert "password must be of type string" in errors
+    assert "client_secret must be of type string" in errors
+    assert "Traceback" not in run.stderr
+    for secret in ("secret-number-one", "secret-number-two", "1234567890"):
+        assert secret not in run.stderr
+    for line in run.stderr.splitlines():
+        assert line[:4].isdigit(), "every line begins with its time"
+
+
+def test_no_settings_at_all(tmp_path: Path) -> None:
+    run = run_tap(tmp_path)
+    assert run.exit_code == 1
+    errors = run.log("ERROR")
+    assert any("subdomain is required" in line for line in errors)
+    assert any("No credentials" in line for line in errors)
+    assert "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'"text"', b"\xff"])
+def test_a_damaged_settings_file_is_one_line(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "broken.json").write_bytes(content)
+    run = run_tap(tmp_path, None, f"--config={tmp_path / 'broken.json'}")
+    assert run.exit_code != 0
+    assert run.stdout == b""
+    assert "Traceback" not in run.stderr
+    assert run.log("ERROR")
+
+
+def test_settings_from_the_environment(tmp_path: Path) -> None:
+    env = {
+        "TAP_ZENDESK_INCREMENTAL_SUBDOMAIN": "acme",
+        "TAP_ZENDESK_INCREMENTAL_API_URL": "http://example.com",
+        "TAP_ZENDESK_INCREMENTAL_ACCESS_TOKEN": "secret-number-one",
+        "TAP_ZENDESK_INCREMENTAL_PER_PAGE": "0",
+    }
+    run = run_tap(tmp_path, None, "--config=ENV", env=env)
+    assert run.exit_code == 1
+    errors = " ".join(run.log("ERROR"))
+    assert "api_url must start with https://" in errors
+    assert "per_page: 0" in errors
+    assert "subdomain" not in errors
+    assert "secret-number-one" not in run.stderr
+
+
+def test_settings_are_described() -> None:
+    for name, setting in SCHEMA["properties"].items():
+        assert setting.get("description"), name
+    secrets = {name for name, setting in SCHEMA["properties"].items() if setting.get("secret")}
+    assert secrets >= {"client_secret", "refresh_token", "access_token", "api_token", "password"}
+    assert config_for("http://127.0.0.1:1").keys() <= SCHEMA["properties"].keys()

@@ -1,0 +1,104 @@
+"""The writer: whole lines, together, no later than the STATE that covers them."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+from singer_sdk.singerlib.messages import RecordMessage, StateMessage
+
+from tap_zendesk_incremental.writer import MAX_COLLECTED_BYTES, CollectingWriter, TargetGoneError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+STATE = StateMessage(value={"bookmarks": {}})
+
+
+class Thing(msgspec.Struct):
+    """A record that holds its bytes."""
+
+    id: msgspec.Raw
+
+
+@contextlib.contextmanager
+def standard_output() -> Iterator[io.BytesIO]:
+    """Catches what is written to standard output."""
+    written = io.BytesIO()
+    with io.TextIOWrapper(written) as stdout, contextlib.redirect_stdout(stdout):
+        yield written
+
+
+def test_records_wait_for_a_state() -> None:
+    with standard_output() as output:
+        writer = CollectingWriter()
+        writer.write_message(RecordMessage(stream="things", record={"id": 1}))
+        writer.write_raw(b'{"record":', Thing(msgspec.Raw(b"2.50")), b"}\n")
+        assert output.getvalue() == b""
+        writer.write_message(STATE)
+        lines = output.getvalue().splitlines()
+        assert [msgspec.json.decode(line).get("type") for line in lines] == [
+            "RECORD",
+            None,
+            "STATE",
+        ]
+        assert lines[1] == b'{"record":{"id":2.50}}'
+        writer.write_message(STATE)
+        assert output.getvalue().splitlines()[3:] == lines[2:]
+
+
+def test_records_do_not_wait_beyond_a_megabyte() -> None:
+    with standard_output() as output:
+        writer = CollectingWriter()
+        record = Thing(msgspec.Raw(b'"' + b"x" * 100_000 + b'"'))
+        for _ in range(11):
+            writer.write_raw(b"", record, b"\n")
+        assert MAX_COLLECTED_BYTES < len(output.getvalue()) < MAX_COLLECTED_BYTES + 110_000
+        assert output.getvalue().endswith(b"\n")
+
+
+def test_a_signal_ends_at_once_and_drops_what_no_state_covers() -> None:
+    with standard_output() as output:
+        writer = CollectingWriter()
+        writer.write_message(STATE)
+        writer.write_message(RecordMessage(stream="things", record={"id": 1}))
+        with pytest.raises(SystemExit) as ended:
+            writer.end(143)
+        assert ended.value.code == 143
+        assert len(output.getvalue().splitlines()) == 1
+
+
+def test_a_signal_within_a_write_lets_the_lines_be_finished() -> None:
+    class Interrupted(io.BytesIO):
+        """A pipe on which a signal arrives in the middle of a write."""
+
+        def write(self, data: object) -> int:
+            writer.end(130)
+            return super().write(data)  # type: ignore[arg-type]
+
+    writer, written = CollectingWriter(), Interrupted()
+    with (
+        io.TextIOWrapper(written) as stdout,
+        contextlib.redirect_stdout(stdout),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            writer.write_message(STATE)
+        assert ended.value.code == 130
+        assert written.getvalue().endswith(b"}}}\n")
+
+
+def test_a_target_that_is_gone() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    writer = CollectingWriter()
+    with (
+        open(writing, "w") as pipe,  # noqa: PTH123 - a file descriptor has no path
+        contextlib.redirect_stdout(pipe),
+    ):
+        with pytest.raises(TargetGoneError, match="reads no more"):
+            writer.write_message(STATE)
+        writer.flush()  # as Python does at its end: nothing complains a second time
