@@ -20,6 +20,7 @@ from tap_zendesk_incremental.pagination import (
     TimePaginator,
 )
 from tap_zendesk_incremental.prefetch import one_ahead
+from tap_zendesk_incremental.writer import CollectingWriter
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping
@@ -157,6 +158,7 @@ class ExportStream(ByPageStream):
                     path.turn_to(step.page)
                     yield from step.records
                     self._move_bookmark(step)
+                    self._flush()
             except UnavailableError as error:
                 if not self.optional:
                     raise
@@ -250,6 +252,11 @@ class ExportStream(ByPageStream):
             **{name: str(value).lower() for name, value in given.items() if value},
             **({"include": include} if include else {}),
         }
+
+    def _flush(self) -> None:
+        """Write out what was collected, also where no new state did so."""
+        if isinstance(self._tap.message_writer, CollectingWriter):
+            self._tap.message_writer.flush()
 
     def _move_bookmark(self, step: Step) -> None:
         """Point the state at the page after this one, whose records are all out."""
