@@ -6,10 +6,9 @@ import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import requests
-
 from tap_zendesk_incremental import rate_limit
 from tap_zendesk_incremental.auth import login_problem, new_authenticator
+from tap_zendesk_incremental.session import ZendeskSession
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +33,7 @@ class Account:
         self.api_url = str(
             config.get("api_url") or f"https://{config.get('subdomain')}.zendesk.com"
         ).rstrip("/")
-        self.session = requests.Session()
+        self.session = ZendeskSession()
         self.requests_left: int | None = None
         self.definitions: dict[str, list[dict[str, Any]]] = {}
         self._free_at: dict[str, float] = {}

@@ -41,6 +41,7 @@ LOGINS = (CLIENT_CREDENTIALS, REFRESH, ACCESS_TOKEN, API_TOKEN, PASSWORD)
 """The ways to log in, by the settings that each takes; the recommended one first."""
 
 SETTINGS = frozenset[str]().union(*(login.required for login in LOGINS))
+SECRETS = SETTINGS - {"client_id", "email", "oauth_token_path"}
 
 
 def login_problem(config: Mapping[str, Any]) -> str | None:
@@ -80,7 +81,7 @@ def hide_secrets(config: Mapping[str, Any]) -> None:
     Args:
         config: The tap's settings, valid or not.
     """
-    hide(*(config.get(name) for name in SETTINGS - {"client_id", "email", "oauth_token_path"}))
+    hide(*(config.get(name) for name in SECRETS))
     for username, secret in _basic_credentials(config):
         hide(f"{username}:{secret}")
 

@@ -21,12 +21,15 @@ MAX_ERROR_BYTES = 64 * 1024
 _CHUNK_BYTES = 64 * 1024
 
 
-def read_body(response: requests.Response, timeout_seconds: float) -> bytes:
+def read_body(
+    response: requests.Response, timeout_seconds: float, max_bytes: int = MAX_BODY_BYTES
+) -> bytes:
     """Give the whole body, unpacked.
 
     Args:
         response: A response whose body has not been read.
         timeout_seconds: For all of it; requests' own time-out is for each piece.
+        max_bytes: What it may unpack to.
 
     Raises:
         FatalAPIError: If it is larger than any page, found out before memory is gone.
@@ -36,9 +39,9 @@ def read_body(response: requests.Response, timeout_seconds: float) -> bytes:
     body = bytearray()
     for chunk in _chunks(response):
         body += chunk
-        if len(body) > MAX_BODY_BYTES:
+        if len(body) > max_bytes:
             msg = (
-                f"A page unpacks to more than {MAX_BODY_BYTES // 1024**2} MiB and was refused; "
+                f"A page unpacks to more than {max_bytes // 1024**2} MiB and was refused; "
                 "lower per_page, or check what answers at api_url"
             )
             raise FatalAPIError(msg)

@@ -60,9 +60,10 @@ def reached(bookmark: Mapping[str, Any], key: str | None, token: str) -> int | N
         key: The stream's replication key; a value of another one says nothing.
         token: Which of Zendesk's tokens the traversal takes, `CURSOR` or `END_TIME`.
     """
-    if token == END_TIME and END_TIME in bookmark:
-        return int(bookmark[END_TIME])
-    return epoch(bookmark[VALUE]) if bookmark.get(KEY) == key and VALUE in bookmark else None
+    end_time, value = bookmark.get(END_TIME), bookmark.get(VALUE)
+    if token == END_TIME and end_time is not None:
+        return int(end_time)
+    return epoch(value) if bookmark.get(KEY) == key and value is not None else None
 
 
 def start(
@@ -80,7 +81,7 @@ def start(
     value = reached(bookmark, key, token)
     if value is not None and earliest > value:
         return {"start_time": earliest}
-    if token == CURSOR and CURSOR in bookmark:
+    if token == CURSOR and bookmark.get(CURSOR):
         return {"cursor": bookmark[CURSOR]}
     return {"start_time": earliest if value is None else value}
 

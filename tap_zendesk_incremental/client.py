@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +18,8 @@ from tap_zendesk_incremental import rate_limit, retry
 from tap_zendesk_incremental.body import read_body, read_error
 from tap_zendesk_incremental.errors import CursorRefusedError, RateLimitedError, UnavailableError
 from tap_zendesk_incremental.oauth import RenewingAuthenticator
-from tap_zendesk_incremental.page_size import MAX_PER_PAGE, PageSize
-from tap_zendesk_incremental.pagination import Page, Params
+from tap_zendesk_incremental.page_size import PageSize
+from tap_zendesk_incremental.pagination import MAX_PER_PAGE, Page, Params
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +66,6 @@ class ZendeskStream(RESTStream[Params]):
         """
         super().__init__(tap, name=name)
         self.account = account
-        self._size = PageSize(int(self.config.get("per_page") or MAX_PER_PAGE))
         self._renewed = False
         self.query: Params = {}
         self.requests = 0
@@ -91,6 +91,10 @@ class ZendeskStream(RESTStream[Params]):
         """Seconds to wait for an answer."""
         return int(self.config["request_timeout"])
 
+    @cached_property
+    def _size(self) -> PageSize:
+        return PageSize(int(self.config.get("per_page") or MAX_PER_PAGE))
+
     def fetch(self, params: Params, read: ReadPage) -> Page[Any]:
         """Get one page, however long its limits and faults make it take.
 
@@ -104,10 +108,9 @@ class ZendeskStream(RESTStream[Params]):
         """
         attempt = self.request_decorator(self._attempt)
         while True:
-            self._wait(self.account.wait_seconds(self.endpoint.limit), "Zendesk's limit is reached")
             try:
                 page: Page[Any] = attempt(params, read)
-            except RateLimitedError as error:
+            except RateLimitedError as error:  # noqa: PERF203 (a try takes seconds)
                 self._wait(error.wait_seconds, "Zendesk says 429, too many requests")
             except retry.RETRIABLE_ERRORS as error:
                 msg = (
@@ -160,9 +163,6 @@ class ZendeskStream(RESTStream[Params]):
         endpoint = self.endpoint
         size = min(self._size.next(int(params.get("per_page", 0))), endpoint.max_size)
         asked: Params = {**self.query, **params, endpoint.size_parameter: size}
-        if "start_time" in asked:
-            newest = int(time.time()) - endpoint.newest_seconds
-            asked["start_time"] = max(0, min(int(asked["start_time"]), newest))
         try:
             with self._send(asked) as response:
                 if response.status_code == HTTPStatus.GATEWAY_TIMEOUT:
@@ -175,11 +175,11 @@ class ZendeskStream(RESTStream[Params]):
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             msg = f"the answer is not a page of {self.name}: {error}"
             raise RetriableAPIError(msg, response) from error
-        self._renewed = False
         self._size.good_page()
         return page
 
     def _send(self, asked: Params) -> requests.Response:
+        self._wait(self.account.wait_seconds(self.endpoint.limit), "Zendesk's limit is reached")
         request = self.build_prepared_request(
             method="GET",
             url=self.url_base + self.endpoint.path,
@@ -207,6 +207,7 @@ class ZendeskStream(RESTStream[Params]):
             self.authenticator.renew()
             self._renewed = True
             return self._send(asked)
+        self._renewed = response.status_code == HTTPStatus.UNAUTHORIZED
         return response
 
     def validate_response(self, response: requests.Response) -> None:
@@ -242,7 +243,8 @@ class ZendeskStream(RESTStream[Params]):
             )
             raise FatalAPIError(msg)
         if status in CURSOR_STATUSES and "cursor=" in str(response.request.url):
-            raise CursorRefusedError(what)
+            msg = f"{self.name}: {what}; Zendesk does not take the cursor any more"
+            raise CursorRefusedError(msg)
         msg = "; ".join(filter(None, (f"{self.name}: {what}", ADVICE.get(status))))
         if status in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}:
             raise UnavailableError(msg)

@@ -53,7 +53,7 @@ class Lookup(ZendeskStream):
         if not self.account.has_login:
             return None
         self.endpoint = endpoint
-        spec = RecordSpec(key, key, "id", None, properties=(), deselected=frozenset())
+        spec = RecordSpec(key, key, None, properties=(), deselected=frozenset())
         path = OpenedRecords(spec, self.logger, lambda *_: None)
         paginator = CursorPaginator(self.name, {}, parameter=endpoint.cursor_parameter)
         rows: list[dict[str, Any]] = []

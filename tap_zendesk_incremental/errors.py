@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 from singer_sdk.exceptions import FatalAPIError
 
+from tap_zendesk_incremental.redaction import redact
+
 MAX_LENGTH = 300
 """Characters kept of what a server says."""
 
@@ -34,8 +36,16 @@ class RateLimitedError(Exception):
 
 
 def one_line(text: str) -> str:
-    """Fold a text into one printable line of at most `MAX_LENGTH` characters."""
-    folded = re.sub(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", text).strip()
+    """Fold a text into one printable line, without secrets."""
+    return re.sub(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", redact(text)).strip()
+
+
+def brief(text: str) -> str:
+    """Fold what a server says into one line of at most `MAX_LENGTH` characters.
+
+    Secrets are hidden before it is cut: of half a secret, no log filter would know.
+    """
+    folded = one_line(text)
     return folded if len(folded) <= MAX_LENGTH else f"{folded[:MAX_LENGTH]}…"
 
 
@@ -52,7 +62,7 @@ def zendesk_says(body: bytes) -> str:
         payload = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return ""
-    return one_line(": ".join(_texts(payload))) if isinstance(payload, dict) else ""
+    return brief(": ".join(_texts(payload))) if isinstance(payload, dict) else ""
 
 
 def _texts(payload: dict[str, Any]) -> list[str]:

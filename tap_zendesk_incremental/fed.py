@@ -45,6 +45,9 @@ class FedStream(Stream):
     beside: str | None = None
     """… the array beside them."""
 
+    owner: str = ""
+    """The property of an item in that array that holds the id of its record."""
+
     selected_by_default = False
     primary_keys = ("id",)
     schema = StreamSchema(SchemaDirectory(schemas))
@@ -73,13 +76,21 @@ class FedStream(Stream):
             page: That page.
             records: Its records that are new, not yet trimmed.
         """
-        items: list[object] = list(page.beside.get(self.beside, ()) if self.beside else ())
+        items: list[object] = self._beside(path, page, records) if self.beside else []
         if self.made_of:
             for pieces in path.pieces(records, self.made_of):
                 items += self.records_from(*pieces)
         own = self._records.read(encoder.encode({self.name: items}), {})
         self._records.trim(own.records)
         return own
+
+    def _beside(self, path: RecordPath, page: Page[Any], records: list[Any]) -> list[object]:
+        """Give the items beside the records; like these, none of what another page brings."""
+        items = page.beside.get(str(self.beside), [])
+        if len(records) == len(page.records):
+            return [*items]
+        ids = {bytes(id_) for (id_,) in path.pieces(records, ("id",))}
+        return [item for item in items if bytes(_decode_item(item).get(self.owner, NULL)) in ids]
 
     def write(self, page: Page[Any]) -> None:
         """Write the records of a page, up to the limit of a dry run."""
@@ -114,4 +125,5 @@ class FedByComments(FedStream):
                 yield {**event, **child}
 
 
+_decode_item = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_children = msgspec.json.Decoder(list[dict[str, Raw]] | None).decode

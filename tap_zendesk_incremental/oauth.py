@@ -11,7 +11,8 @@ import msgspec
 from singer_sdk.authenticators import OAuthAuthenticator
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 
-from tap_zendesk_incremental import retry
+from tap_zendesk_incremental import retry, shutdown
+from tap_zendesk_incremental.body import read_body
 from tap_zendesk_incremental.errors import one_line, zendesk_says
 from tap_zendesk_incremental.redaction import hide
 
@@ -22,10 +23,12 @@ if TYPE_CHECKING:
 
     from tap_zendesk_incremental.token_file import TokenFile, TokenPair
 
+MIN_TOKEN_SECONDS = 300
 MAX_TOKEN_SECONDS = 172_800
 """The longest life that Zendesk gives an access token: two days."""
 
 TOKEN_TIMEOUT_SECONDS = 60
+MAX_ANSWER_BYTES = 1024 * 1024
 SERVER_ERROR = 500
 RETRIABLE_STATUSES = frozenset({408, 409, 429})
 
@@ -86,8 +89,16 @@ class RenewingAuthenticator(OAuthAuthenticator):
         self._take(self._request_token())
 
     def _take(self, answer: dict[str, Any]) -> None:
+        # A rotated pair is stored by now: the old one is void, whatever the new one may do.
+        scope = answer.get("scope")
+        if scope is not None and "read" not in str(scope).replace(",", " ").split():
+            msg = (
+                f"The OAuth client was granted the scope {one_line(str(scope))!r}, which cannot "
+                "read exports; allow it the scope read in Zendesk's admin centre"
+            )
+            raise FatalAPIError(msg)
         self.access_token = str(answer["access_token"])
-        self.expires_in = int(answer["expires_in"]) if answer.get("expires_in") else None
+        self.expires_in = _seconds(answer)
         self.last_refreshed = datetime.now(timezone.utc)
 
     def _request_token(self) -> dict[str, Any]:
@@ -106,13 +117,6 @@ class RenewingAuthenticator(OAuthAuthenticator):
             msg = f"No access token from {self.auth_endpoint}: {retry.describe(error)}"
             raise FatalAPIError(msg) from error
         hide(answer.get("access_token"), answer.get("refresh_token"))
-        scope = answer.get("scope")
-        if scope is not None and "read" not in str(scope).replace(",", " ").split():
-            msg = (
-                f"The OAuth client was granted the scope {one_line(str(scope))!r}, which cannot "
-                "read exports; allow it the scope read in Zendesk's admin centre"
-            )
-            raise FatalAPIError(msg)
         return answer
 
     def _post(self) -> dict[str, Any]:
@@ -122,20 +126,23 @@ class RenewingAuthenticator(OAuthAuthenticator):
             auth=lambda request: request,  # or requests looks for credentials in ~/.netrc
             timeout=TOKEN_TIMEOUT_SECONDS,
             allow_redirects=False,
+            stream=True,
         )
+        with response:
+            body = read_body(response, TOKEN_TIMEOUT_SECONDS, MAX_ANSWER_BYTES)
         status = response.status_code
         if status in RETRIABLE_STATUSES or status >= SERVER_ERROR:
-            msg = f"HTTP {status} {zendesk_says(response.content)}".rstrip()
+            msg = f"HTTP {status} {zendesk_says(body)}".rstrip()
             raise RetriableAPIError(msg, response)
         if not response.ok or response.is_redirect:
             msg = (
                 f"Zendesk gave no access token: HTTP {status} "
-                f"{zendesk_says(response.content)}; check client_id, client_secret and, if "
+                f"{zendesk_says(body)}; check client_id, client_secret and, if "
                 "used, refresh_token: a used or expired one needs a new authorization"
             )
             raise FatalAPIError(msg)
         try:
-            answer = msgspec.json.decode(response.content, type=dict[str, Any])
+            answer = msgspec.json.decode(body, type=dict[str, Any])
             answer["access_token"]
         except (msgspec.DecodeError, KeyError) as error:
             msg = "the answer is not JSON with an access_token"
@@ -143,6 +150,8 @@ class RenewingAuthenticator(OAuthAuthenticator):
         return answer
 
     def _log_retry(self, details: Any) -> None:  # noqa: ANN401 (backoff's own type is private)
+        if shutdown.is_waiting():
+            raise SystemExit
         self.logger.warning(
             "No access token yet (%s); next try in %.1f s",
             retry.describe(details["exception"]),
@@ -184,7 +193,8 @@ class RefreshTokenAuthenticator(RenewingAuthenticator):
 
         seed = token_file.fingerprint(self._setting)
         try:
-            with self._file.locked():
+            # The old pair is void once Zendesk has answered: the new one must get to the disk.
+            with self._file.locked(), shutdown.held_off():
                 pair = self._file.read(seed)
                 if pair and pair.access_token != self.access_token and _is_alive(pair):
                     self._take(_answer(pair))
@@ -192,12 +202,12 @@ class RefreshTokenAuthenticator(RenewingAuthenticator):
                 self.refresh_token = pair.refresh_token if pair else self._setting
                 with self._file.replacement() as replacement:
                     answer = self._request_token()
-                    expires_in = answer.get("expires_in")
+                    expires_in = _seconds(answer)
                     replacement.write(
                         token_file.TokenPair(
                             access_token=str(answer["access_token"]),
                             refresh_token=str(answer.get("refresh_token") or self.refresh_token),
-                            expires_at=time.time() + int(expires_in) if expires_in else None,
+                            expires_at=time.time() + expires_in if expires_in else None,
                             seed=seed,
                         )
                     )
@@ -208,6 +218,17 @@ class RefreshTokenAuthenticator(RenewingAuthenticator):
             )
             raise FatalAPIError(msg) from error
         self._take(answer)
+
+
+def _seconds(answer: dict[str, Any]) -> int | None:
+    """Give the token's life, None if it has no end; a life that makes no sense is a short one."""
+    expires_in = answer.get("expires_in")
+    if not expires_in:
+        return None
+    try:
+        return int(float(expires_in))
+    except (TypeError, ValueError):
+        return MIN_TOKEN_SECONDS
 
 
 def _is_alive(pair: TokenPair) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-MAX_PER_PAGE = 1000
+from tap_zendesk_incremental.pagination import MAX_PER_PAGE
+
 MIN_PER_PAGE = 50
 GOOD_PAGES_TO_GROW = 3
+"""Good pages before more is asked for again; twice as many each time that was too early."""
 
 
 class PageSize:
@@ -19,6 +21,7 @@ class PageSize:
         self._wanted = wanted
         self._ceiling = MAX_PER_PAGE
         self._good_pages = 0
+        self._patience = GOOD_PAGES_TO_GROW
 
     def next(self, preferred: int | None = None) -> int:
         """Give the size to ask for.
@@ -31,10 +34,12 @@ class PageSize:
     def timed_out(self, asked: int) -> None:
         """Halve the size that took too long, down to 50."""
         self._ceiling = max(min(MIN_PER_PAGE, asked), asked // 2)
+        if self._good_pages:
+            self._patience *= 2
         self._good_pages = 0
 
     def good_page(self) -> None:
-        """Double the size again after three good pages."""
+        """Double the size again after some good pages."""
         self._good_pages += 1
-        if self._good_pages % GOOD_PAGES_TO_GROW == 0:
+        if self._good_pages % self._patience == 0:
             self._ceiling = min(MAX_PER_PAGE, self._ceiling * 2)

@@ -189,6 +189,7 @@ class TimePaginator(ExportPaginator):
         super().__init__(stream_name, start, end)
         self._empty_pages = 0
         self._probes = 0
+        self._short_lengths: set[int] = set()
 
     def has_more(self, response: Page[Any]) -> bool:
         """Stop on `end_of_stream` only; where it is missing, on an `end_time` that stays.
@@ -209,6 +210,7 @@ class TimePaginator(ExportPaginator):
         if self.finished or _advances(response):
             token: Params = {"start_time": max(start, response.end_time or start)}
             self._probes = 0
+            self._short_lengths.add(len(response.records))
         else:
             token = self._past_repeating_page(response, start)
         self._empty_pages = 0 if response.records else self._empty_pages + 1
@@ -225,7 +227,8 @@ class TimePaginator(ExportPaginator):
 
         Zendesk extends a page that is all of one second until it holds the whole second. A
         page of more or fewer records than asked for is therefore known to be whole; one of
-        exactly as many may be cut, and is asked for again with another size.
+        exactly as many may be cut, and is asked for again with another size. Pages that are
+        short again and again at the same length come from something that caps them.
         """
         if not page.records:
             if self._empty_pages + 1 < EMPTY_TRIES:
@@ -235,6 +238,9 @@ class TimePaginator(ExportPaginator):
         if page.latest is not None and page.latest > start:
             return {"start_time": page.latest}
         size = int(page.asked["per_page"])
+        if len(page.records) < size and len(page.records) in self._short_lengths:
+            what = f"sends no more than {len(page.records)} records of the second {start}"
+            raise self._stuck(what)
         if len(page.records) != size:
             logger.warning(
                 "%s: %d records share the second %d, and Zendesk repeats that page; "

@@ -16,6 +16,7 @@ from singer_sdk.contrib.msgspec import encoder
 
 from tap_zendesk_incremental.records import (
     ABSENT,
+    ID,
     RESCUED,
     RecordPath,
     RecordSpec,
@@ -57,7 +58,7 @@ class PassedRecords(RecordPath):
         unknown properties are noticed without looking for them.
         """
         spec = self.spec
-        keys = {key for key in (spec.primary_key, spec.time_key) if key}
+        keys = {key for key in (ID, spec.time_key) if key}
         known = (*spec.properties, *keys, *sorted(spec.left_out), *self.unknown)
         names = [*dict.fromkeys(known)]
         attributes = {name: f"p{index}" for index, name in enumerate(names)}
@@ -73,11 +74,12 @@ class PassedRecords(RecordPath):
         self._attributes = attributes
         dropped = {*spec.left_out, *spec.deselected, *keys.difference(spec.properties)}
         self._dropped = [attributes[name] for name in dropped]
-        self._id_of = attrgetter(attributes[spec.primary_key])
+        self._id_of = attrgetter(attributes[ID])
         self._time_of = attrgetter(attributes[spec.time_key]) if spec.time_key else None
 
     def read(self, body: bytes, asked: Params) -> Page[Any]:
         """Take a page apart; see `RecordPath.read`."""
+        str(body, "utf-8")  # or it raises; msgspec does not look into what it leaves raw
         if b"\n" in body or b"\r" in body:  # pretty-printed: a message is one line
             body = msgspec.json.format(body, indent=-1)
         try:

@@ -5,7 +5,8 @@ Nothing else in the tap knows which of the two it is.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import inspect
+from typing import TYPE_CHECKING, Any, cast
 
 from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib.messages import RecordMessage
@@ -15,7 +16,7 @@ from tap_zendesk_incremental.records import OpenedRecords, RecordPath, RecordSpe
 from tap_zendesk_incremental.writer import CollectingWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
     from singer_sdk import Stream
@@ -48,11 +49,10 @@ def choose(  # noqa: PLR0913 (the last two are for streams that feed others)
     spec = RecordSpec(
         stream=stream.name,
         records_key=records_key,
-        primary_key=stream.primary_keys[0],
         time_key=stream.replication_key,
         properties=tuple(properties),
         deselected=frozenset(name for name in properties if not stream.mask["properties", name]),
-        left_out=left_out,
+        left_out=left_out.union(_declared(stream)) - set(properties),
         beside=beside,
     )
 
@@ -75,6 +75,13 @@ def choose(  # noqa: PLR0913 (the last two are for streams that feed others)
         return PassedRecords(spec, stream.logger, writer)
     stream.logger.debug("Records are opened for stream maps, flattening or batch files")
     return OpenedRecords(spec, stream.logger, write_mapped)
+
+
+def _declared(stream: Stream) -> Iterable[str]:
+    """Give the properties that the tap knows, also where a catalog's schema lacks them."""
+    schema = inspect.getattr_static(stream, "schema")
+    source = schema.schema_source.get_schema(schema.key or stream.name)
+    return cast("dict[str, Any]", source["properties"])
 
 
 def _selects_nested(stream: Stream) -> bool:

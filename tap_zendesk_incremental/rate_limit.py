@@ -60,11 +60,13 @@ def account_wait_seconds(headers: Mapping[str, str]) -> float:
     """
     lower = {name.lower(): value for name, value in headers.items()}
     waits = [
-        _seconds(lower.get(reset)) or DEFAULT_RETRY_AFTER_SECONDS
+        _seconds(lower.get(reset))
         for remaining, reset in _ACCOUNT_LIMITS
         if _seconds(lower.get(remaining)) == 0
     ]
-    return max(waits, default=0.0)
+    return max(
+        (DEFAULT_RETRY_AFTER_SECONDS if wait is None else wait for wait in waits), default=0.0
+    )
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Iterator, Sequence
 
+ID = "id"
+"""The property that tells one record of a resource from another; all of Zendesk's have it."""
+
 RESCUED = "_rescued_data"
 """The property that keeps what no schema knows, as file loaders name it."""
 
@@ -37,7 +40,6 @@ class RecordSpec:
     Attributes:
         stream: The stream's name.
         records_key: The key of a page that holds the records.
-        primary_key: The property that is the record's id.
         time_key: The property that holds the time it is exported under, if any.
         properties: The properties of the schema, in Zendesk's order.
         deselected: Those among them that the catalog leaves out.
@@ -47,7 +49,6 @@ class RecordSpec:
 
     stream: str
     records_key: str
-    primary_key: str
     time_key: str | None
     properties: Sequence[str]
     deselected: frozenset[str]
@@ -136,9 +137,9 @@ class OpenedRecords(RecordPath):
     def read(self, body: bytes, asked: Params) -> Page[Any]:
         """Decode a page and all that is in it; see `RecordPath.read`."""
         page = self._decoder.decode(body)
-        id_key, time_key = self.spec.primary_key, self.spec.time_key
+        time_key = self.spec.time_key
         marks = [
-            (record.get(id_key), _second_of(record.get(time_key) if time_key else None))
+            (record.get(ID), _second_of(record.get(time_key) if time_key else None))
             for record in page.records
         ]
         return to_page(self.spec, page, asked, marks)

@@ -16,9 +16,10 @@ _secrets: set[str] = set()
 def hide(*secrets: object) -> None:
     """Have these values hidden in all text from now on, also in their base64 form."""
     for secret in secrets:
-        text = str(secret or "")
+        text = str(secret or "").strip()
         if len(text) >= _MIN_LENGTH:
-            _secrets.update((text, base64.b64encode(text.encode()).decode()))
+            encoded = base64.b64encode(text.encode()).decode()
+            _secrets.update((text, repr(text)[1:-1], encoded))
 
 
 def redact(text: str) -> str:

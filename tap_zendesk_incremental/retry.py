@@ -8,7 +8,7 @@ import backoff
 import requests
 from singer_sdk.exceptions import RetriableAPIError
 
-from tap_zendesk_incremental.errors import one_line
+from tap_zendesk_incremental.errors import brief
 from tap_zendesk_incremental.rate_limit import retry_after_seconds
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def waits() -> Generator[float, Any, None]:
         step = backoff.full_jitter(next(steps))
         response = error.response if isinstance(error, RetriableAPIError) else None
         asked = retry_after_seconds(response.headers) if response is not None else None
-        error = yield step if asked is None else asked
+        error = yield step if asked is None else max(step, asked)
 
 
 def describe(error: BaseException) -> str:
@@ -50,7 +50,7 @@ def describe(error: BaseException) -> str:
     reason = getattr(error.args[0] if error.args else None, "reason", None)
     if isinstance(error, requests.exceptions.ReadTimeout):
         return "no answer in time"
-    return one_line(str(reason or error)) or type(error).__name__
+    return brief(str(reason or error)) or type(error).__name__
 
 
 def is_final(error: Exception) -> bool:

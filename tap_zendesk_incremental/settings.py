@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from singer_sdk import typing as th
 from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR, extend_validator_with_defaults
 
-from tap_zendesk_incremental.auth import API_TOKENS_END, login_problem
+from tap_zendesk_incremental.auth import API_TOKENS_END, SECRETS, login_problem
 from tap_zendesk_incremental.bookmarks import epoch
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ SETTINGS = th.PropertiesList(
     ),
     th.Property(
         "request_timeout",
-        th.IntegerType(minimum=1),
+        th.IntegerType(minimum=1, maximum=86400),
         default=300,
         title="Request timeout",
         description="Seconds to wait for an answer before trying again",
@@ -183,6 +183,11 @@ def problems(config: dict[str, Any], schema: dict[str, Any]) -> list[str]:
     if wrong := _api_url_problem(config.get("api_url")):
         found.append(wrong)
     found += _date_problems(config)
+    found += [
+        f"{name} must not begin or end with white space"
+        for name in sorted(SECRETS.intersection(config))
+        if isinstance(config[name], str) and config[name] != config[name].strip()
+    ]
     return found
 
 

@@ -28,6 +28,7 @@ class Tickets(ExportStream):
 
     name = "tickets"
     exported_by = "generated_timestamp"
+    exported_in_epoch = True
     cursor = Endpoint("/api/v2/incremental/tickets/cursor.json")
     time = Endpoint("/api/v2/incremental/tickets.json")
     sample = sample("/api/v2/incremental/tickets/sample.json")
@@ -49,6 +50,7 @@ class TicketEvents(ExportStream):
 
     name = "ticket_events"
     exported_by = "timestamp"
+    exported_in_epoch = True
     time = Endpoint("/api/v2/incremental/ticket_events.json")
     sample = sample("/api/v2/incremental/ticket_events/sample.json")
     parameters = ("support_type_scope",)
@@ -212,6 +214,7 @@ class UserIdentities(FedStream):
     parent_stream_type = Users
     include = "identities"
     beside = "identities"
+    owner = "user_id"
 
 
 STREAMS: tuple[type[ExportStream], ...] = (

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import msgspec
 from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
 
-from tap_zendesk_incremental import bookmarks, settings
+from tap_zendesk_incremental import bookmarks, settings, shutdown
 from tap_zendesk_incremental.account import Account
 from tap_zendesk_incremental.auth import API_TOKENS_END, hide_secrets
 from tap_zendesk_incremental.discovery import custom_object_keys
@@ -17,10 +19,9 @@ from tap_zendesk_incremental.writer import CollectingWriter
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
+    from typing import IO
 
     from singer_sdk import Stream
-
-SIGNAL_EXIT_CODE = 128
 
 
 class TapZendeskIncremental(Tap):
@@ -38,6 +39,29 @@ class TapZendeskIncremental(Tap):
             *(CustomObject(self, account, key) for key in custom_object_keys(self, account)),
             *(fed_stream(self) for fed_stream in FED_STREAMS),
         ]
+
+    @classmethod
+    def invoke(cls, *, state: IO[str] | None = None, **options: Any) -> None:  # noqa: ANN401
+        """Run the tap, but not with a state that is damaged.
+
+        The SDK takes an empty list for no state, and does not say which file is no JSON.
+
+        Args:
+            state: The file of `--state`.
+            options: What else the command line holds.
+
+        Raises:
+            SingerSDKError: If the state is not a JSON object.
+        """
+        if state is not None:
+            try:
+                text = state.read()
+                msgspec.json.decode(text, type=dict)
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                msg = f"The state cannot be used: {error}. Nothing was exported."
+                raise SingerSDKError(msg) from error
+            state = StringIO(text)
+        super().invoke(state=state, **options)
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take over a state that can be gone on from.
@@ -81,7 +105,4 @@ class TapZendeskIncremental(Tap):
         The SDK's handler exits with 0 and may write into the middle of a line.
         """
         del frame
-        writer = self.message_writer
-        if isinstance(writer, CollectingWriter):
-            writer.end(SIGNAL_EXIT_CODE + signum)
-        raise SystemExit(SIGNAL_EXIT_CODE + signum)
+        shutdown.end(signum)

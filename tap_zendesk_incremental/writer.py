@@ -15,6 +15,8 @@ from singer_sdk.contrib.msgspec import MsgSpecWriter, encoder
 from singer_sdk.exceptions import SingerSDKError
 from singer_sdk.singerlib.messages import RecordMessage
 
+from tap_zendesk_incremental import shutdown
+
 if TYPE_CHECKING:
     import msgspec
     from singer_sdk.singerlib.messages import Message
@@ -33,8 +35,6 @@ class CollectingWriter(MsgSpecWriter):
         """Start with nothing collected."""
         super().__init__()
         self._lines = bytearray()
-        self._writing = False
-        self._exit_code: int | None = None
 
     def write_message(self, message: Message) -> None:
         """Collect a message; any but a record goes out at once, with all before it.
@@ -70,35 +70,18 @@ class CollectingWriter(MsgSpecWriter):
 
         Raises:
             TargetGoneError: If the pipe is broken.
-            SystemExit: If `end` was called meanwhile.
         """
-        self._writing = True
+        lines, self._lines = self._lines, bytearray()
         try:
-            sys.stdout.buffer.write(self._lines)
-            sys.stdout.buffer.flush()
+            with shutdown.held_off():
+                # Unbuffered (PYTHONUNBUFFERED), a write that a signal interrupts is a short one.
+                left = memoryview(lines)
+                while left:
+                    left = left[sys.stdout.buffer.write(left) :]
+                sys.stdout.buffer.flush()
         except BrokenPipeError as error:
             # Python flushes standard output once more at exit, and would complain.
             with contextlib.suppress(OSError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             msg = "The target has ended and reads no more; its own log says why"
             raise TargetGoneError(msg) from error
-        finally:
-            self._writing = False
-        self._lines.clear()
-        if self._exit_code is not None:
-            raise SystemExit(self._exit_code)
-
-    def end(self, exit_code: int) -> None:
-        """End the process because of a signal, but never in the middle of a line.
-
-        What was collected since the last STATE is dropped: the next run fetches it again.
-
-        Args:
-            exit_code: The process's exit code.
-
-        Raises:
-            SystemExit: At once, unless a line is being written.
-        """
-        self._exit_code = exit_code
-        if not self._writing:
-            raise SystemExit(exit_code)
