@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import singer_sdk  # noqa: F401
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
     from tap_zendesk_incremental.pagination import Params
 
@@ -111,12 +111,11 @@ def after(
     return {**position, END_TIME: token["start_time"]}
 
 
-def problem(state: object, streams: Collection[str]) -> str | None:
-    """Say what is wrong with a state, None if it can be gone on from.
+def shape_problem(state: object) -> str | None:
+    """Say whether a state is no state at all, None if it is one.
 
     Args:
         state: The state as read from its file.
-        streams: The names of the tap's streams; what else a state holds is not looked at.
     """
     if not isinstance(state, dict):
         return "it is not a JSON object"
@@ -126,12 +125,15 @@ def problem(state: object, streams: Collection[str]) -> str | None:
     for name, bookmark in bookmarks.items():
         if not isinstance(bookmark, dict):
             return f"the bookmark of {name} is not an object"
-        if name in streams and (wrong := _bookmark_problem(bookmark)):
-            return f"the bookmark of {name} {wrong}"
     return None
 
 
-def _bookmark_problem(bookmark: dict[str, Any]) -> str | None:
+def problem(bookmark: Mapping[str, Any]) -> str | None:
+    """Say what is wrong with a bookmark, None if it can be gone on from.
+
+    Args:
+        bookmark: What a state holds for a stream of ours.
+    """
     if unknown := sorted(bookmark.keys() - _OWN_KEYS.keys() - _SDK_KEYS):
         return f"has the unknown key {unknown[0]!r}; a later version of the tap may have written it"
     for key, type_ in _OWN_KEYS.items():

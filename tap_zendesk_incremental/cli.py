@@ -1,58 +1,17 @@
-"""The command: the SDK's, with every error on one line and without a traceback."""
+"""The console script: starts the command, and lets an interrupt during the start be none."""
 
 from __future__ import annotations
 
-import gc
-import logging
+import signal
 import sys
-import traceback
-
-import click
-from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
-
-from tap_zendesk_incremental.errors import one_line
-from tap_zendesk_incremental.redaction import RedactingFilter
-from tap_zendesk_incremental.tap import TapZendeskIncremental
-
-SDK_NOISE = "An unhandled error occurred while syncing"
-"""The SDK says this before the error itself, which is said once, here."""
-
-logger = logging.getLogger(TapZendeskIncremental.name)
-
-
-class _QuietFilter(logging.Filter):
-    def filter(self, record: logging.LogRecord) -> bool:
-        return not str(record.msg).startswith(SDK_NOISE)
 
 
 def main() -> None:
-    """Run the tap as a command; what goes wrong ends it with exit code 1 and one line."""
-    command = TapZendeskIncremental.cli  # sets the SDK's log handlers up
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(_QuietFilter())
-        handler.addFilter(RedactingFilter())
-    # What was imported lives until the end; the garbage collector need not look at it again and
-    # again while pages come and go.
-    gc.freeze()
+    """Run the tap; see `command.run`."""
     try:
-        code = command.main(prog_name=TapZendeskIncremental.name, standalone_mode=False)
-    except click.ClickException as error:
-        logger.error("%s", one_line(error.format_message()))  # noqa: TRY400
-        code = error.exit_code
-    except ConfigValidationError as error:
-        for line in error.errors:
-            logger.error("%s", line)  # noqa: TRY400
-        code = 1
-    except (SingerSDKError, OSError, ValueError) as error:
-        logger.error("%s", one_line(str(error)))  # noqa: TRY400
-        logger.debug("%s", traceback.format_exc())
-        code = 1
-    except Exception as error:  # noqa: BLE001 (a bug of ours; its traceback is for the report)
-        logger.critical(
-            "Unexpected %s: %s. Please report it, with what LOGLEVEL=DEBUG logs",
-            type(error).__name__,
-            one_line(str(error)),
-        )
-        logger.debug("%s", traceback.format_exc())
-        code = 1
-    sys.exit(code)
+        # Importing takes half a second, in which the tap's own signal handlers are not set yet.
+        from tap_zendesk_incremental.command import run  # noqa: PLC0415
+
+        run()
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from io import StringIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import click
 import msgspec
 from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
 
-from tap_zendesk_incremental import bookmarks, settings, shutdown
+from tap_zendesk_incremental import given_state, settings, shutdown
 from tap_zendesk_incremental.account import Account
 from tap_zendesk_incremental.auth import API_TOKENS_END, hide_secrets
 from tap_zendesk_incremental.discovery import custom_object_keys
@@ -72,10 +74,15 @@ class TapZendeskIncremental(Tap):
         Raises:
             SingerSDKError: If it is damaged, or a later version of the tap wrote it.
         """
-        if problem := bookmarks.problem(state, {stream.name for stream in STREAMS}):
-            msg = f"The state cannot be used: {problem}. Nothing was exported."
-            raise SingerSDKError(msg)
-        super().load_state(state)
+        super().load_state(given_state.checked(state, STREAMS, self.logger))
+
+    @classmethod
+    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:  # noqa: ANN401 (private)
+        """Read the files of `--config`; the SDK does not say which of them is no JSON object."""
+        for path in value:
+            if path != "ENV":
+                _check_json_object(path)
+        return super().cb_config(ctx, param, value)
 
     # Private hooks of the SDK, for want of public ones.
 
@@ -106,3 +113,11 @@ class TapZendeskIncremental(Tap):
         """
         del frame
         shutdown.end(signum)
+
+
+def _check_json_object(path: str) -> None:
+    try:
+        msgspec.json.decode(Path(path).read_bytes(), type=dict)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        msg = f"{path} is not a JSON object: {error}"
+        raise click.BadParameter(msg) from error
