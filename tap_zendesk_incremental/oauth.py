@@ -150,8 +150,7 @@ class RenewingAuthenticator(OAuthAuthenticator):
         return answer
 
     def _log_retry(self, details: Any) -> None:  # noqa: ANN401 (backoff's own type is private)
-        if shutdown.is_waiting():
-            raise SystemExit
+        shutdown.check()
         self.logger.warning(
             "No access token yet (%s); next try in %.1f s",
             retry.describe(details["exception"]),
@@ -227,7 +226,7 @@ def _seconds(answer: dict[str, Any]) -> int | None:
         return None
     try:
         return int(float(expires_in))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return MIN_TOKEN_SECONDS
 
 

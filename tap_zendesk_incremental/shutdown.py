@@ -31,9 +31,14 @@ def held_off() -> Iterator[None]:
             signal.pthread_kill(threading.main_thread().ident or 0, _waiting[0])
 
 
-def is_waiting() -> bool:
-    """Say whether a signal waits, so that what takes long can stop."""
-    return bool(_waiting)
+def check() -> None:
+    """Stop what takes long while it holds a signal off.
+
+    Raises:
+        SystemExit: If a signal waits.
+    """
+    if _waiting:
+        raise SystemExit(SIGNAL_EXIT_CODE + _waiting[0])
 
 
 def end(signum: int) -> None:
