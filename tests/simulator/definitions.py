@@ -85,7 +85,7 @@ def _definition(resource: str, place: int, kind: str) -> Record:
 
 def _ticket_definition(place: int, field_id: int, kind: str) -> Record:
     definition = _definition("ticket_fields", place, kind)
-    del definition["key"]
+    del definition["key"], definition["system"]  # ticket fields have neither
     own = {
         "url": f"{HOST}/api/v2/ticket_fields/{field_id}.json",
         "id": field_id,
