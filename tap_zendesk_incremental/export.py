@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk.schema.source import SchemaDirectory, StreamSchema
 
-from tap_zendesk_incremental import bookmarks, paths, schemas
+from tap_zendesk_incremental import bookmarks, paths, progress, schemas
 from tap_zendesk_incremental.by_page import ByPageStream
 from tap_zendesk_incremental.errors import CursorRefusedError, UnavailableError
 from tap_zendesk_incremental.fed import FedStream
@@ -154,6 +154,7 @@ class ExportStream(ByPageStream):
         steps = self._steps(path, fed)
         if not self._is_sampled:  # or a page would be fetched for nothing
             steps = one_ahead(steps)
+        report = progress.Progress(self.logger, self._end or time.time())
         with contextlib.ExitStack() as stack:
             stack.enter_context(contextlib.closing(steps))
             for stream in fed:
@@ -166,6 +167,8 @@ class ExportStream(ByPageStream):
                     yield from step.records
                     self._move_bookmark(step)
                     self._flush()
+                    report.page(step.page, len(step.records), self.account.requests_left)
+                report.finish(self.requests, self.waited_seconds)
             except UnavailableError as error:
                 if not self.optional:
                     raise
