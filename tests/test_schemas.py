@@ -13,6 +13,7 @@ import requests
 from jsonschema import Draft7Validator, FormatChecker
 
 import tap_zendesk_incremental.schemas
+from tap_zendesk_incremental import streams
 from tests.simulator import Simulator
 from tests.simulator.credentials import API_TOKEN, EMAIL
 
@@ -25,23 +26,8 @@ FOLDER = Path(tap_zendesk_incremental.schemas.__file__).parent
 SCHEMAS: dict[str, Schema] = {
     file.stem: json.loads(file.read_text(encoding="utf-8")) for file in FOLDER.glob("*.json")
 }
-STREAMS = {
-    "articles",
-    "custom_object_records",
-    "organization_fields",
-    "organizations",
-    "routing_attribute_values",
-    "routing_attributes",
-    "routing_instance_values",
-    "ticket_comments",
-    "ticket_events",
-    "ticket_fields",
-    "ticket_metric_events",
-    "ticket_metrics",
-    "tickets",
-    "user_fields",
-    "user_identities",
-    "users",
+STREAMS = {stream.name for stream in (*streams.STREAMS, *streams.FED_STREAMS)} | {
+    "custom_object_records"  # one schema for all custom objects
 }
 # A copy of custom_fields, which the tap leaves out.
 LEFT_OUT = {"tickets.fields"}
