@@ -82,8 +82,12 @@ class Run:
         return self.states[-1] if self.states else None
 
     def log(self, level: str) -> list[str]:
-        """Gives the lines of the log that have a level, such as ERROR or WARNING."""
-        return [line for line in self.stderr.splitlines() if f" {level} " in f" {line} "]
+        """Gives the tap's lines of the log that have a level, such as ERROR or WARNING.
+
+        Warnings of Python itself, such as of an old version, are not among them.
+        """
+        lines = (line for line in self.stderr.splitlines() if "| py.warnings " not in line)
+        return [line for line in lines if f"| {level} " in line]
 
 
 def config_for(zendesk: Simulator | str, **settings: object) -> Json:
