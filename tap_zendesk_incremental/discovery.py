@@ -50,8 +50,8 @@ class Lookup(ZendeskStream):
             endpoint: Where the list is.
             key: The key of a page that holds the rows.
         """
-        if not self.account.has_login:
-            return None
+        if not self.account.has_login or self._tap.input_catalog is not None:
+            return None  # a catalog has all that was found when it was made
         self.endpoint = endpoint
         spec = RecordSpec(key, key, None, properties=(), deselected=frozenset())
         path = OpenedRecords(spec, self.logger, lambda *_: None)

@@ -112,12 +112,15 @@ class ExportPaginator(BaseAPIPaginator[Params], abc.ABC):
             FatalSyncError: If the page is not the last one and leads nowhere.
         """
         self._page_count += 1
-        if self._end is not None and self._reaches_end(response):
-            self._finished = True
-            self._value = {"start_time": self._end}
-        else:
+        end = self._end
+        if end is None or not self._reaches_end(response):
             self._finished = not self.has_more(response)
             self._value = self.get_next(response)
+            # An empty page, or the last one, may lead beyond the end with nothing in between.
+            if end is None or int(self._value.get("start_time", 0)) < end:
+                return
+        self._finished = True
+        self._value = {"start_time": end}
 
     @abc.abstractmethod
     def has_more(self, response: Page[Any]) -> bool:

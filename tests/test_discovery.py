@@ -1,0 +1,172 @@
+"""What discovery asks the account: types of custom fields, custom objects; and when not to ask."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .covering import asked, choose, discovered, entry_of, holds, lines_about, whole
+from .running import Json, config_for, run_tap
+from .simulator import definitions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .simulator import Simulator
+
+STRING = {"type": ["string", "null"]}
+TYPES: dict[str, Json] = {
+    "text": STRING,
+    "textarea": STRING,
+    "checkbox": {"type": ["boolean", "null"]},
+    "integer": {"type": ["integer", "null"]},
+    "decimal": {"type": ["number", "null"]},
+    "date": {"type": ["string", "null"], "format": "date-time"},
+    "dropdown": STRING,
+    "multiselect": {"type": ["array", "null"], "items": STRING},
+    "regexp": STRING,
+    "lookup": STRING,
+}
+OBJECTS = sorted(f"custom_object_{key}" for key in definitions.CUSTOM_OBJECTS)
+FIELDS = {
+    "users": "user_fields",
+    "organizations": "organization_fields",
+    **dict.fromkeys(OBJECTS, "custom_object_fields"),
+}
+DEFINITIONS = r"_fields|/custom_objects"
+
+
+def fields_of(catalog: Json, stream: str) -> Json:
+    """Give the schema of a stream's custom fields."""
+    fields: Json = entry_of(catalog, stream)["schema"]["properties"][FIELDS[stream]]
+    return fields
+
+
+def test_custom_fields_have_the_types_of_the_account(zendesk: Simulator, tmp_path: Path) -> None:
+    catalog = discovered(zendesk, tmp_path)
+    assert set(definitions.VALUES) == set(TYPES)
+    for stream in FIELDS:
+        fields = fields_of(catalog, stream)
+        types = {
+            name: {k: v for k, v in schema.items() if k != "description"}
+            for name, schema in fields["properties"].items()
+        }
+        assert types == {f"{kind}_field": type_ for kind, type_ in TYPES.items()}, stream
+        titles = {schema["description"] for schema in fields["properties"].values()}
+        assert titles == {f"{kind.capitalize()} – été" for kind in TYPES}  # noqa: RUF001
+        # A field that is made after discovery is let through.
+        assert fields.get("additionalProperties", True) is True
+    # Once each: definitions are shared by whoever needs them.
+    assert sorted(request.path for request in zendesk.requests) == sorted(
+        f"/api/v2/{path}.json"
+        for path in (
+            "custom_objects",
+            "custom_objects/apartment/fields",
+            "custom_objects/vehicle/fields",
+            "organization_fields",
+            "user_fields",
+        )
+    )
+
+
+def test_definitions_on_many_pages_are_all_read(
+    zendesk: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = {f"text{n:03d}": ("a", None) for n in range(237)}
+    monkeypatch.setattr(definitions, "VALUES", definitions.VALUES | many)
+    catalog = discovered(zendesk, tmp_path)
+    names = {f"{kind}_field" for kind in TYPES} | {f"{kind}_field" for kind in many}
+    for stream in FIELDS:
+        assert fields_of(catalog, stream)["properties"].keys() == names
+    assert [params.get("page[after]") for params in asked(zendesk, r"/user_fields")] == [
+        None,
+        "100",
+        "200",
+    ]
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_definitions_that_cannot_be_read_leave_objects_open(
+    zendesk: Simulator, tmp_path: Path, status: int
+) -> None:
+    zendesk.settings.denied = {"user_fields": status, "custom_object_vehicle": status}
+    run = run_tap(tmp_path, config_for(zendesk), "--discover")
+    assert run.exit_code == 0
+    catalog = json.loads(run.stdout)
+    for stream in ("users", "custom_object_vehicle"):
+        fields = fields_of(catalog, stream)
+        assert fields["type"] == ["object", "null"]
+        assert fields["properties"] == {}
+        assert fields.get("additionalProperties", True) is True
+    assert len(fields_of(catalog, "organizations")["properties"]) == len(TYPES)
+    assert len(run.log("WARNING")) == 2
+    for name in ("user_fields", "custom_object_fields"):
+        [line] = lines_about(run, name)
+        assert f"HTTP {status}" in line
+    # What is open loses nothing.
+    zendesk.settings.denied = {}
+    chosen = choose(catalog, "users", "custom_object_vehicle")
+    done = run_tap(tmp_path, config_for(zendesk), catalog=chosen)
+    for stream in ("users", "custom_object_vehicle"):
+        assert whole(done, stream) == holds(zendesk, stream)
+
+
+def test_custom_objects_that_cannot_be_listed_are_left_out(
+    zendesk: Simulator, tmp_path: Path
+) -> None:
+    zendesk.settings.denied = {"custom_objects": 403}
+    run = run_tap(tmp_path, config_for(zendesk), "--discover")
+    assert run.exit_code == 0
+    names = {entry["tap_stream_id"] for entry in json.loads(run.stdout)["streams"]}
+    assert "tickets" in names
+    assert not names & set(OBJECTS)
+    assert len(run.log("WARNING")) == 1
+    assert len(lines_about(run, "custom_objects")) == 1
+
+
+def test_a_catalog_saves_every_question(zendesk: Simulator, tmp_path: Path) -> None:
+    catalog = discovered(zendesk, tmp_path)
+    zendesk.clear()
+    run = run_tap(tmp_path, config_for(zendesk), catalog=choose(catalog, *FIELDS))
+    assert not asked(zendesk, r"_fields|/custom_objects(\.json|/\w+/fields)")
+    assert len(zendesk.requests) == len(FIELDS)
+    for stream in FIELDS:
+        assert whole(run, stream) == holds(zendesk, stream)
+        properties = run.schemas[stream]["schema"]["properties"]
+        assert properties[FIELDS[stream]] == fields_of(catalog, stream)
+
+
+def test_custom_objects_are_those_of_the_catalog(zendesk: Simulator, tmp_path: Path) -> None:
+    catalog = discovered(zendesk, tmp_path)
+    catalog["streams"] = [
+        entry for entry in catalog["streams"] if entry["tap_stream_id"] == "custom_object_vehicle"
+    ]
+    zendesk.clear()
+    run = run_tap(tmp_path, config_for(zendesk), catalog=catalog)
+    assert run.exit_code == 0
+    assert whole(run, "custom_object_vehicle") == holds(zendesk, "custom_object_vehicle")
+    assert set(run.records) == {"custom_object_vehicle"}
+    [request] = zendesk.requests
+    assert request.path == "/api/v2/incremental/custom_objects/vehicle/cursor.json"
+
+
+def test_discovery_needs_no_login(tmp_path: Path) -> None:
+    for config in ({"subdomain": "example"}, {"subdomain": "example", "client_id": "abc"}, None):
+        run = run_tap(tmp_path, config, "--discover")
+        assert run.exit_code == 0
+        catalog = json.loads(run.stdout)
+        for stream in ("users", "organizations"):
+            assert fields_of(catalog, stream)["properties"] == {}
+        assert not run.log("WARNING")
+        assert not run.log("ERROR")
+
+
+def test_discovery_goes_on_without_an_account_that_answers(tmp_path: Path) -> None:
+    # A port that is bound and not listened to refuses connections.
+    config = config_for("http://127.0.0.1:1")
+    run = run_tap(tmp_path, config, "--discover", env={"TAP_NOTHING": ""})
+    assert run.exit_code == 0
+    assert {"tickets", "users"} <= {s["tap_stream_id"] for s in json.loads(run.stdout)["streams"]}
+    assert "Traceback" not in run.stderr

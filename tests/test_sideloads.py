@@ -1,0 +1,268 @@
+"""Selecting is asking: what comes along on pages comes when it is selected, and only then."""
+
+from __future__ import annotations
+
+import signal
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from .covering import FED, SIDELOADS, asked, choose, discovered, holds, whole
+from .running import Json, Run, command_for, config_for, discover, run_tap, start
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .simulator import Simulator
+
+EXPORTS = "/incremental/"
+FEEDERS = sorted({feeder for feeder, _ in FED.values()})
+LATE_SECONDS = 0.05
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Json:
+    """What discovery finds without an account."""
+    return discover()
+
+
+def check_order(run: Run) -> None:
+    """Assert that each stream has one schema, before its records, and fed ones no bookmark."""
+    for stream in run.schemas:
+        kinds = [m["type"] for m in run.messages if m.get("stream") == stream]
+        assert kinds.count("SCHEMA") == 1
+        assert kinds[0] == "SCHEMA"
+    for state in run.states:
+        assert not state["bookmarks"].keys() & FED.keys()
+        assert all("partitions" not in bookmark for bookmark in state["bookmarks"].values())
+
+
+def test_nothing_is_asked_for_that_is_not_selected(
+    zendesk: Simulator, catalog: Json, tmp_path: Path
+) -> None:
+    run = run_tap(tmp_path, config_for(zendesk, per_page=20), catalog=choose(catalog, *FEEDERS))
+    requests = asked(zendesk, EXPORTS)
+    assert len(requests) > len(FEEDERS)
+    assert not any("include" in params for params in requests)
+    assert set(run.schemas) == set(FEEDERS)
+    properties = run.schemas["tickets"]["schema"]["properties"]
+    assert not properties.keys() & SIDELOADS.keys()
+    for stream in FEEDERS:
+        assert whole(run, stream) == holds(zendesk, stream)
+
+
+def test_without_a_catalog_nothing_is_asked_for_either(zendesk: Simulator, tmp_path: Path) -> None:
+    run = run_tap(tmp_path, config_for(zendesk))
+    assert run.exit_code == 0
+    assert len(asked(zendesk, EXPORTS)) >= 4
+    assert not any("include" in params for params in asked(zendesk, ""))
+    assert not run.schemas.keys() & FED.keys()
+    assert not asked(zendesk, "/exports/")
+
+
+@pytest.mark.parametrize("name", sorted(SIDELOADS))
+def test_a_selected_property_is_asked_for_alone(
+    zendesk: Simulator, catalog: Json, tmp_path: Path, name: str
+) -> None:
+    chosen = choose(catalog, "tickets", on=[f"tickets.{name}"])
+    run = run_tap(tmp_path, config_for(zendesk), catalog=chosen)
+    assert [params["include"] for params in asked(zendesk, EXPORTS)] == [SIDELOADS[name]]
+    assert whole(run, "tickets") == holds(zendesk, "tickets", SIDELOADS[name])
+    assert all(name in ticket for ticket in run.records["tickets"])
+
+
+@pytest.mark.parametrize("method", ["cursor", "time"])
+def test_all_that_is_selected_comes_on_the_same_pages(
+    zendesk: Simulator, catalog: Json, tmp_path: Path, method: str
+) -> None:
+    config = config_for(zendesk, export_method=method, per_page=8)
+    run_tap(tmp_path, config, catalog=choose(catalog, *FEEDERS))
+    plain = asked(zendesk, EXPORTS)
+    zendesk.clear()
+    on = [f"tickets.{name}" for name in SIDELOADS]
+    run = run_tap(tmp_path, config, catalog=choose(catalog, *FEEDERS, *FED, on=on))
+    include = "comment_count,dates,incident_counts,metric_events,metric_sets,slas"
+    for params in asked(zendesk, "/tickets"):
+        assert params["include"] == include
+    assert {p["include"] for p in asked(zendesk, "/ticket_events")} == {"comment_events"}
+    assert {p["include"] for p in asked(zendesk, "/users")} == {"identities"}
+    requests = [{k: v for k, v in p.items() if k != "include"} for p in asked(zendesk, EXPORTS)]
+    assert requests == plain
+    assert whole(run, "tickets") == holds(zendesk, "tickets", *SIDELOADS.values())
+    assert whole(run, "ticket_events") == holds(zendesk, "ticket_events", "comment_events")
+    assert whole(run, "users") == holds(zendesk, "users")
+    for stream in FED:
+        assert whole(run, stream) == holds(zendesk, stream)
+    check_order(run)
+
+
+def test_fed_streams_do_without_what_feeds_them(
+    zendesk: Simulator, catalog: Json, tmp_path: Path
+) -> None:
+    run = run_tap(tmp_path, config_for(zendesk, per_page=20), catalog=choose(catalog, *FED))
+    assert set(run.records) == set(FED)
+    for stream in FED:
+        assert whole(run, stream) == holds(zendesk, stream)
+    assert run.state is not None
+    assert set(run.state["bookmarks"]) == set(FEEDERS)
+    assert all(bookmark for bookmark in run.state["bookmarks"].values())
+    check_order(run)
+
+
+def test_only_what_changed_is_fed_the_next_time(
+    zendesk: Simulator, catalog: Json, tmp_path: Path
+) -> None:
+    chosen = choose(catalog, "ticket_metrics", "user_identities", "ticket_comments")
+    config = config_for(zendesk)
+    first = run_tap(tmp_path, config, catalog=chosen)
+    ticket = min(zendesk.store.records["tickets"])
+    user = min(zendesk.store.records["users"])
+    zendesk.store.update("tickets", ticket, subject="changed")
+    zendesk.store.update("users", user, email="new@example.com", phone=None)
+    comment = {"id": 1, "via": "Mail", "via_reference_id": None, "event_type": "Comment"}
+    comment |= {"comment_present": True, "comment_public": True}
+    event = zendesk.store.create("ticket_events", child_events=[comment])["id"]
+    second = run_tap(tmp_path, config, catalog=chosen, state=first.state)
+    assert whole(second, "ticket_metrics") == {
+        ticket + 1: holds(zendesk, "ticket_metrics")[ticket + 1]
+    }
+    [identity] = second.records["user_identities"]
+    assert identity["value"] == "new@example.com"
+    came = whole(second, "ticket_comments")
+    assert came[1]["event_id"] == event
+    assert came[1] == holds(zendesk, "ticket_comments")[1]
+    # The time export starts inside the last second of the run before.
+    newest = max(zendesk.store.records["ticket_events"].index)[0]
+    before = max(
+        e["timestamp"] for e in holds(zendesk, "ticket_events").values() if e["timestamp"] < newest
+    )
+    assert {record["timestamp"] for record in came.values()} <= {before, newest}
+
+
+@pytest.mark.parametrize("method", ["cursor", "time"])
+def test_killed_and_resumed_no_fed_record_is_lost(
+    zendesk: Simulator, catalog: Json, tmp_path: Path, method: str
+) -> None:
+    zendesk.settings.page_delay = LATE_SECONDS
+    chosen = choose(catalog, "tickets", *FED)
+    config = config_for(zendesk, export_method=method, per_page=7)
+    written: list[bytes] = []
+    state: Json | None = None
+    for messages in (25, 41, 33):
+        command = command_for(tmp_path, config=config, catalog=chosen, state=state)
+        with start(command) as process:
+            assert process.stdout is not None
+            lines = list(islice(process.stdout, messages))
+            process.kill()
+            lines += process.stdout.readlines()
+        assert process.wait() == -signal.SIGKILL, "the run was over before it could be killed"
+        written += [line for line in lines if line.endswith(b"\n")]
+        state = Run(0, b"".join(lines), "").state or state
+    rest = run_tap(tmp_path, config, catalog=chosen, state=state)
+    assert rest.exit_code == 0
+    union = Run(0, b"".join(written) + rest.stdout, "")
+    for stream in ("tickets", *FED):
+        records = {record["id"]: record for record in union.records[stream]}
+        assert records == holds(zendesk, stream)
+    # Each state covers the fed records of the pages before it.
+    tickets, metrics = set(), set()
+    for message in union.messages:
+        if message.get("stream") == "tickets" and message["type"] == "RECORD":
+            tickets.add(message["record"]["id"])
+        if message.get("stream") == "ticket_metrics" and message["type"] == "RECORD":
+            metrics.add(message["record"]["ticket_id"])
+        assert message["type"] != "STATE" or tickets <= metrics
+
+
+def test_fed_streams_take_selection(zendesk: Simulator, catalog: Json, tmp_path: Path) -> None:
+    off = ["ticket_metrics.url", "ticket_metrics.reply_time_in_minutes.business"]
+    off += ["ticket_comments.body", "user_identities.value"]
+    run = run_tap(tmp_path, config_for(zendesk), catalog=choose(catalog, *FED, off=off))
+    expected = {stream: holds(zendesk, stream) for stream in FED}
+    for metric in expected["ticket_metrics"].values():
+        del metric["url"]
+        metric["reply_time_in_minutes"] = {"calendar": metric["reply_time_in_minutes"]["calendar"]}
+    for comment in expected["ticket_comments"].values():
+        del comment["body"]
+    for identity in expected["user_identities"].values():
+        del identity["value"]
+    for stream in FED:
+        assert whole(run, stream) == expected[stream]
+    assert "body" not in run.schemas["ticket_comments"]["schema"]["properties"]
+
+
+def test_fed_streams_take_stream_maps(zendesk: Simulator, catalog: Json, tmp_path: Path) -> None:
+    maps = {
+        "ticket_comments": {"__alias__": "comments", "body": None, "audit": "str(audit_id)"},
+        "user_identities": {"__filter__": "type == 'email'"},
+        "ticket_metrics": {
+            "minutes": "reply_time_in_minutes['calendar']",
+            "__else__": None,
+            "id": "id",
+        },
+    }
+    config = config_for(zendesk, stream_maps=maps, per_page=20)
+    run = run_tap(tmp_path, config, catalog=choose(catalog, *FED))
+    assert run.exit_code == 0, run.stderr
+    comments = holds(zendesk, "ticket_comments")
+    for comment in comments.values():
+        del comment["body"]
+        comment["audit"] = str(comment["audit_id"])
+    assert whole(run, "comments") == comments
+    assert whole(run, "user_identities") == {
+        id_: identity
+        for id_, identity in holds(zendesk, "user_identities").items()
+        if identity["type"] == "email"
+    }
+    assert whole(run, "ticket_metrics") == {
+        id_: {"id": id_, "minutes": metric["reply_time_in_minutes"]["calendar"]}
+        for id_, metric in holds(zendesk, "ticket_metrics").items()
+    }
+    assert not run.records["ticket_comments"]
+    check_order(run)
+
+
+def test_the_sideload_comes_although_all_of_the_feeder_is_mapped(
+    zendesk: Simulator, catalog: Json, tmp_path: Path
+) -> None:
+    maps = {"tickets": {"id": "id", "__else__": None}}
+    chosen = choose(catalog, "tickets", "ticket_metrics")
+    run = run_tap(tmp_path, config_for(zendesk, stream_maps=maps), catalog=chosen)
+    assert {tuple(ticket) for ticket in run.records["tickets"]} == {("id",)}
+    assert whole(run, "ticket_metrics") == holds(zendesk, "ticket_metrics")
+
+
+def test_deselecting_what_a_fed_stream_is_made_of_takes_nothing_from_it(
+    zendesk: Simulator, catalog: Json, tmp_path: Path
+) -> None:
+    off = ["ticket_events.child_events", "ticket_events.timestamp", "ticket_events.ticket_id"]
+    chosen = choose(catalog, "ticket_events", "ticket_comments", off=off)
+    run = run_tap(tmp_path, config_for(zendesk, per_page=30), catalog=chosen)
+    assert whole(run, "ticket_comments") == holds(zendesk, "ticket_comments")
+    assert len(run.records["ticket_events"]) == len(zendesk.store.records["ticket_events"])
+    assert not any("child_events" in event for event in run.records["ticket_events"])
+
+
+def test_records_that_bring_nothing_feed_nothing(
+    zendesk: Simulator, catalog: Json, tmp_path: Path
+) -> None:
+    for id_ in list(zendesk.store.records["ticket_events"]):
+        zendesk.store.update("ticket_events", id_, child_events=[])
+    for id_ in list(zendesk.store.records["users"]):
+        zendesk.store.update("users", id_, email=None, phone=None)
+    run = run_tap(tmp_path, config_for(zendesk), catalog=choose(catalog, *FED))
+    assert run.exit_code == 0
+    assert set(run.schemas) == set(FED)
+    assert set(run.records) == {"ticket_metrics"}
+
+
+def test_numbers_of_fed_records_stay_as_zendesk_wrote_them(
+    zendesk: Simulator, tmp_path: Path
+) -> None:
+    catalog = discovered(zendesk, tmp_path)
+    ticket = min(zendesk.store.records["tickets"])
+    run = run_tap(tmp_path, config_for(zendesk), catalog=choose(catalog, "ticket_metrics"))
+    expected = msgspec.json.encode(holds(zendesk, "ticket_metrics")[ticket + 1])
+    assert any(expected in line for line in run.lines)

@@ -1,0 +1,266 @@
+"""A backfill in slices: an end date is not passed, and slices put together are the whole."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tap_zendesk_incremental.bookmarks import epoch
+from tap_zendesk_incremental.pagination import CursorPaginator, ExportPaginator, Page, TimePaginator
+
+from .covering import asked, choose, discovered, holds, whole
+from .running import Json, Run, config_for, discover, run_tap
+from .simulator.exports import Key, cursor_page, encode_cursor, time_page
+from .simulator.settings import Settings
+from .simulator.store import iso
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from tap_zendesk_incremental.pagination import Params
+
+    from .simulator import Simulator
+
+MOST_PAGES = 300
+KEYS = {
+    "tickets": "generated_timestamp",
+    "ticket_events": "timestamp",
+    "users": "updated_at",
+    "organizations": "updated_at",
+    "articles": "updated_at",
+}
+FED = ("ticket_metrics", "ticket_comments", "user_identities")
+
+indexes = st.lists(st.integers(10, 40), max_size=60).map(
+    lambda seconds: [(second, n) for n, second in enumerate(sorted(seconds))]
+)
+boundaries = st.sets(st.integers(1, 50), min_size=1, max_size=5).map(sorted)
+sizes = st.integers(1, 12)
+
+
+def slice_of(
+    paginator: ExportPaginator, index: Sequence[Key], size: int, settings: Settings, end: int
+) -> tuple[list[Key], Params]:
+    """Traverse a slice.
+
+    Args:
+        paginator: At the slice's start.
+        index: What the account holds.
+        size: Records a page.
+        settings: How the account behaves.
+        end: The second (epoch) before which to stop.
+
+    Returns:
+        The records, and where the next slice starts.
+    """
+    found: list[Key] = []
+    for _ in range(MOST_PAGES):
+        token = paginator.current_value
+        # Where to go on from is never beyond the end, whatever comes between.
+        assert int(token.get("start_time", 0)) <= end
+        if paginator.finished:
+            return found, token
+        asked_for: Params = {"per_page": size, **token}
+        if isinstance(paginator, TimePaginator):
+            size_asked = int(asked_for["per_page"])
+            served = time_page(index, int(asked_for["start_time"]), size_asked, settings)
+        else:
+            start = int(asked_for.get("start_time", 0))
+            cursor = str(asked_for.get("cursor") or encode_cursor(start))
+            served = cursor_page(index, cursor, size, settings.empty_pages)
+        page = Page(
+            asked_for,
+            list(served.keys),
+            [(id_, second) for second, id_ in served.keys],
+            end_of_stream=served.end,
+            after_cursor=served.cursor or None,
+            end_time=served.end_time,
+        )
+        found += paginator.unseen(page)
+        paginator.advance(page)
+    pytest.fail("the slice does not come to an end")
+
+
+@given(indexes, boundaries, sizes, st.sampled_from([0, 1]), st.booleans())
+@example(index=[(20, 0), (40, 1)], ends=[30], size=1, empty_pages=1, by_time=True)
+def test_slices_put_together_are_the_whole(
+    index: list[Key],
+    ends: list[int],
+    size: int,
+    empty_pages: int,
+    by_time: bool,  # noqa: FBT001
+) -> None:
+    settings = Settings(empty_pages=empty_pages)
+    make = TimePaginator if by_time else CursorPaginator
+    token: Params = {"start_time": 0}
+    found: list[Key] = []
+    for end in [*ends, 60]:
+        came, token = slice_of(make("things", token, end), index, size, settings, end)
+        assert all(second < end for second, _ in came)
+        assert len(set(came)) == len(came)
+        if any(second >= end for second, _ in index):
+            assert token == {"start_time": end}
+        # Where there was nothing at the end, the last second is shared with the next slice.
+        again = set(came) & set(found)
+        assert len({second for second, _ in again}) <= 1
+        assert not again or by_time
+        found += came
+    assert sorted(set(found)) == index
+    if index and ends[-1] <= index[-1][0]:
+        assert sorted(found) == index
+
+
+@given(indexes, st.integers(1, 50), sizes, st.booleans())
+def test_a_slice_asks_for_no_more_than_its_pages(
+    index: list[Key],
+    end: int,
+    size: int,
+    by_time: bool,  # noqa: FBT001
+) -> None:
+    inside = [key for key in index if key[0] < end]
+    make = TimePaginator if by_time else CursorPaginator
+    paginator = make("things", {"start_time": 0}, end)
+    slice_of(paginator, index, size, Settings(), end)
+    if not by_time:
+        assert paginator.count <= len(inside) // size + 1
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Json:
+    """All that is exported by time, and what comes along."""
+    return choose(discover(), *KEYS, *FED)
+
+
+def check_bookmarks(run: Run, end: int, moved: Sequence[str]) -> None:
+    """Assert that no bookmark passes the end or moves back, and that some stop right there."""
+    values: dict[str, list[int]] = {stream: [] for stream in KEYS}
+    for state in run.states:
+        for stream, bookmark in state["bookmarks"].items():
+            if bookmark:
+                values[stream].append(epoch(bookmark["replication_key_value"]))
+                assert bookmark.get("end_time", 0) <= end
+    for stream, reached in values.items():
+        assert reached == sorted(reached), stream
+        assert all(second <= end for second in reached), stream
+    assert run.state is not None
+    for stream in moved:
+        bookmark = run.state["bookmarks"][stream]
+        assert "cursor" not in bookmark
+        assert epoch(bookmark["replication_key_value"]) == end
+        assert bookmark.get("end_time", end) == end
+
+
+@pytest.mark.parametrize("method", ["cursor", "time"])
+def test_a_backfill_in_slices(
+    zendesk: Simulator, catalog: Json, tmp_path: Path, method: str
+) -> None:
+    newest = {stream: zendesk.store.records[stream].index[-1][0] for stream in KEYS}
+    oldest = min(zendesk.store.records[stream].index[0][0] for stream in KEYS)
+    last = min(newest.values())
+    ends = [oldest - 1000, *(oldest + (last - oldest) * n // 3 for n in (1, 2)), last]
+    config = {"export_method": method, "per_page": 9}
+    state: Json | None = None
+    came: list[Run] = []
+    for end in ends:
+        settings = config_for(zendesk, **config, end_date=iso(end))
+        run = run_tap(tmp_path, settings, catalog=catalog, state=state)
+        assert run.exit_code == 0, run.stderr
+        for stream, key in KEYS.items():
+            assert all(epoch(record[key]) < end for record in run.records[stream])
+        check_bookmarks(run, end, list(KEYS))
+        came.append(run)
+        state = run.state
+    assert not any(came[0].records.values())
+    came.append(run_tap(tmp_path, config_for(zendesk, **config), catalog=catalog, state=state))
+    for stream in (*KEYS, *FED):
+        together = Run(0, b"".join(run.stdout for run in came), "")
+        include = ["comment_events"] if stream == "ticket_events" else []
+        include += ["metric_sets"] if stream == "tickets" else []
+        expected = holds(zendesk, stream, *include)
+        for record in expected.values() if stream == "tickets" else ():
+            record.pop("metric_set")
+        assert whole(together, stream) == expected, stream
+
+
+def test_a_bookmark_is_not_moved_back(zendesk: Simulator, catalog: Json, tmp_path: Path) -> None:
+    state = run_tap(tmp_path, config_for(zendesk), catalog=catalog).state
+    zendesk.clear()
+    for end in ("2001-01-01", iso(min(t.index[-1][0] for t in zendesk.store.records.values()))):
+        run = run_tap(tmp_path, config_for(zendesk, end_date=end), catalog=catalog, state=state)
+        assert run.exit_code == 0
+        assert not run.records
+        assert all(
+            {k: v for k, v in given["bookmarks"].items() if v} == (state or {})["bookmarks"]
+            for given in run.states
+        )
+    assert not zendesk.requests
+
+
+def test_the_same_slice_again_asks_for_nothing(
+    zendesk: Simulator, catalog: Json, tmp_path: Path
+) -> None:
+    middle = zendesk.store.records["tickets"].index[20][0]
+    config = config_for(zendesk, end_date=iso(middle))
+    chosen = choose(catalog, "tickets", "users")
+    first = run_tap(tmp_path, config, catalog=chosen)
+    zendesk.clear()
+    second = run_tap(tmp_path, config, catalog=chosen, state=first.state)
+    assert second.exit_code == 0
+    assert not second.records
+    assert not zendesk.requests
+    for stream in ("tickets", "users"):
+        assert f"{stream} is exported up to end_date already" in second.stderr
+
+
+def test_an_end_in_the_future_changes_nothing(
+    zendesk: Simulator, catalog: Json, tmp_path: Path
+) -> None:
+    plain = run_tap(tmp_path, config_for(zendesk), catalog=catalog)
+    run = run_tap(tmp_path, config_for(zendesk, end_date="2999-01-01"), catalog=catalog)
+    assert run.state == plain.state
+    for stream in KEYS:
+        assert run.records[stream] == plain.records[stream]
+
+
+@pytest.mark.parametrize("zone", ["", "Z", "+02:00", "-05:30"])
+def test_an_end_is_exclusive_to_the_second(
+    zendesk: Simulator, catalog: Json, tmp_path: Path, zone: str
+) -> None:
+    offset = {"": 0, "Z": 0, "+02:00": 7200, "-05:30": -19_800}[zone]
+    end = 1_700_000_000
+    zendesk.store.fill("tickets", [end - 1, end - 1, end, end, end + 1])
+    date = iso(end + offset).rstrip("Z") + zone
+    chosen = choose(catalog, "tickets", "ticket_metrics")
+    run = run_tap(tmp_path, config_for(zendesk, end_date=date), catalog=chosen)
+    assert [record["generated_timestamp"] for record in run.records["tickets"]] == [end - 1] * 2
+    assert len(run.records["ticket_metrics"]) == 2
+    check_bookmarks(run, end, ["tickets"])
+
+
+def test_slices_of_exports_that_start_without_a_time(zendesk: Simulator, tmp_path: Path) -> None:
+    stream = "routing_attributes"
+    chosen = choose(discovered(zendesk, tmp_path), stream)
+    index = zendesk.store.records[stream].index
+    state: Json | None = None
+    came: list[Run] = []
+    for end in (index[7][0], index[15][0], index[-1][0] + 1):
+        config = config_for(zendesk, end_date=iso(end), per_page=4)
+        run = run_tap(tmp_path, config, catalog=chosen, state=state)
+        assert all(epoch(record["time"]) < end for record in run.records[stream])
+        came.append(run)
+        state = run.state
+    together = {record["id"]: record for run in came for record in run.records[stream]}
+    assert together == holds(zendesk, stream)
+    assert all(a["time"] <= b["time"] for run in came for a, b in pairwise(run.records[stream]))
+
+
+def test_lists_have_no_end_date(zendesk: Simulator, tmp_path: Path) -> None:
+    chosen = choose(discover(), "user_fields")
+    run = run_tap(tmp_path, config_for(zendesk, end_date="2001-01-01"), catalog=chosen)
+    assert whole(run, "user_fields") == holds(zendesk, "user_fields")
+    assert asked(zendesk, "user_fields")

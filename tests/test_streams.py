@@ -1,0 +1,258 @@
+"""The declarations of the streams, and that each brings all the account holds, well described."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from jsonschema import Draft7Validator
+
+import tap_zendesk_incremental.schemas
+from tap_zendesk_incremental.endpoint import Endpoint
+from tap_zendesk_incremental.settings import SETTINGS
+from tap_zendesk_incremental.streams import FED_STREAMS, STREAMS, CustomObject
+
+from .covering import (
+    FED,
+    SIDELOADS,
+    asked,
+    choose,
+    discovered,
+    entry_of,
+    holds,
+    lines_about,
+    whole,
+)
+from .running import config_for, run_tap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tap_zendesk_incremental.export import ExportStream
+    from tap_zendesk_incremental.fed import FedStream
+
+    from .running import Json, Run
+    from .simulator import Simulator
+
+FOLDER = Path(tap_zendesk_incremental.schemas.__file__).parent
+SCHEMAS: dict[str, Json] = {
+    file.stem: json.loads(file.read_text(encoding="utf-8")) for file in FOLDER.glob("*.json")
+}
+CORE = {"tickets", "ticket_events", "users", "organizations"}
+NOT_IN_THE_STORE = {"ticket_exports"}
+NAMES = {
+    *(str(vars(stream)["name"]) for stream in (*STREAMS, *FED_STREAMS)),
+    "custom_object_apartment",
+    "custom_object_vehicle",
+}
+
+
+def name_of(declaration: type[ExportStream | FedStream]) -> str:
+    return str(vars(declaration).get("name", declaration.__name__))
+
+
+def test_every_schema_has_its_stream() -> None:
+    declared = [str(vars(stream)["name"]) for stream in (*STREAMS, *FED_STREAMS)]
+    assert len(set(declared)) == len(declared)
+    assert {*declared, "custom_object_records"} == set(SCHEMAS)
+
+
+@pytest.mark.parametrize("stream", [*STREAMS, CustomObject], ids=name_of)
+def test_a_stream_declares_what_its_schema_and_settings_have(stream: type[ExportStream]) -> None:
+    properties = SCHEMAS[stream.name or "custom_object_records"]["properties"]
+    [key] = stream.primary_keys
+    assert "null" not in properties[key]["type"]
+    assert stream.exported_by is None or stream.exported_by in properties
+    assert stream.sideloads.keys() <= properties.keys()
+    assert not stream.left_out & properties.keys()
+    assert set(stream.parameters) <= SETTINGS.to_dict()["properties"].keys()
+    assert stream.optional is (stream.name not in CORE)
+    if stream is not CustomObject:  # its path depends on the object
+        exports = [stream.cursor, stream.time]
+        assert any(isinstance(endpoint, Endpoint) for endpoint in exports)
+
+
+@pytest.mark.parametrize("stream", FED_STREAMS, ids=name_of)
+def test_a_fed_stream_declares_what_feeds_it(stream: type[FedStream]) -> None:
+    [key] = stream.primary_keys
+    assert "null" not in SCHEMAS[stream.name]["properties"][key]["type"]
+    assert stream.parent_stream_type in STREAMS
+    assert bool(stream.made_of) is not bool(stream.beside)
+    feeder = stream.parent_stream_type
+    assert feeder is not None
+    assert FED[stream.name] == (feeder.name, stream.include)
+
+
+@pytest.fixture(scope="module")
+def everything(zendesk_shared: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Json:
+    """A catalog that selects all there is, but for what this account does not have."""
+    catalog = discovered(zendesk_shared, tmp_path_factory.mktemp("discovery"))
+    chosen = choose(
+        catalog, *NAMES - NOT_IN_THE_STORE, on=[f"tickets.{name}" for name in SIDELOADS]
+    )
+    assert {entry["tap_stream_id"] for entry in chosen["streams"]} == NAMES
+    return chosen
+
+
+@pytest.fixture(scope="module", params=["cursor", "time"])
+def run(
+    request: pytest.FixtureRequest,
+    zendesk_shared: Simulator,
+    everything: Json,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Run:
+    """An export of all there is, on many pages, by either method."""
+    config = config_for(zendesk_shared, export_method=request.param, per_page=9)
+    done = run_tap(tmp_path_factory.mktemp("run"), config, catalog=everything)
+    assert done.exit_code == 0, done.stderr
+    return done
+
+
+def test_every_stream_brings_exactly_what_the_account_holds(
+    zendesk_shared: Simulator, run: Run
+) -> None:
+    assert set(run.records) == NAMES - NOT_IN_THE_STORE
+    for stream in sorted(run.records):
+        include = {"tickets": SIDELOADS.values(), "ticket_events": ["comment_events"]}
+        expected = holds(zendesk_shared, stream, *include.get(stream, ()))
+        assert expected, stream
+        assert whole(run, stream) == expected, stream
+
+
+def test_every_record_fits_the_schema_message(run: Run) -> None:
+    for stream, records in run.records.items():
+        schema = run.schemas[stream]["schema"]
+        validator = Draft7Validator(schema)
+        errors = [error for record in records for error in validator.iter_errors(record)]
+        assert not errors, stream
+        assert all(record.keys() <= schema["properties"].keys() for record in records)
+
+
+def nested(schema: Json, path: str) -> Iterator[tuple[str, Json]]:
+    """Give every schema below this one, with its path."""
+    below = {f"{path}.{name}": child for name, child in schema.get("properties", {}).items()}
+    if "items" in schema:
+        below[f"{path}[]"] = schema["items"]
+    for name, child in below.items():
+        yield name, child
+        yield from nested(child, name)
+
+
+def test_every_type_admits_null_but_the_keys(run: Run) -> None:
+    for stream, message in run.schemas.items():
+        keys = {f"{stream}.{key}" for key in message["key_properties"]}
+        assert keys == {f"{stream}.id"}
+        for path, schema in nested(message["schema"], stream):
+            assert schema.get("type"), path
+            assert ("null" in schema["type"]) is (path not in keys), path
+
+
+def test_every_bookmark_is_of_a_stream_with_pages(run: Run) -> None:
+    for stream in run.records:
+        schemas = [m for m in run.messages if m["type"] == "SCHEMA" and m["stream"] == stream]
+        assert len(schemas) == 1, stream
+    assert run.state is not None
+    bookmarks = {name: b for name, b in run.state["bookmarks"].items() if b}
+    lists = {"ticket_fields", "user_fields", "organization_fields"}
+    assert set(bookmarks) == set(run.records) - set(FED) - lists
+
+
+def test_a_second_run_brings_what_changed(
+    zendesk: Simulator, everything: Json, tmp_path: Path
+) -> None:
+    config = config_for(zendesk)
+    first = run_tap(tmp_path, config, catalog=everything)
+    resources = sorted(set(zendesk.store.records) & NAMES)
+    new = {stream: zendesk.store.create(stream)["id"] for stream in resources}
+    second = run_tap(tmp_path, config, catalog=everything, state=first.state)
+    assert second.exit_code == 0, second.stderr
+    for stream, id_ in new.items():
+        ids = {record["id"] for record in second.records[stream]}
+        again = ids - {id_}
+        assert id_ in ids, stream
+        assert again <= whole(first, stream).keys(), stream
+        # Time exports start inside the last second of the run before.
+        time = zendesk.store.records[stream].resource.time_field
+        newest = max(record[time] for record in first.records[stream])
+        assert {whole(first, stream)[i][time] for i in again} <= {newest}, stream
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_what_the_account_lacks_is_skipped_with_one_line(
+    zendesk: Simulator, everything: Json, tmp_path: Path, status: int
+) -> None:
+    missing = NAMES - CORE - NOT_IN_THE_STORE - set(FED)
+    zendesk.settings.denied = dict.fromkeys(missing, status)
+    run = run_tap(tmp_path, config_for(zendesk), catalog=everything)
+    assert run.exit_code == 0
+    assert set(run.records) == CORE | set(FED)
+    for stream in missing:
+        [line] = lines_about(run, stream)
+        assert f"HTTP {status}" in line
+        assert "skipped" in line
+    assert len(run.log("WARNING")) == len(missing)
+    assert not run.log("ERROR")
+    assert "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("stream", "status"),
+    [("tickets", 403), ("ticket_events", 404), ("users", 403), ("organizations", 404)],
+)
+def test_what_every_account_has_is_an_error(
+    zendesk: Simulator, everything: Json, tmp_path: Path, stream: str, status: int
+) -> None:
+    zendesk.settings.denied = {stream: status}
+    run = run_tap(tmp_path, config_for(zendesk), catalog=choose(everything, stream))
+    assert run.exit_code == 1
+    [line] = lines_about(run, stream)
+    assert f"HTTP {status}" in line
+    assert " ERROR " in line
+    assert "Traceback" not in run.stderr
+    assert not run.records
+
+
+def test_settings_of_tickets_reach_zendesk(
+    zendesk: Simulator, everything: Json, tmp_path: Path
+) -> None:
+    tickets = sorted(zendesk.store.records["tickets"])
+    zendesk.store.update("tickets", tickets[0], status="open", support_type="ai_agent")
+    zendesk.store.delete("tickets", tickets[1])
+    catalog = choose(everything, *CORE)
+    config = config_for(zendesk, exclude_deleted=True, support_type_scope="all", per_page=20)
+    run = run_tap(tmp_path, config, catalog=catalog)
+    passed = {"exclude_deleted": "true", "support_type_scope": "all"}
+    for params in asked(zendesk, "/tickets/"):
+        assert passed.items() <= params.items()
+    for params in asked(zendesk, "/ticket_events"):
+        assert params["support_type_scope"] == "all"
+        assert "exclude_deleted" not in params
+    for params in asked(zendesk, "/users/|/organizations"):
+        assert not params.keys() & passed.keys()
+    there = holds(zendesk, "tickets")
+    assert there[tickets[1]]["status"] == "deleted"
+    expected = {id_: record for id_, record in there.items() if record["status"] != "deleted"}
+    assert whole(run, "tickets") == expected
+    assert tickets[0] in expected
+
+
+def test_settings_of_tickets_are_left_to_zendesk_if_not_set(
+    zendesk: Simulator, everything: Json, tmp_path: Path
+) -> None:
+    run_tap(tmp_path, config_for(zendesk), catalog=choose(everything, "tickets", "ticket_events"))
+    for params in asked(zendesk, "ticket"):
+        assert params.keys() <= {"start_time", "cursor", "per_page"}
+
+
+def test_what_costs_more_is_off_by_default(everything: Json) -> None:
+    off = {
+        (entry["tap_stream_id"], *item["breadcrumb"][1::2])
+        for entry in everything["streams"]
+        for item in entry["metadata"]
+        if item["metadata"].get("selected-by-default") is False
+    }
+    streams = {(name,) for name in (*FED, *NOT_IN_THE_STORE)}
+    assert off == streams | {("tickets", name) for name in SIDELOADS}
+    assert entry_of(everything, "tickets")["replication_key"] == "generated_timestamp"
