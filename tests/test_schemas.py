@@ -26,8 +26,10 @@ FOLDER = Path(tap_zendesk_incremental.schemas.__file__).parent
 SCHEMAS: dict[str, Schema] = {
     file.stem: json.loads(file.read_text(encoding="utf-8")) for file in FOLDER.glob("*.json")
 }
-STREAMS = {stream.name for stream in (*streams.STREAMS, *streams.FED_STREAMS)} | {
-    "custom_object_records"  # one schema for all custom objects
+STREAMS = {
+    *(stream.name for stream in streams.STREAMS),
+    *(stream.name for stream in streams.FED_STREAMS),
+    "custom_object_records",  # one schema for all custom objects
 }
 # A copy of custom_fields, which the tap leaves out.
 LEFT_OUT = {"tickets.fields"}
