@@ -6,6 +6,7 @@ Zendesk sent, so that no number, string or nested key can change on the way.
 
 from __future__ import annotations
 
+from codecs import getincrementaldecoder
 from datetime import datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
     from tap_zendesk_incremental.pagination import Mark, Page, Params
     from tap_zendesk_incremental.writer import CollectingWriter
+
+_PIECE_BYTES = 64 * 1024
 
 _decode_time = msgspec.json.Decoder(int | datetime | None).decode
 
@@ -79,7 +82,7 @@ class PassedRecords(RecordPath):
 
     def read(self, body: bytes, asked: Params) -> Page[Any]:
         """Take a page apart; see `RecordPath.read`."""
-        str(body, "utf-8")  # or it raises; msgspec does not look into what it leaves raw
+        _check_utf8(body)  # msgspec does not look into what it leaves raw
         if b"\n" in body or b"\r" in body:  # pretty-printed: a message is one line
             body = msgspec.json.format(body, indent=-1)
         try:
@@ -137,6 +140,18 @@ class PassedRecords(RecordPath):
                 setattr(record, attribute, ABSENT)
         if rescued:
             setattr(record, self._attributes[RESCUED], Raw(encoder.encode(rescued)))
+
+
+def _check_utf8(body: bytes) -> None:
+    """Raise a UnicodeDecodeError for what is not UTF-8.
+
+    Piece by piece, because the text of a whole page takes up to four times its bytes; to get
+    so much memory and give it back took half of the time that a page takes.
+    """
+    decoder = getincrementaldecoder("utf-8")()
+    for start in range(0, len(body), _PIECE_BYTES):
+        decoder.decode(body[start : start + _PIECE_BYTES])
+    decoder.decode(b"", final=True)
 
 
 def _second_of(value: Raw) -> int | None:
