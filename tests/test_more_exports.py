@@ -1,0 +1,213 @@
+"""The exports beside the core: metric events, articles, routing, objects, and that of 2012."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from . import fast
+from .covering import asked, by_id, choose, discovered, entry_of, holds, lines_about, whole
+from .running import Json, Run, command_for, config_for, discover, run, run_tap
+from .simulator import ticket_exports
+from .simulator.store import iso
+
+if TYPE_CHECKING:
+    from .simulator import Simulator
+
+BY_TIME = ("ticket_metric_events", "articles")
+ROUTING = ("routing_attributes", "routing_attribute_values", "routing_instance_values")
+OBJECTS = ("custom_object_apartment", "custom_object_vehicle")
+DEFINITIONS = ("ticket_fields", "user_fields", "organization_fields")
+EXPORT = r"/api/v2/exports/tickets\.json$"
+INTERVAL_SECONDS = 300
+
+
+@pytest.fixture(scope="module")
+def catalog(zendesk_shared: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Json:
+    """What is discovered in an account like any other."""
+    return discovered(zendesk_shared, tmp_path_factory.mktemp("discovery"))
+
+
+def test_exports_by_time(zendesk: Simulator, catalog: Json, tmp_path: Path) -> None:
+    start = zendesk.store.records["articles"].index[9][0]
+    config = config_for(zendesk, per_page=6, start_date=iso(start))
+    first = run_tap(tmp_path, config, catalog=choose(catalog, *BY_TIME))
+    for stream in BY_TIME:
+        table = zendesk.store.records[stream]
+        ids = {id_ for second, id_ in table.index if second >= start}
+        held = holds(zendesk, stream)
+        assert whole(first, stream) == {id_: held[id_] for id_ in ids}
+    article = zendesk.store.update("articles", min(zendesk.store.records["articles"]), draft=True)
+    second = run_tap(tmp_path, config, catalog=choose(catalog, *BY_TIME), state=first.state)
+    assert whole(second, "articles")[article["id"]] == article
+
+
+@pytest.mark.parametrize("pages", ["documented", "cursor"])
+def test_routing(zendesk: Simulator, catalog: Json, tmp_path: Path, pages: str) -> None:
+    zendesk.settings.routing_pages = "documented" if pages == "documented" else "cursor"
+    config = config_for(zendesk, per_page=7)
+    first = run_tap(tmp_path, config, catalog=choose(catalog, *ROUTING))
+    for stream in ROUTING:
+        assert whole(first, stream) == holds(zendesk, stream)
+    for path in ("attributes", "attribute_values", "instance_values"):
+        one, *more = asked(zendesk, rf"/routing/{path}\.json")
+        assert one == {"per_page": "7"}
+        assert more
+        assert all(set(params) == {"cursor", "per_page"} for params in more)
+    zendesk.clear()
+    new = zendesk.store.create("routing_attributes")
+    second = run_tap(tmp_path, config, catalog=choose(catalog, *ROUTING), state=first.state)
+    assert second.records == {"routing_attributes": [new]}
+    assert first.state is not None
+    for params in asked(zendesk, "/routing/"):
+        assert "cursor" in params
+
+
+def test_custom_objects(zendesk: Simulator, catalog: Json, tmp_path: Path) -> None:
+    config = config_for(zendesk, per_page=7)
+    first = run_tap(tmp_path, config, catalog=choose(catalog, *OBJECTS))
+    assert set(first.records) == set(OBJECTS)
+    for stream in OBJECTS:
+        assert whole(first, stream) == holds(zendesk, stream)
+        key = stream.removeprefix("custom_object_")
+        assert {record["custom_object_key"] for record in first.records[stream]} == {key}
+    new = zendesk.store.create("custom_object_vehicle")
+    second = run_tap(tmp_path, config, catalog=choose(catalog, *OBJECTS), state=first.state)
+    assert second.records == {"custom_object_vehicle": [new]}
+
+
+def test_definitions_come_whole_each_time(
+    zendesk: Simulator, catalog: Json, tmp_path: Path
+) -> None:
+    state: Json | None = None
+    for _ in range(2):
+        done = run_tap(
+            tmp_path, config_for(zendesk), catalog=choose(catalog, *DEFINITIONS), state=state
+        )
+        for stream in DEFINITIONS:
+            assert whole(done, stream) == holds(zendesk, stream)
+        state = done.state
+    for stream in DEFINITIONS:
+        entry = entry_of(catalog, stream)
+        assert entry["replication_method"] == "FULL_TABLE"
+        assert not entry.get("replication_key")
+
+
+def test_definitions_join_titles_to_custom_fields(
+    zendesk: Simulator, catalog: Json, tmp_path: Path
+) -> None:
+    chosen = choose(catalog, "tickets", "ticket_fields")
+    done = run_tap(tmp_path, config_for(zendesk), catalog=chosen)
+    titles = {field["id"]: field["title"] for field in done.records["ticket_fields"]}
+    used = {field["id"] for t in done.records["tickets"] for field in t["custom_fields"]}
+    assert used
+    assert used <= titles.keys()
+
+
+@pytest.fixture
+def old(zendesk: Simulator) -> Simulator:
+    """An account that still has the ticket export of 2012."""
+    zendesk.settings.ticket_exports = True
+    return zendesk
+
+
+def rows(zendesk: Simulator) -> dict[int, Json]:
+    """Give the rows that the export of 2012 has, by id."""
+    tickets = zendesk.store.records["tickets"]
+    return by_id(ticket_exports.row(ticket) for ticket in tickets.values())
+
+
+def run_fast(
+    folder: Path, zendesk: Simulator, catalog: Json, state: Json | None = None, **settings: object
+) -> Run:
+    """Run the tap with its waits shortened to a five-hundredth."""
+    config = config_for(zendesk, **settings)
+    _, *arguments = command_for(folder, config=config, catalog=catalog, state=state)
+    return run([sys.executable, str(Path(fast.__file__)), *arguments])
+
+
+def test_the_export_of_2012_is_off_by_default(old: Simulator, tmp_path: Path) -> None:
+    done = run_tap(tmp_path, config_for(old))
+    assert done.exit_code == 0
+    assert not asked(old, "/exports/")
+    assert "ticket_exports" not in done.schemas
+
+
+def test_the_export_of_2012(old: Simulator, catalog: Json, tmp_path: Path) -> None:
+    done = run_fast(tmp_path, old, choose(catalog, "ticket_exports"), per_page=30)
+    assert done.exit_code == 0, done.stderr
+    assert by_id(done.records["ticket_exports"]) == rows(old)
+    schema = done.schemas["ticket_exports"]["schema"]["properties"]
+    assert schema.keys() - {"_rescued_data"} == ticket_exports.HEADERS.keys()
+    for key, title in ticket_exports.HEADERS.items():
+        assert schema[key]["description"], key
+        if key not in entry_of(catalog, "ticket_exports")["schema"]["properties"]:
+            assert schema[key] == {"description": title, "type": ["string", "null"]}
+    assert not done.log("WARNING")
+    # One request for the columns, then page after page.
+    assert len(asked(old, r"/exports/tickets/sample\.json$")) == 1
+    pages = [request for request in old.requests if re.search(EXPORT, request.path)]
+    assert len(pages) >= 2
+    waits = re.findall(r"waiting (\d+) s", done.stderr)
+    # All but the time that a page took to write, and the wait after the last page.
+    assert len(waits) == len(pages) - 1
+    assert all(INTERVAL_SECONDS - 2 <= int(wait) <= INTERVAL_SECONDS for wait in waits)
+    gaps = [b.time - a.time for a, b in pairwise(pages)]
+    assert all(gap >= (INTERVAL_SECONDS - 2) * fast.SHARE for gap in gaps)
+    starts = [int(request.params["start_time"]) for request in pages]
+    assert starts == sorted(starts)
+    assert done.state is not None
+    newest = old.store.records["tickets"].index[-1][0]
+    assert done.state["bookmarks"]["ticket_exports"] == {
+        "replication_key": "generated_timestamp",
+        "replication_key_value": iso(newest),
+        "end_time": newest,
+    }
+
+
+def test_the_export_of_2012_goes_on(old: Simulator, catalog: Json, tmp_path: Path) -> None:
+    chosen = choose(catalog, "ticket_exports")
+    first = run_fast(tmp_path, old, chosen)
+    ticket = min(old.store.records["tickets"])
+    old.store.update("tickets", ticket, subject="changed")
+    second = run_fast(tmp_path, old, chosen, first.state)
+    assert second.exit_code == 0, second.stderr
+    assert by_id(second.records["ticket_exports"])[ticket] == rows(old)[ticket]
+    assert len(second.records["ticket_exports"]) < len(rows(old))
+
+
+def test_its_start_is_five_minutes_old(old: Simulator, catalog: Json, tmp_path: Path) -> None:
+    now = int(time.time())
+    config = config_for(old, start_date=iso(now - 100))
+    done = run_tap(tmp_path, config, catalog=choose(catalog, "ticket_exports", "tickets"))
+    assert done.exit_code == 0, done.stderr
+    assert not any(done.records.values())
+    [params] = asked(old, EXPORT)
+    assert now - INTERVAL_SECONDS <= int(params["start_time"]) + 5 <= now - INTERVAL_SECONDS + 30
+    [params] = asked(old, "/incremental/tickets/")
+    assert int(params["start_time"]) == now - 100
+    assert all(request.status == 200 for request in old.requests)
+
+
+def test_without_it_an_account_loses_nothing(
+    zendesk: Simulator, catalog: Json, tmp_path: Path
+) -> None:
+    chosen = choose(catalog, "ticket_exports", "users")
+    done = run_tap(tmp_path, config_for(zendesk), catalog=chosen)
+    assert done.exit_code == 0
+    [line] = lines_about(done, "ticket_exports")
+    assert "HTTP 404" in line
+    assert "skipped" in line
+    assert len(done.log("WARNING")) == 1
+    assert whole(done, "users") == holds(zendesk, "users")
+
+
+def test_the_schema_of_2012_needs_no_account() -> None:
+    entry = entry_of(discover(), "ticket_exports")
+    assert entry["schema"]["properties"]["generated_timestamp"]["format"] == "date-time"
