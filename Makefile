@@ -9,7 +9,8 @@ MELTANO_PYTHON ?= $(shell for python in $(PYTHON) python3.13 python3.12 python3.
 
 VENV := .venv
 MELTANO_VENV := .venv-meltano
-CODE := tap_zendesk_incremental tests $(wildcard benchmarks)
+AIRFLOW_VENV := .venv-airflow
+CODE := tap_zendesk_incremental tests $(wildcard benchmarks orchestrate)
 INSTALL = -m pip install --quiet --disable-pip-version-check --no-input
 RESOLVE = UV_PYTHON_DOWNLOADS=never $(MELTANO_VENV)/bin/uv pip compile --quiet --universal \
 	--python-version 3.10 --no-header --no-annotate
@@ -24,7 +25,7 @@ export PIP_USER := 0
 .PHONY: help
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) \
-		| while IFS='|' read -r name text; do printf '  %-10s %s\n' "$$name" "$$text"; done
+		| while IFS='|' read -r name text; do printf '  %-11s %s\n' "$$name" "$$text"; done
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 10) or sys.exit("Python 3.10 or later is needed: make PYTHON=python3.x")'
@@ -49,6 +50,12 @@ $(MELTANO_VENV)/.ready: constraints-meltano.txt
 		tap-zendesk-incremental target-duckdb
 	@touch $@
 
+$(AIRFLOW_VENV)/.ready: constraints-airflow.txt
+	$(MELTANO_PYTHON) -m venv --clear $(AIRFLOW_VENV)
+	$(AIRFLOW_VENV)/bin/python $(INSTALL) --constraint constraints-airflow.txt --upgrade pip
+	$(AIRFLOW_VENV)/bin/python $(INSTALL) --constraint constraints-airflow.txt apache-airflow
+	@touch $@
+
 .PHONY: install
 install: $(VENV)/.ready ## set up .venv with the tap and all development tools
 
@@ -59,6 +66,20 @@ test: $(VENV)/.ready ## run all tests
 .PHONY: demo
 demo: $(VENV)/.ready .meltano/.ready ## load a simulated Zendesk into DuckDB through Meltano
 	$(VENV)/bin/python -m tests.demo
+
+.PHONY: bench
+bench: $(VENV)/.ready ## measure the tap beside a bare loop
+	$(VENV)/bin/python -m benchmarks $(ARGS)
+
+.PHONY: bench-write
+bench-write: $(VENV)/.ready ## measure more, and keep it in benchmarks/README.md
+	$(VENV)/bin/python -m benchmarks --steps --write $(ARGS)
+
+# Starts Meltano six times and more: longer than a test of `make test` may take.
+.PHONY: test-airflow
+test-airflow: $(VENV)/.ready .meltano/.ready $(AIRFLOW_VENV)/.ready ## run the example DAG in a real Airflow
+	$(VENV)/bin/python -m pytest --override-ini faulthandler_timeout=1800 \
+		tests/airflow/check_dag.py $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/.ready ## check style
@@ -82,9 +103,12 @@ pins: $(MELTANO_VENV)/.ready ## take the newest versions of everything into the 
 	{ sed -n '/^#/p' constraints-meltano.txt; printf 'meltano\npip\n' \
 		| $(RESOLVE) -; } > $(MELTANO_VENV)/pins
 	mv $(MELTANO_VENV)/pins constraints-meltano.txt
+	{ sed -n '/^#/p' constraints-airflow.txt; printf 'apache-airflow\npip\n' \
+		| $(RESOLVE) -; } > $(MELTANO_VENV)/pins
+	mv $(MELTANO_VENV)/pins constraints-airflow.txt
 
 .PHONY: clean
 clean: ## remove all that make made
-	rm -rf $(VENV) $(MELTANO_VENV) .meltano .demo build dist .hypothesis \
+	rm -rf $(VENV) $(MELTANO_VENV) $(AIRFLOW_VENV) .meltano .demo build dist .hypothesis \
 		.mypy_cache .pytest_cache .ruff_cache
 	find $(CODE) -type d -name __pycache__ -prune -exec rm -rf {} +

@@ -27,6 +27,11 @@ FIRST_SECOND = 1_600_000_000
 DISTINCT_PAGES = 4
 """Pages repeat after so many: their records differ enough, and memory stays small."""
 
+NOT_FOUND = (
+    b"HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nContent-Length: 27\r\n\r\n"
+    b'{"error":"InvalidEndpoint"}'
+)
+
 RECORDS: dict[str, Callable[[int, int, int], dict[str, Any]]] = {
     "tickets": ticket,
     "ticket_events": ticket_event,
@@ -64,8 +69,12 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
-        """Send a page."""
-        query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
+        """Send a page, or 404 for what is no export."""
+        url = urlsplit(self.path)
+        query = {name: values[0] for name, values in parse_qs(url.query).items()}
+        if "/incremental/" not in url.path:
+            self.wfile.write(NOT_FOUND)
+            return
         if "cursor" in query:
             page = int(query["cursor"].removeprefix("page-"))
         else:

@@ -1,0 +1,92 @@
+"""The commands that are measured."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+TAP = str(Path(sys.executable).with_name("tap-zendesk-incremental"))
+RECORD = b'"type":"RECORD"'
+
+EXPORTS = {
+    "tickets": "/api/v2/incremental/tickets/cursor.json",
+    "ticket_events": "/api/v2/incremental/ticket_events.json",
+}
+"""Where the resources are exported."""
+
+SDK_AND_ONE_REQUEST = """
+import sys
+import singer_sdk
+import requests
+requests.get(sys.argv[1], timeout=60).content
+print("done", flush=True)
+"""
+
+
+class Commands:
+    """Commands that export one resource."""
+
+    def __init__(self, directory: Path, resource: str) -> None:
+        """Write what the tap needs to run.
+
+        Args:
+            directory: Where settings and catalogs are written to.
+            resource: The stream.
+        """
+        self.resource = resource
+        self._directory = directory
+        self._catalog = directory / f"{resource}-catalog.json"
+        config = self._config("http://127.0.0.1:1", opened=False)  # nothing is asked
+        discovery = subprocess.run(
+            [TAP, "--config", str(config), "--discover"], capture_output=True, check=True
+        )
+        catalog = json.loads(discovery.stdout)
+        catalog["streams"] = [entry for entry in catalog["streams"] if entry["stream"] == resource]
+        for metadata in catalog["streams"][0]["metadata"]:
+            metadata["metadata"]["selected"] = True
+        self._catalog.write_text(json.dumps(catalog), encoding="utf-8")
+
+    def bare_loop(self, url: str) -> list[str]:
+        """Give the loop that the tap is held against.
+
+        Args:
+            url: The server.
+        """
+        loop = [sys.executable, "-m", "benchmarks.bare_loop"]
+        return [*loop, url, EXPORTS[self.resource], self.resource]
+
+    def tap(self, url: str, *, opened: bool = False, without: str | None = None) -> list[str]:
+        """Give the tap.
+
+        Args:
+            url: The server.
+            opened: Whether its records are opened on the way, for a stream map that changes
+                nothing.
+            without: A step to leave out; see `benchmarks.without`.
+        """
+        config = self._config(url, opened=opened)
+        tap = [sys.executable, "-m", "benchmarks.without", without] if without else [TAP]
+        return [*tap, "--config", str(config), "--catalog", str(self._catalog)]
+
+    def sdk_and_one_request(self, url: str) -> list[str]:
+        """Give a process that imports the SDK, gets the first page, and does nothing with it.
+
+        Args:
+            url: The server.
+        """
+        page = f"{url}{EXPORTS[self.resource]}?start_time=0"
+        return [sys.executable, "-c", SDK_AND_ONE_REQUEST, page]
+
+    def _config(self, url: str, *, opened: bool) -> Path:
+        config = {
+            "subdomain": "benchmark",
+            "access_token": "any",
+            "api_url": url,
+            **({"stream_maps": {self.resource: {"__alias__": self.resource}}} if opened else {}),
+        }
+        port = url.rpartition(":")[2]
+        path = self._directory / f"{self.resource}-{port}-{'opened' if opened else 'passed'}.json"
+        path.write_text(json.dumps(config), encoding="utf-8")
+        return path

@@ -1,0 +1,187 @@
+"""Runs a command as a process and measures it from outside: time, processor, memory.
+
+Memory is what the kernel reports as the most that was resident. A child starts from a copy of
+its parent, so this process must stay smaller than what it measures: it imports no SDK.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+KIB_PER_MB = 1000 * 1000 / 1024
+CHUNK_BYTES = 64 * 1024
+
+
+class BenchmarkError(Exception):
+    """What was to be measured did not do what it should."""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a process took.
+
+    Attributes:
+        seconds: From its start to its end.
+        cpu_seconds: Of all its threads, in user and kernel mode.
+        peak_mb: The most memory that was resident at once, in MB of 10⁶ bytes.
+    """
+
+    seconds: float
+    cpu_seconds: float
+    peak_mb: float
+
+
+@contextmanager
+def serving(resource: str, pages: int, latency_seconds: float = 0.0) -> Generator[str, None, None]:
+    """Run a server in a process of its own.
+
+    Args:
+        resource: What it serves.
+        pages: The length of the export.
+        latency_seconds: What it waits before each page.
+
+    Yields:
+        Its address.
+    """
+    arguments = [resource, str(pages), "--latency", str(latency_seconds)]
+    command = [sys.executable, "-m", "benchmarks.server", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            url = server.stdout.readline().strip() if server.stdout else ""
+            if not url:
+                msg = "The server did not start"
+                raise BenchmarkError(msg)
+            yield url
+        finally:
+            server.terminate()
+
+
+def whole(command: Sequence[str]) -> Usage:
+    """Measure a command from start to end; what it writes is thrown away.
+
+    Raises:
+        BenchmarkError: If it fails.
+    """
+    with _started(command, subprocess.DEVNULL) as process:
+        began = time.perf_counter()
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+    return Usage(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / KIB_PER_MB)
+
+
+def cpu_at(command: Sequence[str], marker: bytes, counts: Sequence[int]) -> list[float]:
+    """Give the CPU seconds that a command has taken when it has written so many lines.
+
+    All are taken from one run, whose start-up is thereby the same.
+
+    Args:
+        command: What to run.
+        marker: What the lines hold.
+        counts: How many, in order; the last is all there are, when it is too late to ask.
+
+    Returns:
+        The seconds at each count but the last.
+
+    Raises:
+        BenchmarkError: If it fails, or does not write so many lines.
+    """
+    seconds = []
+    with _started(command, subprocess.PIPE) as process:
+        threads = Path(f"/proc/{process.pid}/task")
+        count = 0
+        for line in process.stdout or ():
+            if marker in line:
+                count += 1
+                if count in counts[:-1]:
+                    stats = [(thread / "schedstat").read_text() for thread in threads.iterdir()]
+                    seconds.append(sum(int(stat.split()[0]) for stat in stats) / 1e9)
+    if count != counts[-1]:
+        msg = f"{command} wrote {count} records of {counts[-1]}"
+        raise BenchmarkError(msg)
+    return seconds
+
+
+def written(command: Sequence[str], marker: bytes) -> tuple[int, int]:
+    """Count the lines that a command writes and that hold a marker.
+
+    Returns:
+        How many they are, and their bytes.
+
+    Raises:
+        BenchmarkError: If it fails.
+    """
+    with _started(command, subprocess.PIPE) as process:
+        lengths = [len(line) for line in process.stdout or () if marker in line]
+    return len(lengths), sum(lengths)
+
+
+def until(command: Sequence[str], marker: bytes) -> float:
+    """Give the seconds from a command's start to the end of the first line with a marker.
+
+    Raises:
+        BenchmarkError: If it fails, or writes no such line.
+    """
+    began = time.perf_counter()
+    found = None
+    with _started(command, subprocess.PIPE) as process:
+        for line in process.stdout or ():
+            if found is None and marker in line:
+                found = time.perf_counter() - began
+    if found is None:
+        msg = f"{command[0]} wrote no {marker.decode()}"
+        raise BenchmarkError(msg)
+    return found
+
+
+def paced(command: Sequence[str], page_bytes: int, seconds_per_page: float) -> float:
+    """Read what a command writes, as slowly as a target that works on every page for a while.
+
+    Args:
+        command: What to run.
+        page_bytes: The length of a page in the command's output.
+        seconds_per_page: What the reader takes for so much of it; it never catches up.
+
+    Returns:
+        The seconds from the end of the first page to the end of the output: no start-up.
+
+    Raises:
+        BenchmarkError: If it fails.
+    """
+    read, first_page_at, due_seconds = 0, 0.0, 0.0
+    with _started(command, subprocess.PIPE) as process:
+        while chunk := os.read(process.stdout.fileno(), CHUNK_BYTES) if process.stdout else b"":
+            read += len(chunk)
+            due_seconds += len(chunk) / page_bytes * seconds_per_page
+            began = time.perf_counter()
+            time.sleep(max(0.0, due_seconds))
+            ended = time.perf_counter()
+            due_seconds -= ended - began  # sleeping too long is made good by the next sleep
+            first_page_at = first_page_at or (ended if read >= page_bytes else 0.0)
+        return time.perf_counter() - first_page_at
+
+
+@contextmanager
+def _started(command: Sequence[str], stdout: int) -> Generator[subprocess.Popen[bytes], None, None]:
+    with tempfile.TemporaryFile() as log:
+        with subprocess.Popen(command, stdout=stdout, stderr=log) as process:
+            try:
+                yield process
+            except BaseException:
+                process.kill()
+                raise
+        if process.returncode:
+            log.seek(0)
+            msg = f"{command} failed:\n{log.read().decode()}"
+            raise BenchmarkError(msg)

@@ -1,0 +1,27 @@
+"""Runs the tap with one of its steps left out, to see what the step buys.
+
+`python -m benchmarks.without collecting --config … --catalog …`
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from typing import TYPE_CHECKING
+from unittest.mock import patch
+
+from tap_zendesk_incremental import cli, export, writer
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+STEPS: dict[str, AbstractContextManager[object]] = {
+    "one ahead": patch.object(export, "one_ahead", iter),
+    "collecting": patch.object(writer, "MAX_COLLECTED_BYTES", 0),
+    "gc.freeze": patch.object(gc, "freeze", lambda: None),
+}
+"""What is there instead of each step."""
+
+if __name__ == "__main__":
+    with STEPS[sys.argv.pop(1)]:
+        cli.main()
