@@ -1,0 +1,1 @@
+"""The example DAG, run by a real Airflow: `make test-airflow`."""
