@@ -35,13 +35,9 @@ class Account:
         ).rstrip("/")
         self.session = ZendeskSession()
         self.requests_left: int | None = None
+        self.answers = login_problem(config) is None
         self.definitions: dict[str, list[dict[str, Any]]] = {}
         self._free_at: dict[str, float] = {}
-
-    @property
-    def has_login(self) -> bool:
-        """Whether the settings say how to log in; discovery works without."""
-        return login_problem(self._config) is None
 
     @cached_property
     def authenticator(self) -> APIAuthenticatorBase:

@@ -180,6 +180,8 @@ class ZendeskStream(RESTStream[Params]):
 
     def _send(self, asked: Params) -> requests.Response:
         self._wait(self.account.wait_seconds(self.endpoint.limit), "Zendesk's limit is reached")
+        if isinstance(self.authenticator, RenewingAuthenticator):
+            self.authenticator.max_tries = self.max_tries
         request = self.build_prepared_request(
             method="GET",
             url=self.url_base + self.endpoint.path,

@@ -12,6 +12,7 @@ from singer_sdk.schema.source import SchemaDirectory, StreamSchema
 from tap_zendesk_incremental import schemas
 from tap_zendesk_incremental.client import ZendeskStream
 from tap_zendesk_incremental.endpoint import Endpoint, listing
+from tap_zendesk_incremental.errors import UnavailableError
 from tap_zendesk_incremental.pagination import CursorPaginator, Page, Params
 from tap_zendesk_incremental.records import OpenedRecords, RecordSpec
 
@@ -50,7 +51,7 @@ class Lookup(ZendeskStream):
             endpoint: Where the list is.
             key: The key of a page that holds the rows.
         """
-        if not self.account.has_login or self._tap.input_catalog is not None:
+        if not self.account.answers or self._tap.input_catalog is not None:
             return None  # a catalog has all that was found when it was made
         self.endpoint = endpoint
         spec = RecordSpec(key, key, None, properties=(), deselected=frozenset())
@@ -63,7 +64,10 @@ class Lookup(ZendeskStream):
                 rows += page.records
                 paginator.advance(page)
         except FatalAPIError as error:
-            self.logger.warning("%s; %s are left untyped or out", error, key)
+            # What is not allowed says nothing of the rest; what does not answer does.
+            self.account.answers = isinstance(error, UnavailableError)
+            what = key if self.account.answers else "custom fields and objects"
+            self.logger.warning("%s; %s are left untyped or out", error, what)
             return None
         return rows
 

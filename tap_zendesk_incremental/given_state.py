@@ -74,6 +74,8 @@ def adopt(
         ValueError: If the other tap's value is no date.
     """
     ours = stream.exported_by
+    if ours is None:
+        return {}  # what is exported whole has no bookmark
     foreign = bookmark.get(KEY)
     if foreign is None and ours in bookmark:
         foreign, value = ours, bookmark[ours]

@@ -51,6 +51,7 @@ class RenewingAuthenticator(OAuthAuthenticator):
             client_secret=config.get("client_secret"),
         )
         self._session = session
+        self.max_tries = retry.MAX_TRIES
 
     @property
     def oauth_request_body(self) -> dict[str, Any]:
@@ -105,7 +106,7 @@ class RenewingAuthenticator(OAuthAuthenticator):
         post = backoff.on_exception(
             retry.waits,
             retry.RETRIABLE_ERRORS,
-            max_tries=retry.MAX_TRIES,
+            max_tries=self.max_tries,
             giveup=retry.is_final,
             jitter=None,
             on_backoff=self._log_retry,

@@ -6,6 +6,7 @@ Zendesk sent, so that no number, string or nested key can change on the way.
 
 from __future__ import annotations
 
+import re
 from codecs import getincrementaldecoder
 from datetime import datetime
 from operator import attrgetter
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
 
 _PIECE_BYTES = 64 * 1024
 
+_ODD_NAME = re.compile(r'["\\\x00-\x1f]')
+"""What msgspec allows in no name of a struct's field."""
+
+_decode_object = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_time = msgspec.json.Decoder(int | datetime | None).decode
 
 
@@ -62,7 +67,9 @@ class PassedRecords(RecordPath):
         """
         spec = self.spec
         keys = {key for key in (ID, spec.time_key) if key}
-        known = (*spec.properties, *keys, *sorted(spec.left_out), *self.unknown)
+        self._learned = [name for name in self.unknown if not _ODD_NAME.search(name)]
+        odd = {RESCUED} if len(self._learned) < len(self.unknown) else ()
+        known = (*spec.properties, *keys, *sorted(spec.left_out), *self._learned, *odd)
         names = [*dict.fromkeys(known)]
         attributes = {name: f"p{index}" for index, name in enumerate(names)}
         record_type = msgspec.defstruct(
@@ -88,7 +95,7 @@ class PassedRecords(RecordPath):
         try:
             page = self._decoder.decode(body)
         except msgspec.ValidationError:
-            self._learn_from(body)
+            body = self._learn_from(body)
             page = self._decoder.decode(body)
         return to_page(self.spec, page, asked, self._marks(page.records))
 
@@ -124,16 +131,26 @@ class PassedRecords(RecordPath):
             for id_, record in zip(ids, records, strict=True)
         ]
 
-    def _learn_from(self, body: bytes) -> None:
-        """Find the unknown properties of a page, and know them from now on."""
+    def _learn_from(self, body: bytes) -> bytes:
+        """Find the unknown properties of a page, and know them from now on.
+
+        Those whose names no struct can have are rescued at once: the page comes back without.
+        """
         page = msgspec.json.decode(body, type=page_type(self.spec, dict[str, Raw]))
         found = set[str]().union(*page.records) - self._attributes.keys()
-        self.learn(found)
+        self.learn(found.difference(self.unknown))
+        if odd := set(filter(_ODD_NAME.search, found)):
+            for record in page.records:
+                if moved := {name: record.pop(name) for name in sorted(odd & record.keys())}:
+                    record[RESCUED] = Raw(encoder.encode(moved))
+            body = encoder.encode(page)
         self._make_record_type()
+        return body
 
     def _rescue(self, record: msgspec.Struct) -> None:
-        rescued = {}
-        for name in sorted(self.unknown):
+        held = getattr(record, self._attributes[RESCUED])
+        rescued = {} if held is ABSENT else _decode_object(held)
+        for name in sorted(self._learned):
             attribute = self._attributes[name]
             if (value := getattr(record, attribute)) is not ABSENT:
                 rescued[name] = value
