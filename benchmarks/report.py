@@ -26,9 +26,10 @@ MEANING = {
 
 
 def machine() -> str:
-    """Say what was measured on."""
+    """Say what was measured on, and how busy it was with other things."""
     python = f"{platform.python_implementation()} {platform.python_version()}"
-    return f"{python}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores."
+    cores = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    return f"{python}, {cores}; load average {os.getloadavg()[0]:.1f} before it began."
 
 
 def speed_table(resource: str, speeds: Mapping[str, Speed]) -> str:
