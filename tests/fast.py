@@ -16,10 +16,10 @@ from unittest import mock
 from tap_zendesk_incremental import cli
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-SHARE = 0.002
-"""What is left of a wait: a minute takes an eighth of a second."""
+SHARE = 0.0005
+"""What is left of a wait: a minute takes 30 ms."""
 
 MEMORY_BYTES = 256 << 20
 """What a forked run may take, stacks of threads included; beyond that it fails."""
@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def become(
-    command: Sequence[str], environment: Mapping[str, str], output: str, errors: str, *, plain: bool
+    command: list[str], environment: Mapping[str, str], output: str, errors: str, *, plain: bool
 ) -> None:
     """Turn this process, which was forked with everything imported already, into the tap.
 

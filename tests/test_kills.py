@@ -1,0 +1,138 @@
+"""However the tap is ended, no record is lost and no line is cut by it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import struct
+import termios
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .faulty import TICKETS, FastTap, check_complete, pages_asked
+from .running import STREAMS, Run, command_for, config_for, select, start
+from .torture import Ordeal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from subprocess import Popen
+
+    from .simulator import Simulator
+
+SIGNALS = [(signal.SIGTERM, 143), (signal.SIGINT, 130)]
+
+
+def test_killed_at_random_moments(zendesk: Simulator, tmp_path: Path) -> None:
+    ordeal = Ordeal(FastTap(zendesk, tmp_path, *STREAMS), seed=1)
+    ordeal.kill(times=15)
+    assert ordeal.kills >= 15
+    assert ordeal.lost == 0
+    assert ordeal.foreign == 0
+    assert ordeal.written_again_at_most <= 1
+    assert ordeal.fetched_again_at_most <= 2
+
+
+def check_ended(run: Run, zendesk: Simulator, code: int, pages: int) -> None:
+    """Assert that a run ended well after so many pages of ten, and can be gone on from."""
+    assert run.exit_code == code
+    assert run.stdout.endswith(b"\n")
+    assert "Traceback" not in run.stderr
+    assert "Exception" not in run.stderr
+    assert not run.log("CRITICAL")
+    assert run.messages[-1]["type"] == "STATE"
+    assert len(run.records["tickets"]) == 10 * pages
+    asked = pages_asked(zendesk)
+    assert (
+        run.messages[-1]["value"]["bookmarks"]["tickets"]["cursor"]
+        == (asked[pages].params["cursor"])
+    )
+
+
+def wait_until_asked(zendesk: Simulator, times: int) -> None:
+    """Wait until so many requests for pages were made."""
+    while len(pages_asked(zendesk)) < times:
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_ended_while_waiting_for_a_page(
+    zendesk: Simulator, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    tap = FastTap(zendesk, tmp_path, plain=True)
+    zendesk.faults.add("hang", seconds=20.0, after=2, path=TICKETS)
+    with tap.started(per_page=10) as process:
+        tap.wait_for(process, b'"STATE"', 2)
+        wait_until_asked(zendesk, 3)
+        os.kill(process.pid or 0, number)
+        process.join(5)
+        assert not process.is_alive()
+    run = tap.ended(process)
+    check_ended(run, zendesk, code, pages=2)
+    again = tap.run(state=run.state)
+    check_complete([run, again], zendesk, once=True)
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_ended_between_two_tries(
+    zendesk: Simulator, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    tap = FastTap(zendesk, tmp_path, plain=True)
+    headers = {"Retry-After": "60"}
+    zendesk.faults.add("status", code=429, headers=headers, after=3, path=TICKETS)
+    with tap.started(per_page=10) as process:
+        tap.wait_for(process, b'"STATE"', 3)
+        wait_until_asked(zendesk, 4)
+        os.kill(process.pid or 0, number)
+        process.join(5)
+        assert not process.is_alive()
+    check_ended(tap.ended(process), zendesk, code, pages=3)
+
+
+def fill_pipe(process: Popen[bytes]) -> None:
+    """Wait until the pipe from a process, of 64 kB, is full, so that it waits for its reader."""
+    assert process.stdout
+    before, unread = 0, 0
+    while unread < 32_768 or unread > before:
+        assert process.poll() is None
+        time.sleep(0.2)
+        before = unread
+        (unread,) = struct.unpack("i", fcntl.ioctl(process.stdout, termios.FIONREAD, b"\0" * 4))
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_ended_while_its_reader_is_slow(
+    zendesk: Simulator, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    command = command_for(tmp_path, config=config_for(zendesk), catalog=select("tickets"))
+    with start(command) as process:
+        fill_pipe(process)
+        process.send_signal(number)
+        time.sleep(0.1)
+        output, errors = process.communicate(timeout=10)
+    run = Run(process.returncode, output, errors.decode())
+    assert run.exit_code == code
+    assert output.endswith(b"\n")
+    assert run.messages
+    assert "Traceback" not in run.stderr
+    tap = FastTap(zendesk, tmp_path)
+    again = tap.run(state=run.state)
+    check_complete([run, again], zendesk, once=False)
+
+
+def test_a_target_that_dies(zendesk: Simulator, tmp_path: Path) -> None:
+    command = command_for(tmp_path, config=config_for(zendesk, per_page=10))
+    with start(command) as process:
+        assert process.stdout
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr
+        errors = process.stderr.read().decode()
+    assert process.returncode == 1
+    run = Run(process.returncode, b"", errors)
+    (line,) = run.log("ERROR")
+    assert "The target has ended" in line
+    for word in ("Traceback", "Exception", "BrokenPipe"):
+        assert word not in errors

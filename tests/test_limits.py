@@ -1,0 +1,120 @@
+"""The tap paces itself by Zendesk's headers, and waits out every 429."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .faulty import TICKETS, FastTap, check_complete
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .simulator import Simulator
+
+LIMIT_REACHED = r"Zendesk's limit is reached; waiting (\d+) s"
+TOO_MANY = r"Zendesk says 429, too many requests; waiting (\d+) s"
+
+
+def statuses(zendesk: Simulator) -> list[int]:
+    """Give the status of every response so far."""
+    return [request.status for request in zendesk.requests]
+
+
+def test_pacing_by_the_limit_of_the_exports(zendesk: Simulator, tmp_path: Path) -> None:
+    """Two limits, counted apart, and not a single 429."""
+    zendesk.settings.limit, zendesk.settings.window = 4, 1.0
+    streams = ("tickets", "users", "organizations")
+    run = FastTap(zendesk, tmp_path, *streams, plain=True).run(per_page=5)
+    assert run.exit_code == 0
+    check_complete([run], zendesk, *streams, once=False)
+    assert set(statuses(zendesk)) == {200}
+    assert len(statuses(zendesk)) >= 10 + 6 + 2
+    waits = re.findall(LIMIT_REACHED, run.stderr)
+    assert 2 <= len(waits) <= len(statuses(zendesk)) / 4
+    assert set(waits) <= {"0", "1"}
+
+
+def test_pacing_by_the_limit_of_the_account(zendesk: Simulator, tmp_path: Path) -> None:
+    zendesk.settings.account_limit, zendesk.settings.window = 6, 1.0
+    streams = ("tickets", "users")
+    run = FastTap(zendesk, tmp_path, *streams, plain=True).run(per_page=5)
+    assert run.exit_code == 0
+    check_complete([run], zendesk, *streams, once=True)
+    assert set(statuses(zendesk)) == {200}
+    assert re.findall(LIMIT_REACHED, run.stderr)
+
+
+def test_tries_again_are_paced_too(zendesk: Simulator, tmp_path: Path) -> None:
+    """A fault on the last request of the minute does not lead into a 429."""
+    zendesk.settings.limit, zendesk.settings.window = 2, 2.0
+    for kind in ("cut", "no_records"):
+        zendesk.faults.add(kind, path=TICKETS, after=1)
+    run = FastTap(zendesk, tmp_path, plain=True).run(per_page=25)
+    assert run.exit_code == 0
+    check_complete([run], zendesk, once=True)
+    assert statuses(zendesk) == [200, 200, 200, 200]
+
+
+def test_limits_without_headers_are_waited_out(zendesk: Simulator, tmp_path: Path) -> None:
+    zendesk.settings.limit, zendesk.settings.window = 4, 1.0
+    zendesk.settings.limit_headers = False
+    run = FastTap(zendesk, tmp_path, plain=True).run(per_page=5)
+    assert run.exit_code == 0
+    check_complete([run], zendesk, once=True)
+    refused = statuses(zendesk).count(429)
+    assert refused
+    assert len(re.findall(TOO_MANY, run.stderr)) == refused
+    assert not run.log("WARNING")
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "waits"),
+    [("7", range(7, 8)), (None, range(60, 61)), ("soon", range(60, 61)), ("0", range(1, 2))],
+)
+def test_429s_never_use_up_the_tries(
+    zendesk: Simulator, tmp_path: Path, retry_after: str | None, waits: range
+) -> None:
+    headers = {} if retry_after is None else {"Retry-After": retry_after}
+    zendesk.faults.add("status", code=429, times=40, path=TICKETS, headers=headers)
+    run = FastTap(zendesk, tmp_path).run()
+    assert run.exit_code == 0
+    check_complete([run], zendesk, once=True)
+    found = [int(wait) for wait in re.findall(TOO_MANY, run.stderr)]
+    assert len(found) == 40
+    assert set(found) <= set(waits)
+
+
+@pytest.mark.parametrize(("minutes", "waits"), [(20, range(1190, 1201)), (-20, range(1, 2))])
+def test_429_until_a_date(zendesk: Simulator, tmp_path: Path, minutes: int, waits: range) -> None:
+    until = format_datetime(datetime.now(timezone.utc) + timedelta(minutes=minutes), usegmt=True)
+    zendesk.faults.add("status", code=429, path=TICKETS, headers={"Retry-After": until})
+    run = FastTap(zendesk, tmp_path).run()
+    assert run.exit_code == 0
+    (wait,) = re.findall(TOO_MANY, run.stderr)
+    assert int(wait) in waits
+
+
+def test_429s_between_faults(zendesk: Simulator, tmp_path: Path) -> None:
+    """Twenty faults and twenty 429s on one page, none of which is the last straw."""
+    for _ in range(20):
+        zendesk.faults.add("status", code=500, path=TICKETS)
+        zendesk.faults.add("status", code=429, path=TICKETS, headers={"Retry-After": "3"})
+    run = FastTap(zendesk, tmp_path).run()
+    assert run.exit_code == 0
+    check_complete([run], zendesk, once=True)
+
+
+def test_tokens_are_waited_for_too(zendesk: Simulator, tmp_path: Path) -> None:
+    zendesk.faults.add(
+        "status", code=429, times=2, path="oauth/tokens", headers={"Retry-After": "11"}
+    )
+    run = FastTap(zendesk, tmp_path).run(
+        client_id="simulated_confidential_client", client_secret="simulated-client-secret-51aa0c"
+    )
+    assert run.exit_code == 0
+    assert run.stderr.count("next try in 11.0 s") == 2

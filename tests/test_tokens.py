@@ -1,0 +1,157 @@
+"""OAuth tokens as a run goes on: renewed in time, kept before use, shared between runs."""
+
+from __future__ import annotations
+
+import json
+import stat
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from .faulty import FastTap, check_complete
+from .simulator import credentials
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .running import Json
+    from .simulator import Simulator
+
+OAUTH: Json = {"client_id": credentials.CLIENT_ID, "client_secret": credentials.CLIENT_SECRET}
+
+
+@pytest.fixture
+def tap(zendesk: Simulator, tmp_path: Path) -> FastTap:
+    """The tap beside an account of its own."""
+    return FastTap(zendesk, tmp_path)
+
+
+def refresh(folder: Path) -> Json:
+    """Give the settings of the refresh grant, with a token file."""
+    token = credentials.REFRESH_TOKEN
+    return {**OAUTH, "refresh_token": token, "oauth_token_path": str(folder / "token.json")}
+
+
+def posts(zendesk: Simulator) -> list[int]:
+    """Give the status of every request for a token."""
+    return [request.status for request in zendesk.requests if request.method == "POST"]
+
+
+def test_a_token_that_ends_in_the_middle_is_renewed_once(tap: FastTap) -> None:
+    tap.zendesk.settings.page_delay = 0.05
+    with tap.started(per_page=5, **OAUTH) as process:
+        tap.wait_for(process, b'"STATE"', 3)
+        tap.zendesk.expire_tokens()
+        process.join(20)
+    run = tap.ended(process)
+    assert run.exit_code == 0
+    check_complete([run], tap.zendesk, once=True)
+    assert posts(tap.zendesk) == [200, 200]
+    assert [request.status for request in tap.zendesk.requests].count(401) == 1
+    assert not tap.secrets
+
+
+def test_a_new_token_that_is_refused_ends_the_run(tap: FastTap) -> None:
+    tap.zendesk.faults.add("status", code=401, times=9, path="incremental")
+    run = tap.run(**OAUTH)
+    assert run.exit_code == 1
+    assert posts(tap.zendesk) == [200, 200]
+    (line,) = run.log("ERROR")
+    assert "HTTP 401" in line
+
+
+def test_tokens_are_renewed_before_they_end(tap: FastTap) -> None:
+    """A life of two seconds, over in 1.8: nothing is refused, and not every page has its own."""
+    answer = {"access_token": credentials.ACCESS_TOKEN, "scope": "read", "expires_in": 2}
+    body = msgspec.json.encode(answer).decode()
+    tap.zendesk.faults.add("status", code=200, body=body, times=99, path="oauth")
+    tap.zendesk.settings.page_delay = 0.25
+    run = tap.run(per_page=5, **OAUTH)
+    assert run.exit_code == 0
+    check_complete([run], tap.zendesk, once=True)
+    assert 2 <= len(posts(tap.zendesk)) <= 4
+    assert {request.status for request in tap.zendesk.requests} == {200}
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_scope_that_cannot_read_is_an_error_at_once(
+    tap: FastTap,
+    kept: bool,  # noqa: FBT001 (pytest passes it by name)
+) -> None:
+    answer = {
+        "access_token": credentials.ACCESS_TOKEN,
+        "refresh_token": "the-next-refresh-token",
+        "scope": "hc:write tickets:write",
+    }
+    body = msgspec.json.encode(answer).decode()
+    tap.zendesk.faults.add("status", code=200, body=body, path="oauth")
+    run = tap.run(**refresh(tap.folder) if kept else OAUTH)
+    assert run.exit_code == 1
+    (line,) = run.log("ERROR")
+    assert "hc:write tickets:write" in line
+    assert len(tap.zendesk.requests) == 1
+    if kept:  # the old one is void all the same
+        assert "the-next-refresh-token" in (tap.folder / "token.json").read_text(encoding="utf-8")
+
+
+def test_a_pair_is_kept_before_it_is_used(tap: FastTap) -> None:
+    """A run that dies at its first page leaves a pair that works, for its owner's eyes only."""
+    tap.zendesk.faults.add("hang", seconds=9.0, path="tickets")
+    with tap.started(**refresh(tap.folder)) as process:
+        while len(tap.zendesk.requests) < 2:
+            assert process.is_alive()
+    path = tap.folder / "token.json"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    first = json.loads(path.read_bytes())
+    assert tap.zendesk.api.auth.tokens[-1].refresh_token == first["refresh_token"]
+    tap.zendesk.clear()
+    tap.zendesk.expire_tokens()
+    run = tap.run(**refresh(tap.folder))
+    assert run.exit_code == 0
+    check_complete([run], tap.zendesk, once=True)
+    second = json.loads(path.read_bytes())
+    assert first["refresh_token"] != second["refresh_token"]
+    assert not [file for file in tap.folder.iterdir() if file.name.startswith(".token")]
+
+
+@pytest.mark.parametrize("kind", ["a folder", "in no folder", "below a file", "damaged"])
+def test_a_path_that_is_no_good_is_found_before_the_token_is_spent(tap: FastTap, kind: str) -> None:
+    (tap.folder / "file").write_text("something else", encoding="utf-8")
+    path = {
+        "a folder": tap.folder,
+        "in no folder": tap.folder / "nowhere" / "token.json",
+        "below a file": tap.folder / "file" / "token.json",
+        "damaged": tap.folder / "file",
+    }[kind]
+    run = tap.run(**{**refresh(tap.folder), "oauth_token_path": str(path)})
+    assert run.exit_code == 1
+    (line,) = run.log("ERROR")
+    assert f"oauth_token_path {path}" in line
+    assert not tap.zendesk.requests
+
+
+def test_two_runs_at_once(zendesk: Simulator, tmp_path: Path) -> None:
+    """Both from the start, and both when the token ends in the middle."""
+    zendesk.settings.page_delay = 0.05
+    folders = [tmp_path / name for name in "ab"]
+    taps = []
+    for folder in folders:
+        folder.mkdir()
+        taps.append(FastTap(zendesk, folder))
+    one, other = taps
+    with (
+        one.started(per_page=5, **refresh(tmp_path)) as process,
+        other.started(per_page=5, **refresh(tmp_path)) as beside,
+    ):
+        for tap, running in ((one, process), (other, beside)):
+            tap.wait_for(running, b'"STATE"', 2)
+        zendesk.expire_tokens()
+        process.join(20)
+        beside.join(20)
+    runs = one.ended(process), other.ended(beside)
+    assert [run.exit_code for run in runs] == [0, 0], runs[0].stderr + runs[1].stderr
+    for run in runs:
+        check_complete([run], zendesk, once=True)
+    assert posts(zendesk) == [200, 200]
+    assert not one.secrets + other.secrets
