@@ -67,6 +67,10 @@ test: $(VENV)/.ready ## run all tests
 demo: $(VENV)/.ready .meltano/.ready ## load a simulated Zendesk into DuckDB through Meltano
 	$(VENV)/bin/python -m tests.demo
 
+.PHONY: torture
+torture: $(VENV)/.ready ## kill the tap 200 times and break the server in every way
+	$(VENV)/bin/python -m tests.torture $(ARGS)
+
 .PHONY: bench
 bench: $(VENV)/.ready ## measure the tap beside a bare loop
 	$(VENV)/bin/python -m benchmarks $(ARGS)
