@@ -27,7 +27,7 @@ MOST = 1.02
 def main() -> None:
     """Export, print the figures, and fail if they are off."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.limits", description=__doc__)
-    parser.add_argument("--window", type=float, default=60.0, help="seconds, as long as Zendesk's (60)")
+    parser.add_argument("--window", type=float, default=60.0, help="seconds; Zendesk has 60")
     window = parser.parse_args().window
     counts = {"tickets": PAGES * PER_PAGE, "ticket_events": 0, "users": 0, "organizations": 0}
     with (
