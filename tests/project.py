@@ -1,0 +1,93 @@
+"""A copy of the Meltano project, to run it for real and leave nothing behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+from .simulator.credentials import ACCESS_TOKEN
+from .warehouse import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .running import Json
+    from .simulator import Simulator
+
+MELTANO = ROOT / ".venv-meltano/bin/meltano"
+PLUGINS = ("extractors/tap-zendesk-incremental", "loaders/target-postgres")
+TIMEOUT_SECONDS = 150
+REASON = "no Meltano with its plugins here; `make test` sets them up"
+
+
+def is_there() -> bool:
+    """Says whether Meltano and the plugins are installed."""
+    return all((ROOT / ".meltano" / plugin / "venv/bin/python").exists() for plugin in PLUGINS)
+
+
+class Project:
+    """The project in a folder of its own, with the plugins that are installed already.
+
+    Attributes:
+        folder: where it is.
+        variables: environment variables of its commands: the settings of a user.
+    """
+
+    def __init__(self, folder: Path, zendesk: Simulator) -> None:
+        """Copies it.
+
+        Args:
+            folder: an empty folder.
+            zendesk: the account to load from.
+        """
+        self.folder = folder
+        (folder / "meltano.yml").write_bytes((ROOT / "meltano.yml").read_bytes())
+        for plugin in PLUGINS:
+            (folder / ".meltano" / plugin).mkdir(parents=True)
+            (folder / ".meltano" / plugin / "venv").symlink_to(ROOT / ".meltano" / plugin / "venv")
+        self.variables = {
+            "MELTANO_ENVIRONMENT": "prod",
+            "MELTANO_STATE_BACKEND_URI": f"file://{folder}/states",
+            "NO_COLOR": "1",
+            "TAP_ZENDESK_INCREMENTAL_SUBDOMAIN": "example",
+            "TAP_ZENDESK_INCREMENTAL_ACCESS_TOKEN": ACCESS_TOKEN,
+            "TAP_ZENDESK_INCREMENTAL_API_URL": zendesk.url,
+        }
+
+    def meltano(self, *arguments: str, exit_code: int = 0) -> str:
+        """Runs a command of Meltano.
+
+        Args:
+            arguments: the command.
+            exit_code: how it is to end.
+
+        Returns:
+            What a user sees, on standard output and standard error.
+
+        Raises:
+            AssertionError: it ended otherwise; what it wrote is in the message.
+        """
+        others = ("TAP_", "TARGET_", "MELTANO_", "ZENDESK_", "LOGLEVEL")
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(others)}
+        run = subprocess.run(
+            (MELTANO, *arguments),
+            check=False,
+            cwd=self.folder,
+            env=kept | self.variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=TIMEOUT_SECONDS,
+        )
+        assert run.returncode == exit_code, run.stdout[-5000:]
+        return run.stdout
+
+    def states(self) -> dict[str, Json]:
+        """Gives the states that the backend keeps, by their ids."""
+        return {
+            file.parent.name: json.loads(file.read_text())["completed"]["singer_state"]
+            for file in self.folder.glob("states/*/state.json")
+        }

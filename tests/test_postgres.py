@@ -1,0 +1,190 @@
+"""Whole pipelines into a real PostgreSQL server, by way of a loader that many use."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from . import warehouse
+from .postgres import TARGET, Pipeline, Schema, as_loaded, served
+from .running import STREAMS, select
+from .simulator.definitions import VALUES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from .running import Json
+    from .simulator import Simulator
+
+pytestmark = pytest.mark.skipif(
+    not TARGET.exists(), reason="no loader for PostgreSQL here; `make test` sets it up"
+)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """Gives the address of one server for all tests."""
+    with served() as url:
+        yield url
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path, zendesk: Simulator, postgres: str) -> Iterator[Pipeline]:
+    """Gives a pipeline from the test's own account into a schema of its own."""
+    schema = Schema(postgres)
+    yield Pipeline(tmp_path, zendesk, schema)
+    schema.drop()
+
+
+def check(pipeline: Pipeline, zendesk: Simulator, streams: Iterable[str] = STREAMS) -> None:
+    """Asserts that every column of every row of some tables is as in Zendesk."""
+    for stream in streams:
+        records = zendesk.store.records[stream].values()
+        assert len(records) > 0
+        assert pipeline.schema.differences(stream, records) == []
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Waits until something is so."""
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def pages_of_tickets(zendesk: Simulator) -> int:
+    """Counts the requests for tickets."""
+    return sum("incremental/tickets/" in request.path for request in [*zendesk.requests])
+
+
+def change_everything(zendesk: Simulator) -> None:
+    """Changes, creates and deletes records of each of the four core streams."""
+    store = zendesk.store
+    tickets, users, organizations = (
+        [*store.records[name]] for name in ("tickets", "users", "organizations")
+    )
+    living = [key for key in tickets if store.records["tickets"][key]["status"] != "deleted"]
+    # With a property that no schema knows, which must arrive all the same.
+    store.update("tickets", living[0], subject="Kaffee ☕ 'statt' \"Tee\"\\", mood={"is": "good"})
+    store.delete("tickets", living[1])
+    store.system_update(living[2])
+    new = store.create("tickets", subject="Where is\nmy order?\u2028")
+    store.create("ticket_events", ticket_id=new["id"])
+    store.update("users", users[0], name="Zoë 李", tags=["a b", "{c}", ""])
+    store.delete("users", users[1])
+    store.update("organizations", organizations[0], notes="", domain_names=[])
+    store.delete("organizations", organizations[1])
+
+
+def test_full_load_then_changes_and_deletes(pipeline: Pipeline, zendesk: Simulator) -> None:
+    pipeline.run()
+    check(pipeline, zendesk, zendesk.store.records)
+    change_everything(zendesk)
+    zendesk.requests.clear()
+    pipeline.run()
+    check(pipeline, zendesk, zendesk.store.records)
+    assert sum(request.records for request in zendesk.requests if "tickets" in request.path) == 4
+    deleted = pipeline.schema.query("select id from tickets where status = 'deleted'")
+    assert len(deleted) == len(
+        [one for one in zendesk.store.records["tickets"].values() if one["status"] == "deleted"]
+    )
+
+
+def test_tap_killed_in_the_middle(pipeline: Pipeline, zendesk: Simulator) -> None:
+    catalog = select(*STREAMS)
+    zendesk.settings.page_delay = 0.05
+    for number, code in ((signal.SIGKILL, -9), (signal.SIGTERM, 143)):
+        zendesk.requests.clear()
+        with pipeline.started(catalog=catalog, per_page=5):
+            wait_for(lambda: pages_of_tickets(zendesk) > 2)
+            os.kill(pipeline.tap.pid, number)
+        assert pipeline.exit_codes[0] == code
+    arrived = pipeline.schema.query("select id from tickets")
+    assert 0 < len(arrived) < len(zendesk.store.records["tickets"])
+    assert pipeline.state
+    zendesk.settings.page_delay = 0
+    pipeline.run(catalog=catalog)
+    check(pipeline, zendesk)
+
+
+def test_target_killed_in_the_middle(pipeline: Pipeline, zendesk: Simulator) -> None:
+    catalog = select(*STREAMS)
+    pipeline.run(catalog=catalog)
+    state = pipeline.state
+    for key in [*zendesk.store.records["tickets"]]:
+        zendesk.store.update("tickets", key, priority="urgent", subject="moved")
+    zendesk.settings.page_delay = 0.1
+
+    def moved() -> int:
+        return len(pipeline.schema.query("select id from tickets where subject = 'moved'"))
+
+    with pipeline.started(catalog=catalog, per_page=5, target={"batch_size_rows": 5}):
+        wait_for(lambda: moved() > 0)
+        pipeline.target.kill()
+    assert pipeline.exit_codes == (1, -9)
+    assert "The target has ended and reads no more" in pipeline.log("tap")
+    assert 0 < moved() < len(zendesk.store.records["tickets"])
+    # The loader prints a state only when all that it holds is written, so there was none.
+    assert pipeline.state == state
+    zendesk.settings.page_delay = 0
+    pipeline.run(catalog=catalog)
+    check(pipeline, zendesk)
+
+
+def flattened(record: Json, columns: Iterable[str]) -> Json:
+    """Takes the first level of objects apart, as the SDK's flattening does."""
+    row = {}
+    for column in columns:
+        parent, inner, child = column.partition("__")
+        row[column] = (record.get(parent) or {}).get(child) if inner else record.get(parent)
+    return row
+
+
+def as_text(value: Any, kind: str) -> Any:  # noqa: ANN401 - a JSON value
+    """Turns what is deeper than the first level into the text that flattening makes of it."""
+    if kind == "text" and value is not None and not isinstance(value, str):
+        return json.dumps(value, separators=(",", ":"))
+    return as_loaded(value, kind)
+
+
+def test_custom_field_that_is_new(
+    pipeline: Pipeline, zendesk: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With flattening each custom field is a column, and a new one must become one."""
+    flat = {
+        "flattening_enabled": True,
+        "flattening_max_depth": 1,
+        "stream_maps": {"users": {}, "__else__": "__NULL__"},
+    }
+    pipeline.run(**flat)
+    before, _ = pipeline.schema.table("users")
+    monkeypatch.setitem(VALUES, "mood", ("good",))
+    (user, *_) = zendesk.store.records["users"].values()
+    fields = user["user_fields"] | {"mood_field": "good"}
+    zendesk.store.update("users", user["id"], user_fields=fields)
+    pipeline.run(**flat)
+    types, rows = pipeline.schema.table("users")
+    assert types.keys() - before.keys() == {"user_fields__mood_field"}
+    assert rows[str(user["id"])]["user_fields__mood_field"] == "good"
+    expected = {
+        str(one["id"]): flattened(one, types) for one in zendesk.store.records["users"].values()
+    }
+    found = warehouse.differences("users", expected, types, rows, as_loaded=as_text)
+    assert found == []
+
+
+def test_catalog_without_a_new_field(pipeline: Pipeline, zendesk: Simulator) -> None:
+    """A value of a field that the catalog does not know yet arrives in the object of fields."""
+    catalog = select("users")
+    pipeline.run(catalog=catalog)
+    (user, *_) = zendesk.store.records["users"].values()
+    fields = user["user_fields"] | {"new_field": [{"deep": 1.5}]}
+    zendesk.store.update("users", user["id"], user_fields=fields)
+    pipeline.run(catalog=catalog)
+    check(pipeline, zendesk, ["users"])
