@@ -1,0 +1,128 @@
+"""Batches: files of records for loaders that take files, and states that cover only these."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import signal
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+import pytest
+
+from .faulty import trimmed
+from .postgres import TARGET, Pipeline, Schema, served
+from .running import STREAMS, Run, command_for, config_for, run, select, start, sync
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from .running import Json
+    from .simulator import Simulator
+
+Records = dict[str, list["Json"]]
+
+
+def batches_in(folder: Path, batch_size: int) -> Json:
+    """Gives the settings for batches in a folder, as gzipped JSON lines."""
+    folder.mkdir(exist_ok=True)
+    return {
+        "batch_size": batch_size,
+        "encoding": {"format": "jsonl", "compression": "gzip"},
+        "storage": {"root": f"file://{folder}", "prefix": "zendesk-"},
+    }
+
+
+def lines_of(address: str) -> list[Json]:
+    """Reads the records of a file."""
+    with gzip.open(unquote(urlsplit(address).path), "rb") as file:
+        return [msgspec.json.decode(line) for line in file]
+
+
+def records_of(messages: Iterable[Json]) -> Records:
+    """Gives the records in the files that messages name, by stream."""
+    found: Records = {stream: [] for stream in STREAMS}
+    for message in messages:
+        if message["type"] == "BATCH":
+            assert message["encoding"] == {"format": "jsonl", "compression": "gzip"}
+            for address in message["manifest"]:
+                found[message["stream"]] += lines_of(address)
+    return found
+
+
+def check_complete(zendesk: Simulator, *parts: Records) -> None:
+    """Asserts that the records of runs are together all that there is, as Zendesk sent them."""
+    for stream in STREAMS:
+        came = {one["id"]: one for part in parts for one in part[stream]}
+        there = {key: trimmed(one) for key, one in zendesk.store.records[stream].items()}
+        assert came == there
+
+
+def test_files_hold_every_record_once(zendesk: Simulator, tmp_path: Path) -> None:
+    config = config_for(zendesk, per_page=10, batch_config=batches_in(tmp_path / "files", 7))
+    ended = run(command_for(tmp_path, config=config, catalog=select(*STREAMS)))
+    assert ended.exit_code == 0, ended.stderr
+    assert {message["type"] for message in ended.messages} == {"SCHEMA", "BATCH", "STATE"}
+    records = records_of(ended.messages)
+    check_complete(zendesk, records)
+    for stream in STREAMS:
+        assert len(records[stream]) == len(zendesk.store.records[stream])
+
+
+# Smaller than a page, as large as one, larger, and larger than everything.
+@pytest.mark.parametrize("batch_size", [4, 10, 13, 1000])
+def test_state_covers_only_batches_before_it(
+    zendesk: Simulator, tmp_path: Path, batch_size: int
+) -> None:
+    """Whoever goes on from any state, after the batches before it, has everything."""
+    batches = batches_in(tmp_path / "files", batch_size)
+    config = config_for(zendesk, per_page=10, batch_config=batches)
+    catalog = select(*STREAMS)
+    messages = sync(config, catalog=catalog).messages
+    places = [n for n, message in enumerate(messages) if message["type"] == "STATE"]
+    assert places
+    for place in {*places[:: max(1, len(places) // 8)], places[-1]}:
+        rest = sync(config, catalog=catalog, state=messages[place]["value"])
+        check_complete(zendesk, records_of(messages[:place]), records_of(rest.messages))
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_killed_in_the_middle(zendesk: Simulator, tmp_path: Path, number: signal.Signals) -> None:
+    zendesk.settings.page_delay = 0.05
+    config = config_for(zendesk, per_page=5, batch_config=batches_in(tmp_path / "files", 7))
+    catalog = select(*STREAMS)
+    output = b""
+    with start(command_for(tmp_path, config=config, catalog=catalog)) as process:
+        assert process.stdout
+        while output.count(b'"BATCH"') < 15:
+            line = process.stdout.readline()
+            assert line, "the run ended before it could be killed"
+            output += line
+        os.kill(process.pid, number)
+        rest, log = process.communicate(timeout=20)
+    killed = Run(process.returncode, output + rest, log.decode())
+    assert killed.exit_code in {-9, 143}
+    assert killed.state
+    came = records_of(killed.messages)
+    assert 0 < sum(map(len, came.values())) < sum(len(zendesk.store.records[s]) for s in STREAMS)
+    zendesk.settings.page_delay = 0
+    again = sync(config, catalog=catalog, state=killed.state)
+    check_complete(zendesk, came, records_of(again.messages))
+
+
+@pytest.mark.skipif(not TARGET.exists(), reason="no loader here; `make test` sets it up")
+def test_loader_takes_the_files(zendesk: Simulator, tmp_path: Path) -> None:
+    batches = batches_in(tmp_path / "files", 40)
+    with served() as url:
+        schema = Schema(url)
+        pipeline = Pipeline(tmp_path, zendesk, schema)
+        try:
+            pipeline.run(catalog=select(*STREAMS), per_page=20, batch_config=batches)
+            for stream in STREAMS:
+                records = zendesk.store.records[stream].values()
+                assert schema.differences(stream, records) == []
+            assert pipeline.state
+        finally:
+            schema.drop()
