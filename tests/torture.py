@@ -215,7 +215,7 @@ def main() -> None:
         )
         refused = pace(plain)
         survived = survive_faults(fast)
-        ordeal = Ordeal(plain, options.seed)
+        ordeal = Ordeal(fast, options.seed)
         ordeal.kill(options.kills)
     secrets = len(fast.secrets) + len(plain.secrets)
     average = ordeal.fetched_again / ordeal.kills
