@@ -114,6 +114,11 @@ format: $(VENV)/.ready ## rewrite the code in the project's style
 	$(VENV)/bin/ruff check --fix $(CODE)
 	$(VENV)/bin/ruff format $(CODE)
 
+.PHONY: dist
+dist: $(VENV)/.ready ## build what a release uploads
+	rm -rf dist
+	$(VENV)/bin/python -m hatchling build -d dist
+
 .PHONY: pins
 pins: $(MELTANO_VENV)/.ready ## take the newest versions of everything into the constraints
 	{ sed -n '/^#/p' constraints.txt; printf 'editables\nhatchling\npip\n' \

@@ -71,13 +71,18 @@ def test_selection_is_what_the_tap_selects_by_itself(
     assert found == expected
 
 
-def test_jobs_load_everything_into_postgres(
-    copy: Project, zendesk: Simulator, schema: Schema
-) -> None:
+def load_into(copy: Project, schema: Schema) -> None:
+    """Points the loader to a schema."""
     copy.variables |= {
         "TARGET_POSTGRES_SQLALCHEMY_URL": schema.url,
         "TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA": schema.name,
     }
+
+
+def test_jobs_load_everything_into_postgres(
+    copy: Project, zendesk: Simulator, schema: Schema
+) -> None:
+    load_into(copy, schema)
     streams = zendesk.store.records
     copy.meltano("run", "--no-install", "--state-id-suffix=acme", "zendesk-all")
     for stream, records in streams.items():
@@ -108,3 +113,33 @@ def test_jobs_load_everything_into_postgres(
     assert request.params["start_time"] == "0"
     assert request.records == len(streams["tickets"])
     assert copy.states()[IDS["others"]] == states[IDS["others"]]
+
+
+def test_errors_say_what_is_wrong(copy: Project, zendesk: Simulator, schema: Schema) -> None:
+    """Whoever reads the log of a failed run finds one line of the tap, and an exit code."""
+    load_into(copy, schema)
+    tickets = (
+        "run",
+        "--no-install",
+        "--state-id-suffix=acme",
+        f"{TAP}--tickets",
+        "target-postgres",
+    )
+
+    def error_of_failed_run() -> str:
+        shown = copy.meltano(*tickets, exit_code=1)
+        assert "Extractor failed" in shown
+        assert "Traceback" not in shown
+        [line] = [one for one in shown.splitlines() if re.search(rf"\[error *\] {TAP}", one)]
+        return line
+
+    zendesk.faults.add("status", code=403, path="incremental/tickets")
+    assert "tickets: HTTP 403" in error_of_failed_run()
+    copy.meltano(*tickets)
+    [state] = copy.folder.glob("states/*/state.json")
+    good = state.read_text()
+    state.write_text(good.replace('"cursor"', '"cursor_of_a_later_version"'))
+    assert "The state cannot be used" in error_of_failed_run()
+    state.write_text(good)
+    copy.meltano(*tickets)
+    assert schema.differences("tickets", zendesk.store.records["tickets"].values()) == []

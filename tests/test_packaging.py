@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import tarfile
 import venv
 import zipfile
 from importlib import metadata
@@ -63,6 +64,18 @@ def test_wheel_runs_from_an_environment_of_its_own(wheel: Path, tmp_path: Path) 
     origin = (python, "-c", "import tap_zendesk_incremental as tap; print(tap.__file__)")
     file = subprocess.run(origin, check=True, capture_output=True, text=True, cwd=tmp_path).stdout
     assert Path(file.strip()).is_relative_to(site)
+
+
+def test_source_distribution_holds_all_that_a_build_needs(tmp_path: Path) -> None:
+    command = (sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", tmp_path)
+    subprocess.run(command, check=True, cwd=ROOT, capture_output=True)
+    [built] = tmp_path.glob("*.tar.gz")
+    with tarfile.open(built) as archive:
+        held = {name.partition("/")[2] for name in archive.getnames()}
+    top = {"CHANGELOG.md", "LICENSE", "PKG-INFO", "README.md", "pyproject.toml"}
+    top |= {".gitignore", "sample_config.json"}
+    assert {name for name in held if not name.startswith(f"{PACKAGE.name}/")} == top
+    assert {f"{PACKAGE.name}/py.typed", f"{PACKAGE.name}/schemas/users.json"} <= held
 
 
 def test_dependencies_are_exactly_what_is_imported() -> None:
