@@ -119,6 +119,8 @@ def shape_problem(state: object) -> str | None:
     """
     if not isinstance(state, dict):
         return "it is not a JSON object"
+    if state and "bookmarks" not in state and state.keys() != {"currently_syncing"}:
+        return "it has no bookmarks"
     bookmarks = state.get("bookmarks", {})
     if not isinstance(bookmarks, dict):
         return "bookmarks is not an object"

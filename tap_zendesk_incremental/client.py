@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 TOO_RECENT = "Too recent start_time"
 CURSOR_STATUSES = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
 RETRIABLE_STATUSES = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT})
+UNAVAILABLE_STATUSES = frozenset(
+    {HTTPStatus.PAYMENT_REQUIRED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
+)
 ADVICE: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: "check the settings to log in; a token may have ended",
     HTTPStatus.FORBIDDEN: (
@@ -219,7 +222,7 @@ class ZendeskStream(RESTStream[Params]):
             RateLimitedError: On 429.
             RetriableAPIError: On what may pass.
             CursorRefusedError: If Zendesk does not take a cursor.
-            UnavailableError: On 403 and 404.
+            UnavailableError: On 402, 403, 404 and redirects.
             FatalAPIError: On everything else that is not a page.
         """
         status = response.status_code
@@ -243,12 +246,12 @@ class ZendeskStream(RESTStream[Params]):
                 f"{self.name}: HTTP {status}: Zendesk sends requests to another address, which "
                 "are not followed; set subdomain (or api_url) to the account's own address"
             )
-            raise FatalAPIError(msg)
+            raise UnavailableError(msg)
         if status in CURSOR_STATUSES and "cursor=" in str(response.request.url):
             msg = f"{self.name}: {what}; Zendesk does not take the cursor any more"
             raise CursorRefusedError(msg)
         msg = "; ".join(filter(None, (f"{self.name}: {what}", ADVICE.get(status))))
-        if status in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}:
+        if status in UNAVAILABLE_STATUSES:
             raise UnavailableError(msg)
         raise FatalAPIError(msg)
 

@@ -19,7 +19,7 @@ class CursorRefusedError(FatalAPIError):
 
 
 class UnavailableError(FatalAPIError):
-    """Zendesk does not serve this to this login or account (403, 404)."""
+    """Zendesk does not serve this to this login or account (402, 403, 404, a redirect)."""
 
 
 class RateLimitedError(Exception):

@@ -287,7 +287,7 @@ class ExportStream(ByPageStream):
         self.stream_state.update(bookmark)
         self.state_manager.is_flushed = False
         # With batch files, the SDK writes the state after the batch that covers it.
-        if not self.get_batch_config(self.config):
+        if not (self.selected and self.get_batch_config(self.config)):
             self._write_state_message()
 
     def _bookmark_value(self, page: Page[Any]) -> str | int | None:

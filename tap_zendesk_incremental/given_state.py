@@ -16,7 +16,7 @@ from tap_zendesk_incremental.bookmarks import KEY, VALUE, epoch, iso
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterable
+    from collections.abc import Mapping
 
     from tap_zendesk_incremental.export import ExportStream
 
@@ -27,13 +27,13 @@ than the place it had reached."""
 
 
 def checked(
-    state: dict[str, Any], streams: Iterable[type[ExportStream]], logger: logging.Logger
+    state: dict[str, Any], streams: Mapping[str, type[ExportStream]], logger: logging.Logger
 ) -> dict[str, Any]:
     """Give a state that can be gone on from.
 
     Args:
         state: What `--state` holds.
-        streams: The tap's streams; what a state holds beside them stays as it is.
+        streams: The class of each stream; what a state holds beside them stays as it is.
         logger: Says what was taken over.
 
     Raises:
@@ -42,16 +42,14 @@ def checked(
     if problem := bookmarks.shape_problem(state):
         raise _unusable(problem)
     given = dict(state.get("bookmarks", {}))
-    for stream in streams:
-        if stream.name not in given:
-            continue
+    for name in given.keys() & streams.keys():
         try:
-            given[stream.name] = adopt(given[stream.name], stream, logger)
-            problem = bookmarks.problem(given[stream.name])
+            given[name] = adopt(name, given[name], streams[name], logger)
+            problem = bookmarks.problem(given[name])
         except (ValueError, TypeError) as error:
             problem = f"holds a value that is no date: {error}"
         if problem:
-            problem = f"the bookmark of {stream.name} {problem}"
+            problem = f"the bookmark of {name} {problem}"
             raise _unusable(problem)
     return {**state, "bookmarks": given} if given else state
 
@@ -61,13 +59,14 @@ def _unusable(problem: str) -> SingerSDKError:
 
 
 def adopt(
-    bookmark: dict[str, Any], stream: type[ExportStream], logger: logging.Logger
+    name: str, bookmark: dict[str, Any], stream: type[ExportStream], logger: logging.Logger
 ) -> dict[str, Any]:
     """Give a bookmark the form of ours; one that has it already stays as it is.
 
     Args:
-        bookmark: What the state holds for the stream.
-        stream: The stream.
+        name: The stream's name.
+        bookmark: What the state holds for it.
+        stream: Its class.
         logger: Says in one line where the export goes on.
 
     Raises:
@@ -79,7 +78,9 @@ def adopt(
     foreign = bookmark.get(KEY)
     if foreign is None and ours in bookmark:
         foreign, value = ours, bookmark[ours]
-    elif foreign not in {None, ours} and VALUE in bookmark:
+        if value is None:
+            return {}
+    elif foreign not in {None, ours} and bookmark.get(VALUE) is not None:
         value = bookmark[VALUE]
     else:
         return bookmark
@@ -91,5 +92,5 @@ def adopt(
             f"; {SAFE_SECONDS // 3600} hours before its {foreign}, which may be later than the "
             "place that the export had reached"
         )
-    logger.info("%s goes on from another tap's bookmark, at %s%s", stream.name, iso(second), why)
+    logger.info("%s goes on from another tap's bookmark, at %s%s", name, iso(second), why)
     return {KEY: ours, VALUE: second if stream.exported_in_epoch else iso(second)}

@@ -109,11 +109,16 @@ class RecordPath(abc.ABC):
         for name in sorted(names):
             self.unknown.append(name)
             self._logger.warning(
-                "Zendesk sends %r, which the schema of %s does not know; it is kept %s",
+                "Zendesk sends %r, which the schema of %s does not know; it is %s",
                 name,
                 self.spec.stream,
-                f"in {RESCUED}" if self.rescues else "as it is",
+                self._fate(),
             )
+
+    def _fate(self) -> str:
+        if not self.rescues:
+            return "kept as it is"
+        return "left out" if RESCUED in self.spec.deselected else f"kept in {RESCUED}"
 
 
 class OpenedRecords(RecordPath):

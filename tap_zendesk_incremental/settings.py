@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -177,6 +178,8 @@ def problems(config: dict[str, Any], schema: dict[str, Any]) -> list[str]:
     Returns:
         Everything that is wrong, a line each, without the values of secrets.
     """
+    for name in [name for name, value in config.items() if value is None]:
+        del config[name]  # as good as not set, so that the default applies
     found = [_describe(error) for error in _Validator(schema).iter_errors(config)]
     if wrong := login_problem(config):
         found.append(wrong)
@@ -206,6 +209,8 @@ def _date_problems(config: dict[str, Any]) -> list[str]:
     dates = {name: config[name] for name in ("start_date", "end_date") if config.get(name)}
     if wrong := [name for name, date in dates.items() if not _is_date(date)]:
         return [f"{name} is not an ISO 8601 date, such as 2024-01-01T00:00:00Z" for name in wrong]
+    if "start_date" in dates and epoch(dates["start_date"]) > time.time():
+        return ["start_date is in the future"]
     seconds = [epoch(date) for date in dates.values()]
     return [] if seconds == sorted(set(seconds)) else ["end_date must be later than start_date"]
 

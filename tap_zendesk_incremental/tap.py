@@ -14,7 +14,7 @@ from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
 from tap_zendesk_incremental import given_state, settings, shutdown
 from tap_zendesk_incremental.account import Account
 from tap_zendesk_incremental.auth import API_TOKENS_END, hide_secrets
-from tap_zendesk_incremental.discovery import custom_object_keys
+from tap_zendesk_incremental.discovery import CUSTOM_OBJECT_PREFIX, custom_object_keys
 from tap_zendesk_incremental.streams import FED_STREAMS, STREAMS, CustomObject
 from tap_zendesk_incremental.writer import CollectingWriter
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from typing import IO
 
     from singer_sdk import Stream
+
+    from tap_zendesk_incremental.export import ExportStream
 
 
 class TapZendeskIncremental(Tap):
@@ -43,27 +45,30 @@ class TapZendeskIncremental(Tap):
         ]
 
     @classmethod
-    def invoke(cls, *, state: IO[str] | None = None, **options: Any) -> None:  # noqa: ANN401
-        """Run the tap, but not with a state that is damaged.
+    def invoke(
+        cls,
+        *,
+        state: IO[str] | None = None,
+        catalog: IO[str] | None = None,
+        **options: Any,  # noqa: ANN401 (the SDK's)
+    ) -> None:
+        """Run the tap, but not with a state or a catalog that is damaged.
 
         The SDK takes an empty list for no state, and does not say which file is no JSON.
 
         Args:
             state: The file of `--state`.
+            catalog: The file of `--catalog`.
             options: What else the command line holds.
 
         Raises:
-            SingerSDKError: If the state is not a JSON object.
+            SingerSDKError: If one of them is damaged.
         """
-        if state is not None:
-            try:
-                text = state.read()
-                msgspec.json.decode(text, type=dict)
-            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-                msg = f"The state cannot be used: {error}. Nothing was exported."
-                raise SingerSDKError(msg) from error
-            state = StringIO(text)
-        super().invoke(state=state, **options)
+        super().invoke(
+            state=state and _checked(state, "state", dict),
+            catalog=catalog and _checked(catalog, "catalog", _Catalog),
+            **options,
+        )
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take over a state that can be gone on from.
@@ -74,7 +79,17 @@ class TapZendeskIncremental(Tap):
         Raises:
             SingerSDKError: If it is damaged, or a later version of the tap wrote it.
         """
-        super().load_state(given_state.checked(state, STREAMS, self.logger))
+        super().load_state(given_state.checked(state, self._stream_classes(state), self.logger))
+
+    @staticmethod
+    def _stream_classes(state: dict[str, Any]) -> dict[str, type[ExportStream]]:
+        """Give the class of each stream, those of custom objects by the names in the state."""
+        bookmarks = state.get("bookmarks")
+        names = bookmarks if isinstance(bookmarks, dict) else {}
+        return {
+            **{stream.name: stream for stream in STREAMS},
+            **{name: CustomObject for name in names if name.startswith(CUSTOM_OBJECT_PREFIX)},
+        }
 
     @classmethod
     def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:  # noqa: ANN401 (private)
@@ -121,3 +136,27 @@ def _check_json_object(path: str) -> None:
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         msg = f"{path} is not a JSON object: {error}"
         raise click.BadParameter(msg) from error
+
+
+class _Schema(msgspec.Struct):
+    properties: dict[str, Any]
+
+
+class _Entry(msgspec.Struct):
+    schema: _Schema
+
+
+class _Catalog(msgspec.Struct):
+    """What a catalog must have at least."""
+
+    streams: list[_Entry]
+
+
+def _checked(file: IO[str], what: str, type_: type) -> StringIO:
+    try:
+        text = file.read()
+        msgspec.json.decode(text, type=type_)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        msg = f"The {what} cannot be used: {error}. Nothing was exported."
+        raise SingerSDKError(msg) from error
+    return StringIO(text)
