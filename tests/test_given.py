@@ -1,0 +1,90 @@
+"""What a run is given: settings, states and catalogs that are damaged, or hold nulls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.running import config_for, discover, run_tap
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.simulator import Simulator
+
+
+def test_settings_that_are_null_take_their_defaults(zendesk: Simulator, tmp_path: Path) -> None:
+    config = {**config_for(zendesk), "request_timeout": None, "export_method": None}
+    run = run_tap(tmp_path, config)
+    assert run.exit_code == 0
+    assert len(run.records["tickets"]) == len(zendesk.store.records["tickets"])
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"singer_state": {"bookmarks": {}}},
+        {"type": "STATE", "value": {}},
+        {"bookmarks": {"custom_object_vehicle": {"replication_key_value": [1]}}},
+        {"bookmarks": {"custom_object_vehicle": {"cursor2": "x"}}},
+    ],
+)
+def test_a_state_of_another_form_is_refused(
+    zendesk: Simulator, tmp_path: Path, state: dict[str, Any]
+) -> None:
+    run = run_tap(tmp_path, config_for(zendesk), state=state)
+    assert run.exit_code == 1
+    [line] = run.log("ERROR")
+    assert "The state cannot be used" in line
+    assert not run.records
+    assert not [request for request in zendesk.requests if "/incremental/" in request.path]
+
+
+@pytest.mark.parametrize("catalog", [{}, {"streams": None}, {"streams": [{"schema": {}}]}])
+def test_a_damaged_catalog_is_refused(
+    zendesk: Simulator, tmp_path: Path, catalog: dict[str, Any]
+) -> None:
+    run = run_tap(tmp_path, config_for(zendesk), catalog=catalog)
+    assert run.exit_code == 1
+    [line] = run.log("ERROR")
+    assert "The catalog cannot be used" in line
+    assert not zendesk.requests
+
+
+def test_a_null_of_another_tap_is_no_bookmark(zendesk: Simulator, tmp_path: Path) -> None:
+    state = {"bookmarks": {"tickets": {"generated_timestamp": None}}}
+    run = run_tap(tmp_path, config_for(zendesk), state=state)
+    assert run.exit_code == 0
+    assert len(run.records["tickets"]) == len(zendesk.store.records["tickets"])
+
+
+def test_batch_files_of_a_fed_stream_alone_keep_the_state(
+    zendesk: Simulator, tmp_path: Path
+) -> None:
+    batches = {
+        "encoding": {"format": "jsonl", "compression": "gzip"},
+        "storage": {"root": tmp_path.as_uri(), "prefix": "batch-"},
+    }
+    config = {**config_for(zendesk), "batch_config": batches}
+    catalog = discover()
+    for entry in catalog["streams"]:
+        for item in entry["metadata"]:
+            if not item["breadcrumb"]:
+                item["metadata"]["selected"] = entry["tap_stream_id"] == "ticket_metrics"
+    first = run_tap(tmp_path, config, catalog=catalog)
+    assert len(first.records["ticket_metrics"]) == len(zendesk.store.records["tickets"])
+    second = run_tap(tmp_path, config, catalog=catalog, state=first.state)
+    assert not second.records.get("ticket_metrics")
+
+
+@pytest.mark.parametrize("status", [302, 402])
+def test_an_optional_export_that_is_elsewhere_is_skipped(
+    zendesk: Simulator, tmp_path: Path, status: int
+) -> None:
+    zendesk.faults.add("status", path="articles", code=status)
+    run = run_tap(tmp_path, config_for(zendesk))
+    assert run.exit_code == 0
+    assert [line for line in run.log("WARNING") if "articles" in line and "skipped" in line]
+    assert "articles" not in run.records
+    assert run.records["tickets"]
