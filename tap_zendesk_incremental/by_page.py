@@ -1,59 +1,78 @@
-"""What the SDK does record by record, turned off: an export is written and bookmarked by page."""
+"""What the SDK does record by record, done page by page: exports are bookmarked so, too."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import abc
+from typing import TYPE_CHECKING, Any
 
 from singer_sdk.helpers.conform import TypeConformanceLevel
 
 from tap_zendesk_incremental.client import ZendeskStream
 
 if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator
+    from datetime import datetime
+
     from singer_sdk.helpers.types import Context, Record
 
-    from tap_zendesk_incremental.records import RecordPath
+    from tap_zendesk_incremental.paths import Write
+    from tap_zendesk_incremental.records import Records
 
 
-class ByPageStream(ZendeskStream):
-    """A stream whose records take the path chosen for them.
-
-    The SDK offers no public way to what is private here. It bookmarks the highest replication
-    key after each record, which is not where an export can be resumed.
-    """
+class ByPageStream(ZendeskStream, abc.ABC):
+    """A stream whose records are written a page at a time."""
 
     # The order of an export is Zendesk's affair; the bookmark is its token, not a record's time.
     is_sorted = True
     # Zendesk sends JSON, and the records are read as JSON: there is nothing to conform.
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
 
-    _records: RecordPath | None = None
+    _records: Records
+    _write: Write
 
-    def write_by_sdk(self, record: Record) -> None:
-        """Write a record the SDK's way."""
-        super()._write_record_message(record)
+    @abc.abstractmethod
+    def request_pages(self) -> Iterator[tuple[list[Any], datetime | None]]:
+        """Give the records page by page, and when each page was read.
 
-    def _write_record_message(self, record: Record) -> None:
-        if self._records is None:
-            self.write_by_sdk(record)
-        else:
-            self._records.write(record)
-            self.state_manager.is_flushed = False
+        A page is out when the next one is asked for.
+        """
 
-    def _increment_stream_state(
-        self, latest_record: Record, *, context: Context | None = None
-    ) -> None:
-        """Do nothing: the bookmark moves after a page."""
+    def request_records(self, context: Context | None) -> Iterable[dict[str, Any]]:
+        """Give the records one by one, opened.
 
-    def _write_starting_replication_value(self, context: Context | None) -> None:
-        """Do nothing: an export starts with a token."""
+        Args:
+            context: Not used; exports have no partitions.
+        """
+        del context
+        for records, _ in self.request_pages():
+            yield from self._records.opened(records)
 
-    def _process_record(
-        self,
-        record: Record,
-        child_context: Context | None = None,
-        partition_context: Context | None = None,
-    ) -> None:
-        """Do nothing: no stream is synced record by record of another."""
+    def _sync_records(
+        self, context: Context | None = None, *, write_messages: bool = True
+    ) -> Generator[Record, Any, Any]:
+        """Sync the stream: write its records, or yield them for batch files.
+
+        Private, and so is what it calls, but the SDK has no other place for this. Its own loop
+        costs a small record as much as all else that is done for it. It also bookmarks the
+        highest replication key after each record, which is not where an export can be resumed.
+        """
+        del context
+        with self.get_record_counter() as counter, self.get_sync_timer() as timer:
+            counter.with_context({})  # as the SDK does for what has no partitions
+            timer.with_context({})
+            for page, read_at in self.request_pages():
+                # No more than one page comes where there is a limit: in a dry run.
+                records = page[: self.ABORT_AT_RECORD_COUNT] if self.selected else []
+                if write_messages:
+                    self._write(records, read_at)
+                    self.state_manager.is_flushed = False
+                else:
+                    yield from self._records.opened(records)
+                counter.increment(len(records))
+                self._check_max_record_limit(current_record_index=len(page) - 1)
+        self._finalize_state(self.stream_state)
+        if write_messages:
+            self._write_state_message()
 
     def get_replication_key_signpost(self, context: Context | None = None) -> None:
         """Give none: the bookmark holds Zendesk's token."""

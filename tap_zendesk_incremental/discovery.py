@@ -13,8 +13,8 @@ from tap_zendesk_incremental import schemas
 from tap_zendesk_incremental.client import ZendeskStream
 from tap_zendesk_incremental.endpoint import Endpoint, listing
 from tap_zendesk_incremental.errors import UnavailableError
+from tap_zendesk_incremental.page_body import page_type, to_page
 from tap_zendesk_incremental.pagination import CursorPaginator, Page, Params
-from tap_zendesk_incremental.records import OpenedRecords, RecordSpec
 
 if TYPE_CHECKING:
     from singer_sdk import Tap
@@ -54,13 +54,14 @@ class Lookup(ZendeskStream):
         if not self.account.answers or self._tap.input_catalog is not None:
             return None  # a catalog has all that was found when it was made
         self.endpoint = endpoint
-        spec = RecordSpec(key, key, None, properties=(), deselected=frozenset())
-        path = OpenedRecords(spec, self.logger, lambda *_: None)
+        decode = msgspec.json.Decoder(page_type(key, dict[str, Any])).decode
         paginator = CursorPaginator(self.name, {}, parameter=endpoint.cursor_parameter)
         rows: list[dict[str, Any]] = []
         try:
             while not paginator.finished:
-                page = self.fetch(paginator.current_value, path.read)
+                page = self.fetch(
+                    paginator.current_value, lambda body, asked: to_page(decode(body), asked, [])
+                )
                 rows += page.records
                 paginator.advance(page)
         except FatalAPIError as error:

@@ -25,15 +25,14 @@ from tap_zendesk_incremental.prefetch import one_ahead
 from tap_zendesk_incremental.writer import CollectingWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Mapping
+    from collections.abc import Generator, Iterator, Mapping
+    from datetime import datetime
 
     from singer_sdk import Tap
-    from singer_sdk.helpers.types import Context
     from singer_sdk.singerlib import Catalog, MetadataMapping
 
     from tap_zendesk_incremental.account import Account
     from tap_zendesk_incremental.endpoint import Endpoint
-    from tap_zendesk_incremental.records import RecordPath
 
 
 @dataclass(frozen=True)
@@ -129,19 +128,15 @@ class ExportStream(ByPageStream):
         """Start where the state, the start date or the beginning says."""
         return self._paginator(self.stream_state if self._keeps_state else {})
 
-    def request_records(self, context: Context | None) -> Iterable[dict[str, Any]]:
-        """Give the records page by page; once the last of a page is out, move the bookmark.
-
-        Args:
-            context: Not used; exports have no partitions.
+    def request_pages(self) -> Iterator[tuple[list[Any], datetime | None]]:
+        """Give the pages; once a page is out, move the bookmark.
 
         Yields:
-            Records, in the form that their path gives them.
+            The records that no page before held, and when they were read.
 
         Raises:
             UnavailableError: If the account does not have a resource that every account has.
         """
-        del context
         if reason := self._reason_to_skip():
             self.logger.info("%s", reason)
             return
@@ -149,9 +144,8 @@ class ExportStream(ByPageStream):
             self.endpoint = self.sample or self.endpoint
         children = (stream for stream in self.child_streams if stream.selected)
         fed = [stream for stream in children if isinstance(stream, FedStream)]
-        path = self._records = self._choose_path(fed)
-        self.query = self._fixed_parameters(fed)
-        steps = self._steps(path, fed)
+        self._prepare(fed)
+        steps = self._steps(fed)
         if not self._is_sampled:  # or a page would be fetched for nothing
             steps = one_ahead(steps)
         report = progress.Progress(self.logger, self._end or time.time())
@@ -163,8 +157,7 @@ class ExportStream(ByPageStream):
                 for step in steps:
                     for stream, page in step.fed:
                         stream.write(page)
-                    path.turn_to(step.page)
-                    yield from step.records
+                    yield step.records, step.page.read_at
                     self._move_bookmark(step)
                     self._flush()
                     report.page(step.page, len(step.records), self.account.requests_left)
@@ -215,13 +208,13 @@ class ExportStream(ByPageStream):
             return CursorPaginator(self.name, start, self._end, parameter=parameter)
         return TimePaginator(self.name, start, self._end)
 
-    def _steps(self, path: RecordPath, fed: list[FedStream]) -> Generator[Step, None, None]:
+    def _steps(self, fed: list[FedStream]) -> Generator[Step, None, None]:
         """Fetch the export, page by page."""
-        paginator = self.get_new_paginator()
+        paginator, its = self.get_new_paginator(), self._records
         with self.get_http_request_counter() as counter:
             while not paginator.finished:
                 try:
-                    page = self.fetch(paginator.current_value, path.read)
+                    page = self.fetch(paginator.current_value, its.read)
                 except CursorRefusedError as error:
                     if paginator.count:
                         raise
@@ -229,8 +222,8 @@ class ExportStream(ByPageStream):
                     continue
                 counter.increment()
                 records = paginator.unseen(page)
-                fed_pages = [(stream, stream.read(path, page, records)) for stream in fed]
-                path.trim(records)
+                fed_pages = [(stream, stream.read(its, page, records)) for stream in fed]
+                its.trim(records)
                 if self._is_sampled:  # one page, which may not say where the next one is
                     yield Step(page, records, fed_pages, paginator.current_value)
                     return
@@ -247,15 +240,17 @@ class ExportStream(ByPageStream):
         )
         return paginator
 
-    def _choose_path(self, fed: list[FedStream]) -> RecordPath:
-        return paths.choose(
+    def _prepare(self, fed: list[FedStream]) -> None:
+        """Choose the path of the records, and what to ask for."""
+        self._records = paths.records_of(
             self,
             self.records_key or self.name,
-            self._tap.message_writer,
-            self.write_by_sdk,
             left_out=self.left_out,
             beside=[stream.beside for stream in fed if stream.beside],
         )
+        writer = self._tap.message_writer
+        self._write = paths.choose(self, self._records, writer, self._write_record_message)
+        self.query = self._fixed_parameters(fed)
 
     def _fixed_parameters(self, fed: list[FedStream]) -> Params:
         """Give what every request asks for: settings, and the sideloads of what is selected."""

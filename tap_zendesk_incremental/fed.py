@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
     from tap_zendesk_incremental.pagination import Page
-    from tap_zendesk_incremental.records import RecordPath
+    from tap_zendesk_incremental.records import Records
 
 NULL = Raw(b"null")
 
@@ -62,42 +62,41 @@ class FedStream(Stream):
         """Write the SCHEMA message, choose the path of the records, and count them."""
         # Private, but the SDK writes schemas of child streams for every parent record only.
         self._write_schema_message()
-        self._records = paths.choose(
-            self, self.name, self._tap.message_writer, self._write_record_message
-        )
+        writer = self._tap.message_writer
+        self._records = paths.records_of(self, self.name)
+        self._write = paths.choose(self, self._records, writer, self._write_record_message)
         with self.get_record_counter() as self._counter:
             yield
 
-    def read(self, path: RecordPath, page: Page[Any], records: list[Any]) -> Page[Any]:
+    def read(self, its: Records, page: Page[Any], records: list[Any]) -> Page[Any]:
         """Make this stream's page of a page of the feeding stream.
 
         Args:
-            path: What read that page.
+            its: What took that page apart.
             page: That page.
             records: Its records that are new, not yet trimmed.
         """
-        items: list[object] = self._beside(path, page, records) if self.beside else []
+        items: list[object] = self._beside(its, page, records) if self.beside else []
         if self.made_of:
-            for pieces in path.pieces(records, self.made_of):
+            for pieces in its.pieces(records, self.made_of):
                 items += self.records_from(*pieces)
         own = self._records.read(encoder.encode({self.name: items}), {})
         self._records.trim(own.records)
         return own
 
-    def _beside(self, path: RecordPath, page: Page[Any], records: list[Any]) -> list[object]:
+    def _beside(self, its: Records, page: Page[Any], records: list[Any]) -> list[object]:
         """Give the items beside the records; like these, none of what another page brings."""
         items = page.beside.get(str(self.beside), [])
         if len(records) == len(page.records):
             return [*items]
-        ids = {bytes(id_) for (id_,) in path.pieces(records, ("id",))}
+        ids = {bytes(id_) for (id_,) in its.pieces(records, ("id",))}
         return [item for item in items if bytes(_decode_item(item).get(self.owner, NULL)) in ids]
 
     def write(self, page: Page[Any]) -> None:
         """Write the records of a page, up to the limit of a dry run."""
-        self._records.turn_to(page)
-        for record in page.records[: self.ABORT_AT_RECORD_COUNT]:
-            self._records.write(record)
-            self._counter.increment()
+        records = page.records[: self.ABORT_AT_RECORD_COUNT]
+        self._write(records, page.read_at)
+        self._counter.increment(len(records))
 
     def get_records(self, context: Context | None) -> Iterable[dict[str, Any]]:
         """Give none: the feeding stream hands the records over."""

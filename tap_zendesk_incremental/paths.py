@@ -1,4 +1,4 @@
-"""Chooses once per stream how its records pass: as bytes, or opened.
+"""Chooses once per stream how its records leave: as bytes, or opened.
 
 Nothing else in the tap knows which of the two it is.
 """
@@ -6,42 +6,39 @@ Nothing else in the tap knows which of the two it is.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from singer_sdk.mapper import SameRecordTransform
-from singer_sdk.singerlib.messages import RecordMessage
 
-from tap_zendesk_incremental.passthrough import PassedRecords
-from tap_zendesk_incremental.records import OpenedRecords, RecordPath, RecordSpec
+from tap_zendesk_incremental.records import Records, RecordSpec
 from tap_zendesk_incremental.writer import CollectingWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
     from singer_sdk import Stream
     from singer_sdk.singerlib.encoding import GenericSingerWriter
 
+Write = Callable[[Iterable[Any], "datetime | None"], None]
+"""Writes records of a page that was read at a given time."""
+
 _TOP_LEVEL = 2
 """Length of a top-level property's breadcrumb."""
 
 
-def choose(  # noqa: PLR0913 (the last two are for streams that feed others)
+def records_of(
     stream: Stream,
     records_key: str,
-    writer: GenericSingerWriter[Any, Any],
-    write_by_sdk: Callable[[dict[str, Any]], None],
     *,
     left_out: frozenset[str] = frozenset(),
     beside: Sequence[str] = (),
-) -> RecordPath:
-    """Choose a stream's path.
+) -> Records:
+    """Make what takes the pages of a stream apart.
 
     Args:
         stream: The stream, with its catalog applied.
         records_key: The key of a page that holds its records.
-        writer: The tap's message writer; bytes pass through ours alone.
-        write_by_sdk: The SDK's own way to write a record.
         left_out: Properties that are known and never wanted.
         beside: Arrays beside the records that other streams are made of.
     """
@@ -55,26 +52,52 @@ def choose(  # noqa: PLR0913 (the last two are for streams that feed others)
         left_out=left_out.union(_declared(stream)) - set(properties),
         beside=beside,
     )
+    return Records(spec, stream.logger)
 
-    def write_mapped(record: dict[str, Any], read_at: datetime | None) -> None:
-        for stream_map in stream.stream_maps:
-            if (mapped := stream_map.transform(record)) is not None:
-                message = RecordMessage(stream_map.stream_alias, mapped, time_extracted=read_at)
-                writer.write_message(message)
 
-    def write_walked(record: dict[str, Any], read_at: datetime | None) -> None:
+def choose(
+    stream: Stream,
+    records: Records,
+    writer: GenericSingerWriter[Any, Any],
+    write_by_sdk: Callable[[dict[str, Any]], None],
+) -> Write:
+    """Choose how a stream's records are written.
+
+    Args:
+        stream: The stream, with its catalog applied.
+        records: What takes its pages apart.
+        writer: The tap's message writer; whole pages are for ours alone.
+        write_by_sdk: The SDK's own way to write a record.
+    """
+
+    def write_walked(page: Iterable[Any], read_at: datetime | None) -> None:
         del read_at  # the SDK has its own
-        write_by_sdk(record)
+        for record in records.opened(page):
+            write_by_sdk(record)
 
-    if stream.emit_activate_version_messages or _selects_nested(stream):
+    if (
+        not isinstance(writer, CollectingWriter)
+        or stream.emit_activate_version_messages
+        or _selects_nested(stream)
+    ):
         # The SDK's way walks through every record, which costs as much as all the rest.
         stream.logger.debug("Records are opened, and written by the SDK")
-        return OpenedRecords(spec, stream.logger, write_walked)
-    if isinstance(writer, CollectingWriter) and _is_untouched(stream):
+        return write_walked
+
+    def write_passed(page: Iterable[Any], read_at: datetime | None) -> None:
+        writer.write_records(stream.name, page, read_at)
+
+    def write_mapped(page: Iterable[Any], read_at: datetime | None) -> None:
+        for stream_map in stream.stream_maps:
+            mapped = map(stream_map.transform, records.opened(page))
+            kept = (record for record in mapped if record is not None)
+            writer.write_records(stream_map.stream_alias, kept, read_at)
+
+    if _is_untouched(stream):
         stream.logger.debug("Records pass through as bytes")
-        return PassedRecords(spec, stream.logger, writer)
+        return write_passed
     stream.logger.debug("Records are opened for stream maps, flattening or batch files")
-    return OpenedRecords(spec, stream.logger, write_mapped)
+    return write_mapped
 
 
 def _declared(stream: Stream) -> Iterable[str]:

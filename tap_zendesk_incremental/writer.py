@@ -18,7 +18,9 @@ from singer_sdk.singerlib.messages import RecordMessage
 from tap_zendesk_incremental import shutdown
 
 if TYPE_CHECKING:
-    import msgspec
+    from collections.abc import Iterable
+    from datetime import datetime
+
     from singer_sdk.singerlib.messages import Message
 
 MAX_COLLECTED_BYTES = 1024 * 1024
@@ -47,23 +49,27 @@ class CollectingWriter(MsgSpecWriter):
         if not isinstance(message, RecordMessage) or len(self._lines) > MAX_COLLECTED_BYTES:
             self.flush()
 
-    def write_raw(self, head: bytes, record: msgspec.Struct, tail: bytes) -> None:
-        """Collect a RECORD message whose record goes out as the bytes it holds.
+    def write_records(
+        self, stream: str, records: Iterable[object], read_at: datetime | None
+    ) -> None:
+        """Collect the RECORD messages of a page.
 
         Args:
-            head: The line up to the record.
-            record: Encodes to the record.
-            tail: The line from the record on, with its line feed.
+            stream: The stream's name.
+            records: Dictionaries, or structs that hold the bytes Zendesk sent.
+            read_at: When they were read.
 
         Raises:
             TargetGoneError: If the pipe is broken.
         """
-        lines = self._lines
-        lines += head
-        encoder.encode_into(record, lines, -1)
-        lines += tail
-        if len(lines) > MAX_COLLECTED_BYTES:
-            self.flush()
+        head = b'{"type":"RECORD","stream":%b,"record":' % encoder.encode(stream)
+        tail = b',"time_extracted":%b}\n' % encoder.encode(read_at)
+        for record in records:
+            self._lines += head
+            encoder.encode_into(record, self._lines, -1)
+            self._lines += tail
+            if len(self._lines) > MAX_COLLECTED_BYTES:
+                self.flush()
 
     def flush(self) -> None:
         """Write out what was collected, whole lines only.

@@ -4,116 +4,22 @@ from __future__ import annotations
 
 import logging
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from singer_sdk.schema.source import SchemaSource, StreamSchema
 
-from tap_zendesk_incremental.account import Account
-from tap_zendesk_incremental.endpoint import Endpoint
-from tap_zendesk_incremental.export import ExportStream
 from tap_zendesk_incremental.records import RESCUED
-from tap_zendesk_incremental.tap import TapZendeskIncremental
 
-from .running import sync
+from .things import LEFT_OUT, Json, export
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from tap_zendesk_incremental.client import ReadPage
-    from tap_zendesk_incremental.pagination import Page, Params
-
-Json = dict[str, Any]
-CONFIG = {"subdomain": "example", "access_token": "not-used-here"}
-LEFT_OUT = "copy"
 OPENED = ("properties", "id", "properties", "none")
 """Deselecting this nested property changes no record, but the SDK must look into them."""
 MAPPED: Json = {"stream_maps": {"things": {}}}
 """This stream map changes no record, but must see them."""
 
 decode = msgspec.json.Decoder(float_hook=Decimal).decode
-
-
-class GivenSchema(SchemaSource[str]):
-    """Where the stream has its schema from."""
-
-    def __init__(self, schema: Json) -> None:
-        """Takes the schema."""
-        super().__init__()
-        self._schema = schema
-
-    def fetch_schema(self, key: str) -> Json:
-        """Gives the schema, whatever the key."""
-        del key
-        return self._schema
-
-
-class Things(ExportStream):
-    """An export whose pages are given."""
-
-    name = "things"
-    exported_by = "time"
-    exported_in_epoch = True
-    time = Endpoint("/things")
-    left_out = frozenset({LEFT_OUT})
-    bodies: ClassVar[list[bytes]] = []
-
-    def fetch(self, params: Params, read: ReadPage) -> Page[Any]:
-        """Reads the next of the given pages, the number of which is its second."""
-        asked: Params = {**params, "per_page": 1000}
-        return read(self.bodies[int(params["start_time"])], asked)
-
-
-class TapThings(TapZendeskIncremental):
-    """A tap of them."""
-
-    def discover_streams(self) -> Sequence[ExportStream]:
-        """Just the one stream."""
-        return [Things(self, Account(self.config))]
-
-
-def export(
-    records: list[bytes],
-    schema: Json,
-    *,
-    deselected: Sequence[tuple[str, ...]] = (),
-    config: Json | None = None,
-    pretty: bool = False,
-) -> list[bytes]:
-    """Exports pages of one record each.
-
-    Args:
-        records: as JSON.
-        schema: the stream's properties.
-        deselected: breadcrumbs.
-        config: more settings.
-        pretty: whether Zendesk indents its pages.
-
-    Returns:
-        The messages.
-    """
-    Things.bodies = []
-    for number, record in enumerate(records, 1):
-        end = b"true" if number == len(records) else b"false"
-        body = b'{"things":[%b],"count":1,"end_of_stream":%b,"end_time":%d}' % (record, end, number)
-        Things.bodies.append(msgspec.json.format(body, indent=3) if pretty else body)
-    given = {"type": "object", "properties": schema}
-    Things.schema = StreamSchema(GivenSchema(given))
-    metadata: list[Json] = [
-        {"breadcrumb": breadcrumb, "metadata": {"inclusion": "available", "selected": False}}
-        for breadcrumb in deselected
-    ]
-    metadata.append({"breadcrumb": (), "metadata": {"inclusion": "available", "selected": True}})
-    entry = {
-        "tap_stream_id": "things",
-        "stream": "things",
-        "schema": given,
-    }
-    catalog = {"streams": [entry | {"metadata": metadata, "key_properties": ["id"]}]}
-    return sync(CONFIG | (config or {}), catalog=catalog, tap=TapThings).lines
 
 
 def records_of(lines: list[bytes]) -> list[Json]:
@@ -181,10 +87,11 @@ def test_both_paths_give_equal_records(
     *, records: list[bytes], schema: Json, rescues: bool, off: set[str], pretty: bool
 ) -> None:
     schema = FIXED | schema | (OPEN if rescues else {})
+    pages = [[record] for record in records]
     deselected = [("properties", name) for name in sorted(off & schema.keys())]
-    passed = export(records, schema, deselected=deselected, pretty=pretty)
-    opened = export(records, schema, deselected=[*deselected, OPENED], pretty=pretty)
-    mapped = export(records, schema, deselected=deselected, pretty=pretty, config=MAPPED)
+    passed = export(pages, schema, deselected=deselected, pretty=pretty)
+    opened = export(pages, schema, deselected=[*deselected, OPENED], pretty=pretty)
+    mapped = export(pages, schema, deselected=deselected, pretty=pretty, config=MAPPED)
     assert records_of(passed) == records_of(opened) == records_of(mapped)
     assert [line for line in passed if b'"RECORD"' not in line[:20]] == [
         line for line in opened if b'"RECORD"' not in line[:20]
@@ -210,13 +117,13 @@ PLAIN: Json = {name: {"type": ["string", "null"]} for name in "abc"}
 
 
 def test_passed_records_are_the_bytes_zendesk_sent() -> None:
-    (line,) = (line for line in export([EXACT], FIXED | PLAIN) if b'"RECORD"' in line)
+    (line,) = (line for line in export([[EXACT]], FIXED | PLAIN) if b'"RECORD"' in line)
     assert line.startswith(b'{"type":"RECORD","stream":"things","record":%b,"time_' % EXACT)
     assert line.endswith(b"}")
 
 
 def test_opened_records_keep_their_numbers() -> None:
-    lines = export([EXACT], FIXED | PLAIN, deselected=[OPENED])
+    lines = export([[EXACT]], FIXED | PLAIN, deselected=[OPENED])
     (line,) = (line for line in lines if b'"RECORD"' in line)
     assert b'"id":12345678901234567890' in line
     assert b'"a":1.10,"b":[1E+5,-0.0,0.1000]' in line
@@ -224,7 +131,7 @@ def test_opened_records_keep_their_numbers() -> None:
 
 def test_pretty_printed_pages_become_one_line_a_record() -> None:
     record = b'{"id":1,"time":1,"a":"two words, and a line\\nfeed","b":{"deep":[1, 2]},"c":null}'
-    lines = export([record], FIXED | PLAIN, pretty=True)
+    lines = export([[record]], FIXED | PLAIN, pretty=True)
     assert records_of(lines) == [decode(record)]
     assert all(msgspec.json.decode(line) for line in lines)
 
@@ -234,7 +141,7 @@ def test_pretty_printed_pages_become_one_line_a_record() -> None:
 def test_unknown_properties_may_have_odd_names(path: str, name: str) -> None:
     record = msgspec.json.encode({"id": 1, "time": 1, name: 2})
     deselected = [OPENED] if path == "opened" else []
-    (found,) = records_of(export([record], FIXED | OPEN, deselected=deselected))
+    (found,) = records_of(export([[record]], FIXED | OPEN, deselected=deselected))
     assert found == {"id": 1, "time": 1, RESCUED: {name: 2}}
 
 
@@ -242,14 +149,13 @@ def test_unknown_properties_may_have_odd_names(path: str, name: str) -> None:
 def test_each_unknown_property_is_rescued_and_said_once(
     path: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    records = [
-        b'{"id":1,"time":1,"new":1.50,"copy":1}',
-        b'{"id":2,"time":2}',
-        b'{"id":3,"time":3,"new":null,"newer":{"x":[]}}',
+    pages = [
+        [b'{"id":1,"time":1,"new":1.50,"copy":1}'],
+        [b'{"id":2,"time":2}', b'{"id":3,"time":3,"new":null,"newer":{"x":[]}}'],
     ]
     deselected = [OPENED] if path == "opened" else []
     with caplog.at_level(logging.WARNING):
-        found = records_of(export(records, FIXED | OPEN, deselected=deselected))
+        found = records_of(export(pages, FIXED | OPEN, deselected=deselected))
     assert found == [
         {"id": 1, "time": 1, RESCUED: {"new": Decimal("1.50")}},
         {"id": 2, "time": 2},
@@ -277,13 +183,15 @@ def test_the_path_is_chosen_and_said(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.DEBUG):
-        export([EXACT], FIXED | PLAIN, deselected=deselected, config=config)
+        export([[EXACT]], FIXED | PLAIN, deselected=deselected, config=config)
     (message,) = [m for m in caplog.messages if m.startswith("Records ")]
     assert message.startswith(reason)
 
 
 def test_a_stream_map_sees_the_values() -> None:
     config = {"stream_maps": {"things": {"sum": "a + 1", "b": None}}}
-    (record,) = records_of(export([b'{"id":1,"time":1,"a":2,"b":3}'], FIXED | PLAIN, config=config))
+    (record,) = records_of(
+        export([[b'{"id":1,"time":1,"a":2,"b":3}']], FIXED | PLAIN, config=config)
+    )
     assert {name: record[name] for name in ("id", "a", "sum")} == {"id": 1, "a": 2, "sum": 3}
     assert "b" not in record

@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import signal
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,6 +19,7 @@ from tap_zendesk_incremental.writer import MAX_COLLECTED_BYTES, CollectingWriter
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+READ_AT = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
 STATE = StateMessage(value={"bookmarks": {}})
 
 
@@ -39,16 +41,16 @@ def test_records_wait_for_a_state() -> None:
     with standard_output() as output:
         writer = CollectingWriter()
         writer.write_message(RecordMessage(stream="things", record={"id": 1}))
-        writer.write_raw(b'{"record":', Thing(msgspec.Raw(b"2.50")), b"}\n")
+        writer.write_records("things", [Thing(msgspec.Raw(b"2.50"))], READ_AT)
         assert output.getvalue() == b""
         writer.write_message(STATE)
         lines = output.getvalue().splitlines()
-        assert [msgspec.json.decode(line).get("type") for line in lines] == [
-            "RECORD",
-            None,
-            "STATE",
-        ]
-        assert lines[1] == b'{"record":{"id":2.50}}'
+        kinds = [msgspec.json.decode(line)["type"] for line in lines]
+        assert kinds == ["RECORD", "RECORD", "STATE"]
+        assert lines[1] == (
+            b'{"type":"RECORD","stream":"things","record":{"id":2.50},'
+            b'"time_extracted":"2026-11-22T12:00:00Z"}'
+        )
         writer.write_message(STATE)
         assert output.getvalue().splitlines()[3:] == lines[2:]
 
@@ -57,8 +59,7 @@ def test_records_do_not_wait_beyond_a_megabyte() -> None:
     with standard_output() as output:
         writer = CollectingWriter()
         record = Thing(msgspec.Raw(b'"' + b"x" * 100_000 + b'"'))
-        for _ in range(11):
-            writer.write_raw(b"", record, b"\n")
+        writer.write_records("things", [record] * 11, READ_AT)
         assert MAX_COLLECTED_BYTES < len(output.getvalue()) < MAX_COLLECTED_BYTES + 110_000
         assert output.getvalue().endswith(b"\n")
 

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import logging
 
-import msgspec
 import pytest
 
-from tap_zendesk_incremental.passthrough import PassedRecords
-from tap_zendesk_incremental.records import RecordSpec
-from tap_zendesk_incremental.writer import CollectingWriter
+from tap_zendesk_incremental.records import Records, RecordSpec
 
 EDGE = 64 * 1024
 """Text is looked at in pieces, and letters must not break at their edges."""
 
 
 @pytest.fixture
-def path() -> PassedRecords:
-    """The path of a stream with a single property beside the id."""
+def records() -> Records:
+    """The records of a stream with a single property beside the id."""
     spec = RecordSpec("things", "things", None, ("id", "name"), frozenset())
-    return PassedRecords(spec, logging.getLogger(), CollectingWriter())
+    return Records(spec, logging.getLogger())
 
 
 def body(name: bytes, size: int) -> bytes:
@@ -30,19 +27,19 @@ def body(name: bytes, size: int) -> bytes:
 
 @pytest.mark.parametrize("letter", ["ß", "…", "🙈"])
 @pytest.mark.parametrize("place", range(-1, 5))
-def test_letters_at_the_edge_of_a_piece(path: PassedRecords, letter: str, place: int) -> None:
-    page = path.read(body(letter.encode(), EDGE + place), {})
-    (record,) = msgspec.json.decode(msgspec.json.encode(page.records))
+def test_letters_at_the_edge_of_a_piece(records: Records, letter: str, place: int) -> None:
+    page = records.read(body(letter.encode(), EDGE + place), {})
+    (record,) = records.opened(page.records)
     assert record["name"].lstrip() == letter
 
 
 @pytest.mark.parametrize("wrong", [b"\xff", b"\xc3", b"\xf0\x9f\x99", b"\xed\xa0\x80", b"\xc0\xaf"])
 @pytest.mark.parametrize("place", [100, *range(EDGE - 1, EDGE + 5)])
-def test_what_is_not_utf8_is_refused(path: PassedRecords, wrong: bytes, place: int) -> None:
+def test_what_is_not_utf8_is_refused(records: Records, wrong: bytes, place: int) -> None:
     with pytest.raises(UnicodeDecodeError):
-        path.read(body(wrong, place), {})
+        records.read(body(wrong, place), {})
 
 
-def test_a_letter_cut_off_at_the_end_is_refused(path: PassedRecords) -> None:
+def test_a_letter_cut_off_at_the_end_is_refused(records: Records) -> None:
     with pytest.raises(UnicodeDecodeError):
-        path.read(body("ß".encode(), EDGE).partition(b"\x9f")[0], {})
+        records.read(body("ß".encode(), EDGE).partition(b"\x9f")[0], {})

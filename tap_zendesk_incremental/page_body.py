@@ -1,0 +1,74 @@
+"""The body of a page, taken apart: its records, and what it says of its place in the export."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+from msgspec import Raw
+
+from tap_zendesk_incremental.pagination import Mark, Page, Params
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Meta(msgspec.Struct):
+    """How lists that are no exports say whether there is more."""
+
+    has_more: bool = False
+    after_cursor: str | None = None
+
+
+def page_type(
+    records_key: str,
+    record_type: Any,  # noqa: ANN401 (types made here)
+    beside: Sequence[str] = (),
+) -> Any:  # noqa: ANN401
+    """Make the struct of a page.
+
+    Args:
+        records_key: The key that holds the records.
+        record_type: What to make of each of them.
+        beside: The keys of arrays beside the records that are wanted too.
+    """
+    return msgspec.defstruct(
+        "Body",
+        [
+            ("records", list[record_type]),
+            ("end_of_stream", bool | None, None),
+            ("after_cursor", str | None, None),
+            ("end_time", int | None, None),
+            ("next_page", str | None, None),
+            ("meta", Meta | None, None),
+            *((name, list[Raw], msgspec.field(default_factory=list)) for name in beside),
+        ],
+        rename={"records": records_key},
+    )
+
+
+def to_page(
+    body: Any,  # noqa: ANN401 (a struct made by page_type)
+    asked: Params,
+    marks: list[Mark],
+    beside: Sequence[str] = (),
+) -> Page[Any]:
+    """Give a decoded body the form that paginators take."""
+    end_of_stream, after_cursor = body.end_of_stream, body.after_cursor
+    if body.meta is not None:
+        end_of_stream, after_cursor = not body.meta.has_more, body.meta.after_cursor
+    elif after_cursor is None and body.next_page:
+        # Only the token is taken from an address that a response holds.
+        after_cursor = next(iter(parse_qs(urlsplit(body.next_page).query).get("cursor", ())), None)
+    return Page(
+        asked=asked,
+        records=body.records,
+        marks=marks,
+        end_of_stream=end_of_stream,
+        after_cursor=after_cursor,
+        end_time=body.end_time,
+        read_at=datetime.now(timezone.utc),
+        beside={name: getattr(body, name) for name in beside},
+    )

@@ -1,0 +1,86 @@
+"""The loop over pages does what the SDK's own loop over records does."""
+
+from __future__ import annotations
+
+import logging
+from operator import attrgetter
+
+import pytest
+from singer_sdk import Stream
+from singer_sdk.metrics import Point
+
+from .things import CONFIG, Json, TapThings, Things, export
+
+SCHEMA: Json = {"id": {"type": ["integer"]}, "time": {"type": ["integer", "null"]}}
+PAGES = [
+    [b'{"id":1,"time":1}', b'{"id":2,"time":1}', b'{"id":3,"time":1}'],
+    [],
+    [b'{"id":4,"time":2}', b'{"id":5,"time":2}'],
+]
+
+RECORDS = 5
+
+
+class ThingsBySdk(Things):
+    """The same export, synced by the SDK."""
+
+    _sync_records = Stream._sync_records  # noqa: SLF001 - what ours is held against
+
+
+@pytest.fixture(params=[Things, ThingsBySdk])
+def _either(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes the export of a test ours, or the SDK's."""
+    monkeypatch.setattr(TapThings, "stream_type", request.param)
+
+
+@pytest.mark.usefixtures("_either")
+def test_the_metrics(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        lines = export(PAGES, SCHEMA)
+    assert sum(b'"RECORD"' in line for line in lines) == RECORDS
+    points = [args[0] for args in map(attrgetter("args"), caplog.records) if args]
+    measured = [point.to_dict() for point in points if isinstance(point, Point)]
+    for point in measured:
+        del point["tags"]["pid"]
+    assert [point | {"value": 0.0} for point in measured if point["type"] == "timer"] == [
+        {
+            "type": "timer",
+            "metric": "sync_duration",
+            "value": 0.0,
+            "tags": {"stream": "things", "context": {}, "status": "succeeded"},
+        }
+    ]
+    assert [point for point in measured if point["type"] == "counter"] == [
+        {
+            "type": "counter",
+            "metric": "http_request_count",
+            "value": len(PAGES),
+            "tags": {"stream": "things", "endpoint": "/things"},
+        },
+        {
+            "type": "counter",
+            "metric": "record_count",
+            "value": RECORDS,
+            "tags": {"stream": "things", "context": {}},
+        },
+    ]
+
+
+@pytest.mark.usefixtures("_either")
+@pytest.mark.parametrize("limit", [1, 2, 3, 4])
+@pytest.mark.parametrize("config", [{}, {"stream_maps": {"things": {}}}])
+def test_the_limit_of_a_dry_run(
+    config: Json, limit: int, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TapThings, "sync_all", lambda tap: tap.run_sync_dry_run(limit))
+    lines = export(PAGES, SCHEMA, config=config)
+    there = len(PAGES[0])
+    assert sum(b'"RECORD"' in line for line in lines) == min(limit, there)
+    assert any("unhandled error" in message for message in caplog.messages) == (limit < there)
+
+
+def test_records_can_be_had_one_by_one() -> None:
+    export(PAGES, SCHEMA)
+    (stream,) = TapThings(config=CONFIG).discover_streams()
+    ids = [record["id"] for record in stream.get_records(None)]
+    assert ids == [*range(1, RECORDS + 1)]
