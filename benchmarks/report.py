@@ -20,7 +20,6 @@ BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 MEANING = {
     "one ahead": "The next page is fetched while one is written; a server that answers at once",
     "collecting": "Messages are collected, not flushed one by one",
-    "gc.freeze": "The garbage collector leaves alone what was imported",
 }
 """What each step of the tap does."""
 

@@ -19,7 +19,7 @@ BARE, PASSED, OPENED = "bare loop", "tap, records pass as bytes", "tap, records 
 PAGES = {"tickets": 62, "ticket_events": 152}
 """Length of the exports; a ticket takes about 3 kB, a ticket event a quarter of that."""
 
-STEPS = ("one ahead", "collecting", "gc.freeze")
+STEPS = ("one ahead", "collecting")
 """What `benchmarks.without` can leave out."""
 
 PACES = ((1.0, 1.0), (1.0, 0.5), (0.5, 1.0))

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from typing import TYPE_CHECKING
 from unittest.mock import patch
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 STEPS: dict[str, AbstractContextManager[object]] = {
     "one ahead": patch.object(export, "one_ahead", iter),
     "collecting": patch.object(writer, "MAX_COLLECTED_BYTES", 0),
-    "gc.freeze": patch.object(gc, "freeze", lambda: None),
 }
 """What is there instead of each step."""
 

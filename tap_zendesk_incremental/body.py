@@ -36,10 +36,11 @@ def read_body(
         requests.exceptions.ReadTimeout: If it takes too long.
     """
     deadline = time.monotonic() + timeout_seconds
-    body = bytearray()
+    chunks, size = [], 0
     for chunk in _chunks(response):
-        body += chunk
-        if len(body) > max_bytes:
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > max_bytes:
             msg = (
                 f"A page unpacks to more than {max_bytes // 1024**2} MiB and was refused; "
                 "lower per_page, or check what answers at api_url"
@@ -48,7 +49,7 @@ def read_body(
         if time.monotonic() > deadline:
             msg = f"the page was not complete after {timeout_seconds:.0f} s"
             raise requests.exceptions.ReadTimeout(msg)
-    return bytes(body)
+    return b"".join(chunks)
 
 
 def read_error(response: requests.Response) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import sys
 import traceback
@@ -31,9 +30,6 @@ def run() -> None:
     for handler in logging.getLogger().handlers:
         handler.addFilter(_QuietFilter())
         handler.addFilter(RedactingFilter())
-    # What was imported lives until the end; the garbage collector need not look at it again and
-    # again while pages come and go.
-    gc.freeze()
     try:
         code = command.main(prog_name=TapZendeskIncremental.name, standalone_mode=False)
     except click.ClickException as error:
