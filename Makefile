@@ -10,6 +10,7 @@ MELTANO_PYTHON ?= $(shell for python in $(PYTHON) python3.13 python3.12 python3.
 VENV := .venv
 MELTANO_VENV := .venv-meltano
 AIRFLOW_VENV := .venv-airflow
+DAGSTER_VENV := .venv-dagster
 POSTGRES_VENV := .venv-postgres
 CODE := tap_zendesk_incremental tests $(wildcard benchmarks orchestrate)
 INSTALL = -m pip install --quiet --disable-pip-version-check --no-input
@@ -71,6 +72,13 @@ $(AIRFLOW_VENV)/.ready: constraints-airflow.txt
 	$(AIRFLOW_VENV)/bin/python $(INSTALL) --constraint constraints-airflow.txt apache-airflow
 	@touch $@
 
+$(DAGSTER_VENV)/.ready: constraints-dagster.txt
+	$(MELTANO_PYTHON) -m venv --clear $(DAGSTER_VENV)
+	$(DAGSTER_VENV)/bin/python $(INSTALL) --constraint constraints-dagster.txt --upgrade pip
+	$(DAGSTER_VENV)/bin/python $(INSTALL) --constraint constraints-dagster.txt \
+		dagster dagster-webserver
+	@touch $@
+
 .PHONY: install
 install: $(VENV)/.ready ## set up .venv with the tap and all development tools
 
@@ -94,11 +102,16 @@ bench: $(VENV)/.ready ## measure the tap beside a bare loop
 bench-write: $(VENV)/.ready ## measure more, and keep it in benchmarks/README.md
 	$(VENV)/bin/python -m benchmarks --steps --write $(ARGS)
 
-# Starts Meltano six times and more: longer than a test of `make test` may take.
+# These start Meltano six times and more: longer than a test of `make test` may take.
 .PHONY: test-airflow
 test-airflow: $(VENV)/.ready .meltano/.ready $(AIRFLOW_VENV)/.ready ## run the example DAG in a real Airflow
 	$(VENV)/bin/python -m pytest --override-ini faulthandler_timeout=1800 \
-		tests/airflow/check_dag.py $(ARGS)
+		tests/orchestrators/check_airflow.py $(ARGS)
+
+.PHONY: test-dagster
+test-dagster: $(VENV)/.ready .meltano/.ready $(DAGSTER_VENV)/.ready ## run the example jobs in a real Dagster
+	$(VENV)/bin/python -m pytest --override-ini faulthandler_timeout=1800 \
+		tests/orchestrators/check_dagster.py $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/.ready ## check style
@@ -130,6 +143,9 @@ pins: $(MELTANO_VENV)/.ready ## take the newest versions of everything into the 
 	{ sed -n '/^#/p' constraints-airflow.txt; printf 'apache-airflow\npip\n' \
 		| $(RESOLVE) -; } > $(MELTANO_VENV)/pins
 	mv $(MELTANO_VENV)/pins constraints-airflow.txt
+	{ sed -n '/^#/p' constraints-dagster.txt; printf 'dagster\ndagster-webserver\npip\n' \
+		| $(RESOLVE) -; } > $(MELTANO_VENV)/pins
+	mv $(MELTANO_VENV)/pins constraints-dagster.txt
 	{ sed -n '/^#/p' constraints-postgres.txt; \
 		printf 'meltanolabs-target-postgres\npip\npixeltable-pgserver\n' \
 		| $(RESOLVE) -; } > $(MELTANO_VENV)/pins
@@ -137,6 +153,7 @@ pins: $(MELTANO_VENV)/.ready ## take the newest versions of everything into the 
 
 .PHONY: clean
 clean: ## remove all that make made
-	rm -rf $(VENV) $(MELTANO_VENV) $(AIRFLOW_VENV) $(POSTGRES_VENV) .meltano .demo build dist \
+	rm -rf $(VENV) $(MELTANO_VENV) $(AIRFLOW_VENV) $(DAGSTER_VENV) $(POSTGRES_VENV) \
+		.meltano .demo build dist \
 		.hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find $(CODE) -type d -name __pycache__ -prune -exec rm -rf {} +

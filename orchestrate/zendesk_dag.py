@@ -1,38 +1,23 @@
 """Loads any number of Zendesk accounts every hour (`docs/airflow.md`).
 
-The Airflow variable `zendesk_accounts` is a JSON list with an object for each account: its
-`subdomain`, `settings` (environment variables of its runs, with their values) and `secrets`
-(environment variables of its runs, with the name of the worker's variable that holds the value).
+The Airflow variable `zendesk_accounts` is a JSON list of accounts, as in `zendesk_accounts.py`.
 """
 
 from __future__ import annotations
 
-import json
-import os
-from contextlib import suppress
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.standard.hooks.subprocess import SubprocessHook
 from airflow.sdk import BaseOperator, Variable, chain, dag, task, task_group
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from airflow.sdk.log import mask_secret
+from zendesk_accounts import GROUPS, PROJECT, command, environment, secrets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow.sdk import Context
-
-PROJECT = Path(__file__).resolve().parent.parent
-PLUGINS = ("tap-zendesk-incremental", "target-duckdb")
-
-# Streams that come along on the pages of others stay in the group of those: in another one, the
-# same pages would be fetched twice.
-CORE = ("tickets", "ticket_metrics", "ticket_events", "ticket_comments")
-PEOPLE = ("users", "user_identities", "organizations")
-GROUPS = {"core": CORE, "people": PEOPLE, "rest": [f"!{name}" for name in (*CORE, *PEOPLE)]}
-"""Patterns for Meltano's `select_filter`, which narrows the project's own selection."""
 
 
 class MeltanoRun(BaseOperator):
@@ -60,25 +45,18 @@ class MeltanoRun(BaseOperator):
             AirflowFailException: the worker lacks a secret, which no retry will mend.
             AirflowException: Meltano failed; the next try goes on from the last page written.
         """
-        subdomain, secrets = self.account["subdomain"], self.account["secrets"]
-        missing = [name for name in secrets.values() if name not in os.environ]
-        if missing:
-            message = f"{subdomain}: no environment variable {', '.join(missing)} on this worker"
-            raise AirflowFailException(message)
-        # Read here and nowhere earlier: what Airflow stores and shows has only their names.
-        values = {setting: os.environ[name] for setting, name in secrets.items()}
-        for value in values.values():
-            mask_secret(value)
-        environment = {
-            **os.environ,
-            **self.account.get("settings", {}),
-            **values,
-            "MELTANO_SYS_DIR_ROOT": str(account_folder(subdomain)),
-            "TAP_ZENDESK_INCREMENTAL_SUBDOMAIN": subdomain,
-            "TAP_ZENDESK_INCREMENTAL__SELECT_FILTER": json.dumps(GROUPS[self.group]),
-        }
-        command = ["meltano", "run", f"--state-id-suffix={subdomain}-{self.group}", *PLUGINS]
-        result = self.hook.run_command(command, env=environment, cwd=str(PROJECT))
+        subdomain = self.account["subdomain"]
+        try:
+            # What Airflow stores and shows has only the names of the secrets.
+            for value in secrets(self.account).values():
+                mask_secret(value)
+        except LookupError as error:
+            raise AirflowFailException(str(error)) from error
+        result = self.hook.run_command(
+            command(self.account, self.group),
+            env=environment(self.account, self.group),
+            cwd=str(PROJECT),
+        )
         if result.exit_code:
             message = f"{subdomain}: meltano run ended with exit code {result.exit_code}"
             raise AirflowException(message)
@@ -86,24 +64,6 @@ class MeltanoRun(BaseOperator):
     def on_kill(self) -> None:
         """Ends Meltano, the tap and the loader; the state of the last full page is kept."""
         self.hook.send_sigterm()
-
-
-def account_folder(subdomain: str) -> Path:
-    """Gives an account's own folder for Meltano's work, with the installed plugins of the project.
-
-    Meltano keeps the catalog of a running tap in one place per project. Two accounts at once would
-    load by each other's, and would wait for each other at Meltano's SQLite database.
-
-    Args:
-        subdomain: the account.
-    """
-    installed = PROJECT / ".meltano"
-    folder = installed / "accounts" / subdomain
-    folder.mkdir(parents=True, exist_ok=True)
-    for kind in ("extractors", "loaders"):
-        with suppress(FileExistsError):
-            (folder / kind).symlink_to(installed / kind)
-    return folder
 
 
 # One run at a time, so that no two runs share a state. The first retry comes after Airflow's

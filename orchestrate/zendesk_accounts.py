@@ -1,0 +1,86 @@
+"""What an orchestrator runs to load an account: Meltano, once for each group of streams.
+
+An account is a dictionary: its `subdomain`, `settings` (environment variables of its runs, with
+their values) and `secrets` (environment variables of its runs, each with the name of the worker's
+variable that holds the value).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+PROJECT = Path(__file__).resolve().parent.parent
+PLUGINS = ("tap-zendesk-incremental", "target-duckdb")
+
+# Streams that come along on the pages of others stay in the group of those: in another one, the
+# same pages would be fetched twice.
+CORE = ("tickets", "ticket_metrics", "ticket_events", "ticket_comments")
+PEOPLE = ("users", "user_identities", "organizations")
+GROUPS = {"core": CORE, "people": PEOPLE, "rest": [f"!{name}" for name in (*CORE, *PEOPLE)]}
+"""Patterns for Meltano's `select_filter`, which narrows the project's own selection."""
+
+
+def command(account: dict[str, Any], group: str) -> list[str]:
+    """Gives the command line that loads a group, from where its last run ended.
+
+    Args:
+        account: the account.
+        group: a key of `GROUPS`.
+    """
+    return ["meltano", "run", f"--state-id-suffix={account['subdomain']}-{group}", *PLUGINS]
+
+
+def secrets(account: dict[str, Any]) -> dict[str, str]:
+    """Reads the secrets of an account, when it is loaded and nowhere earlier.
+
+    Args:
+        account: the account.
+
+    Raises:
+        LookupError: this worker lacks one, which no retry will mend.
+    """
+    names: dict[str, str] = account["secrets"]
+    if missing := [name for name in names.values() if name not in os.environ]:
+        lacks = f"no environment variable {', '.join(missing)} on this worker"
+        message = f"{account['subdomain']}: {lacks}"
+        raise LookupError(message)
+    return {setting: os.environ[name] for setting, name in names.items()}
+
+
+def environment(account: dict[str, Any], group: str) -> dict[str, str]:
+    """Gives the environment of the command, secrets among it.
+
+    Args:
+        account: the account.
+        group: a key of `GROUPS`.
+
+    Raises:
+        LookupError: see `secrets`.
+    """
+    return {
+        **os.environ,
+        **account.get("settings", {}),
+        **secrets(account),
+        "MELTANO_SYS_DIR_ROOT": str(_folder(account["subdomain"])),
+        "TAP_ZENDESK_INCREMENTAL_SUBDOMAIN": account["subdomain"],
+        "TAP_ZENDESK_INCREMENTAL__SELECT_FILTER": json.dumps(GROUPS[group]),
+    }
+
+
+def _folder(subdomain: str) -> Path:
+    """Give an account's own folder for Meltano's work, with the installed plugins of the project.
+
+    Meltano keeps the catalog of a running tap in one place per project. Two accounts at once would
+    load by each other's, and would wait for each other at Meltano's SQLite database.
+    """
+    installed = PROJECT / ".meltano"
+    folder = installed / "accounts" / subdomain
+    folder.mkdir(parents=True, exist_ok=True)
+    for kind in ("extractors", "loaders"):
+        with suppress(FileExistsError):
+            (folder / kind).symlink_to(installed / kind)
+    return folder

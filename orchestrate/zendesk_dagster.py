@@ -1,0 +1,84 @@
+"""Loads any number of Zendesk accounts every hour, by Dagster (`docs/dagster.md`).
+
+The environment variable `ZENDESK_ACCOUNTS` is a JSON list of accounts, as in `zendesk_accounts.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from typing import Any
+
+import dagster as dg
+from zendesk_accounts import GROUPS, PROJECT, command, environment
+
+# The first retry comes after Meltano has let go of the lock of a run that was killed.
+RETRIES = dg.RetryPolicy(max_retries=3, delay=300, backoff=dg.Backoff.EXPONENTIAL)
+
+
+def meltano_run(
+    account: dict[str, Any], group: str, after: dg.AssetKey | None
+) -> dg.AssetsDefinition:
+    """Gives the asset of a group of streams of an account.
+
+    Args:
+        account: the account.
+        group: a key of `GROUPS`.
+        after: the group before it.
+    """
+    subdomain = account["subdomain"]
+
+    @dg.asset(
+        key=[subdomain, group],
+        group_name=_name(subdomain),
+        deps=[after] if after else [],
+        pool=f"zendesk_{_name(subdomain)}",
+        retry_policy=RETRIES,
+        description=f"Streams of the group {group}, loaded from where the last run ended",
+    )
+    def load() -> None:
+        try:
+            variables = environment(account, group)
+        except LookupError as error:
+            raise dg.Failure(str(error), allow_retries=False) from error
+        line = command(account, group)
+        with subprocess.Popen(line, cwd=PROJECT, env=variables) as process:  # noqa: S603 - ours
+            try:
+                exit_code = process.wait()
+            except BaseException:
+                process.terminate()  # ends Meltano, the tap and the loader
+                raise
+        if exit_code:
+            message = f"{subdomain}: meltano run ended with exit code {exit_code}"
+            raise dg.Failure(message)
+
+    return load
+
+
+def of_account(account: dict[str, Any]) -> dg.Definitions:
+    """Gives the assets of an account and their hourly job.
+
+    The groups of an account share its ten export requests a minute: side by side they would take
+    three workers and be no faster.
+
+    Args:
+        account: the account.
+    """
+    assets: list[dg.AssetsDefinition] = []
+    for group in GROUPS:
+        assets.append(meltano_run(account, group, assets[-1].key if assets else None))
+    job = dg.define_asset_job(f"zendesk_{_name(account['subdomain'])}", selection=assets)
+    return dg.Definitions(
+        assets=assets,
+        jobs=[job],
+        schedules=[dg.ScheduleDefinition(job=job, cron_schedule="@hourly")],
+    )
+
+
+def _name(subdomain: str) -> str:
+    """Give a subdomain as Dagster takes names: without hyphens."""
+    return subdomain.replace("-", "_")
+
+
+defs = dg.Definitions.merge(*map(of_account, json.loads(os.environ.get("ZENDESK_ACCOUNTS", "[]"))))

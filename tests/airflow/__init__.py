@@ -1,1 +1,0 @@
-"""The example DAG, run by a real Airflow: `make test-airflow`."""

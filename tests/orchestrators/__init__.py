@@ -1,0 +1,1 @@
+"""The examples of orchestration, run by the real orchestrators."""

@@ -1,0 +1,87 @@
+"""Runs the DAG as `airflow dags test` does, over two simulated accounts, and checks both databases.
+
+`make test-airflow` runs this and `make test` does not: Airflow has an environment of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+from tests.warehouse import ROOT
+
+from .accounts import GROUPS, MELTANO, STREAMS, Account, change, clean, kept_secrets
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+AIRFLOW = ROOT / ".venv-airflow/bin/airflow"
+
+
+class Airflow:
+    """An Airflow with its own folder and an SQLite database."""
+
+    def __init__(self, home: Path) -> None:
+        """Sets it up."""
+        self.home = home
+        self.settings = {
+            "AIRFLOW_HOME": str(home),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "orchestrate"),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "false",
+            "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "1",
+            "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "false",
+            "MELTANO_ENVIRONMENT": "prod",
+            "PATH": f"{MELTANO.parent}{os.pathsep}{os.environ['PATH']}",
+        }
+        home.mkdir()
+        made = self("db", "migrate")
+        assert made.returncode == 0, made.stdout[-5000:]
+
+    def __call__(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Runs a command of its own, the log in `stdout`."""
+        return subprocess.run(
+            (AIRFLOW, *arguments),
+            check=False,
+            cwd=self.home,
+            env=clean() | self.settings | variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run_dag(self, *accounts: Account, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Runs the DAG once over some accounts."""
+        described = json.dumps([account.described() for account in accounts])
+        return self("dags", "test", "zendesk", AIRFLOW_VAR_ZENDESK_ACCOUNTS=described, **variables)
+
+
+def test_accounts_are_loaded_apart_and_go_on_from_their_states(
+    accounts: list[Account], tmp_path: Path
+) -> None:
+    """One DAG, two runs: everything, then the changes, with something wrong each time."""
+    airflow = Airflow(tmp_path / "airflow")
+    acme, globex = accounts
+    tokens = {account.variable: account.token for account in accounts}
+
+    globex.zendesk.faults.add("status", code=403, path="incremental/tickets")
+    first = airflow.run_dag(*accounts, **tokens)
+    assert first.returncode == 0, first.stdout[-5000:]
+    assert "check-globex: meltano run ended with exit code 1" in first.stdout
+    for account in accounts:
+        assert account.wrong() == []
+        assert account.state_ids() == {f"{account.database.stem}-{group}" for group in GROUPS}
+
+    for account in accounts:
+        change(account.zendesk)
+    del tokens[globex.variable]
+    second = airflow.run_dag(*accounts, **tokens)
+    assert second.returncode != 0
+    assert f"check-globex: no environment variable {globex.variable}" in second.stdout
+    assert acme.wrong() == []
+    assert acme.pages() == len(STREAMS)
+    assert globex.zendesk.requests == []
+
+    assert kept_secrets(accounts, airflow.home, first.stdout, second.stdout) == []

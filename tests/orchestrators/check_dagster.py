@@ -1,0 +1,88 @@
+"""Runs the jobs of the Dagster example, over two simulated accounts, and checks both databases.
+
+`make test-dagster` runs this and `make test` does not: Dagster has an environment of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+from tests.warehouse import ROOT
+
+from .accounts import GROUPS, MELTANO, STREAMS, Account, change, clean, kept_secrets
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DAGSTER = ROOT / ".venv-dagster/bin/dagster"
+CODE = ROOT / "orchestrate"
+
+
+class Dagster:
+    """A Dagster with its own folder and SQLite databases."""
+
+    def __init__(self, home: Path, accounts: list[Account]) -> None:
+        """Sets it up for some accounts."""
+        self.home = home
+        self.settings = {
+            "DAGSTER_HOME": str(home),
+            "MELTANO_ENVIRONMENT": "prod",
+            "PATH": f"{MELTANO.parent}{os.pathsep}{os.environ['PATH']}",
+            "ZENDESK_ACCOUNTS": json.dumps([account.described() for account in accounts]),
+        }
+        home.mkdir()
+        (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n", encoding="utf-8")
+
+    def __call__(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Runs a command of its own, the log in `stdout`."""
+        return subprocess.run(
+            (DAGSTER, *arguments),
+            check=False,
+            env=clean() | self.settings | variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run_job(self, account: Account, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Runs the job of an account once."""
+        place = (
+            "--python-file",
+            str(CODE / "zendesk_dagster.py"),
+            "--working-directory",
+            str(CODE),
+        )
+        job = "zendesk_" + account.database.stem.replace("-", "_")
+        return self("job", "execute", *place, "--job", job, **variables)
+
+
+def test_accounts_are_loaded_apart_and_go_on_from_their_states(
+    accounts: list[Account], tmp_path: Path
+) -> None:
+    """A job for each account: everything, then the changes; and one without its secret."""
+    dagster = Dagster(tmp_path / "dagster", accounts)
+    listed = dagster("schedule", "list", "--workspace", str(CODE / "workspace.yaml"))
+    said = [listed.stdout]
+    for account in accounts:
+        assert f"zendesk_{account.database.stem}_schedule".replace("-", "_") in listed.stdout
+        run = dagster.run_job(account, **{account.variable: account.token})
+        assert run.returncode == 0, run.stdout[-5000:]
+        assert account.wrong() == []
+        assert account.state_ids() == {f"{account.database.stem}-{group}" for group in GROUPS}
+        said.append(run.stdout)
+        change(account.zendesk)
+
+    acme, globex = accounts
+    run = dagster.run_job(acme, **{acme.variable: acme.token})
+    assert run.returncode == 0, run.stdout[-5000:]
+    assert acme.wrong() == []
+    assert acme.pages() == len(STREAMS)
+    refused = dagster.run_job(globex)
+    assert refused.returncode != 0
+    assert f"check-globex: no environment variable {globex.variable}" in refused.stdout
+    assert globex.zendesk.requests == []
+    assert kept_secrets(accounts, dagster.home, *said, run.stdout, refused.stdout) == []
