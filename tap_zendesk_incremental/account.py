@@ -36,7 +36,7 @@ class Account:
         self.session = ZendeskSession()
         self.requests_left: int | None = None
         self.answers = login_problem(config) is None
-        self.definitions: dict[str, list[dict[str, Any]]] = {}
+        self.typed_schemas: dict[str, dict[str, Any]] = {}
         self._free_at: dict[str, float] = {}
 
     @cached_property

@@ -12,6 +12,7 @@ from singer_sdk.authenticators import (
 
 from tap_zendesk_incremental.oauth import RefreshTokenAuthenticator, RenewingAuthenticator
 from tap_zendesk_incremental.redaction import hide
+from tap_zendesk_incremental.token_file import TokenFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,8 +41,8 @@ PASSWORD = _Login(frozenset({"email", "password"}))
 LOGINS = (CLIENT_CREDENTIALS, REFRESH, ACCESS_TOKEN, API_TOKEN, PASSWORD)
 """The ways to log in, by the settings that each takes; the recommended one first."""
 
-SETTINGS = frozenset[str]().union(*(login.required for login in LOGINS))
-SECRETS = SETTINGS - {"client_id", "email", "oauth_token_path"}
+LOGIN_SETTINGS = frozenset[str]().union(*(login.required for login in LOGINS))
+SECRETS = LOGIN_SETTINGS - {"client_id", "email", "oauth_token_path"}
 
 
 def login_problem(config: Mapping[str, Any]) -> str | None:
@@ -53,7 +54,7 @@ def login_problem(config: Mapping[str, Any]) -> str | None:
     if _login(config):
         return None
     ways = "; ".join(map(str, LOGINS))
-    given = sorted(name for name in SETTINGS if config.get(name))
+    given = sorted(name for name in LOGIN_SETTINGS if config.get(name))
     if not given:
         return f"No credentials: set one of these: {ways}"
     if "refresh_token" in given and "oauth_token_path" not in given:
@@ -65,7 +66,7 @@ def login_problem(config: Mapping[str, Any]) -> str | None:
 
 
 def _login(config: Mapping[str, Any]) -> _Login | None:
-    given = {name for name in SETTINGS if config.get(name)}
+    given = {name for name in LOGIN_SETTINGS if config.get(name)}
     for login in LOGINS:
         if login.required <= given <= login.required | login.optional:
             return login
@@ -113,9 +114,6 @@ def new_authenticator(
         [(username, secret)] = _basic_credentials(config)
         return BasicAuthenticator(username=username, password=secret)
     if login is REFRESH:
-        # Only here: the file's lock needs a POSIX system, the rest of the tap does not.
-        from tap_zendesk_incremental.token_file import TokenFile  # noqa: PLC0415
-
         return RefreshTokenAuthenticator(
             config, api_url, session, TokenFile(config["oauth_token_path"])
         )

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-import backoff
 import msgspec
 import requests
 from singer_sdk import RESTStream
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
 
 TOO_RECENT = "Too recent start_time"
 CURSOR_STATUSES = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
-RETRIABLE_STATUSES = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT})
 UNAVAILABLE_STATUSES = frozenset(
     {HTTPStatus.PAYMENT_REQUIRED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
 )
@@ -58,6 +55,7 @@ class ZendeskStream(RESTStream[Params]):
     """Where the stream's pages are."""
 
     max_tries = retry.MAX_TRIES
+    after_giving_up = "The last state is safe: run again with it to go on from this page."
 
     def __init__(self, tap: Tap, account: Account, name: str | None = None) -> None:
         """Make a stream of an account.
@@ -109,7 +107,7 @@ class ZendeskStream(RESTStream[Params]):
         Raises:
             FatalAPIError: If another try is pointless, or the tries are used up.
         """
-        attempt = self.request_decorator(self._attempt)
+        attempt = retry.retried(self._attempt, self.max_tries, self.backoff_handler)
         while True:
             try:
                 page: Page[Any] = attempt(params, read)
@@ -118,44 +116,18 @@ class ZendeskStream(RESTStream[Params]):
             except retry.RETRIABLE_ERRORS as error:
                 msg = (
                     f"{self.name}: gave up on the page at {_position(params)}: "
-                    f"{retry.describe(error)}. The last state is safe: run again with it to go "
-                    "on from this page."
+                    f"{retry.describe(error)}. {self.after_giving_up}"
                 )
                 raise FatalAPIError(msg) from error
             else:
                 return page
 
-    def request_decorator(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Wrap a function so that faults are tried again.
-
-        The SDK's decorator lets backoff log every retry a second time, with its arguments.
-        """
-        decorated: Callable[..., Any] = backoff.on_exception(
-            self.backoff_wait_generator,
-            retry.RETRIABLE_ERRORS,
-            max_tries=self.backoff_max_tries,
-            giveup=retry.is_final,
-            jitter=self.backoff_jitter,
-            on_backoff=self.backoff_handler,
-            logger=None,
-        )(func)
-        return decorated
-
-    backoff_wait_generator = staticmethod(retry.waits)
-
-    def backoff_max_tries(self) -> int:
-        """Tries before giving up: about ten minutes of waits."""
-        return self.max_tries
-
-    def backoff_jitter(self, value: float) -> float:
-        """Leave a wait as it is: `retry.waits` has put the jitter in, but for Retry-After."""
-        return value
-
     def backoff_handler(self, details: Any) -> None:  # noqa: ANN401 (backoff's type is private)
         """Say once what failed and what happens next."""
         self.waited_seconds += details["wait"]
         self.logger.warning(
-            "Try %d of a page failed (%s); next try in %.1f s",
+            "%s: try %d of a page failed (%s); next try in %.1f s",
+            self.name,
             details["tries"],
             retry.describe(details["exception"]),
             details["wait"],
@@ -235,11 +207,7 @@ class ZendeskStream(RESTStream[Params]):
             )
         says = read_error(response)
         what = f"HTTP {status}{f', {says}' if says else ''}"
-        if (
-            status >= HTTPStatus.INTERNAL_SERVER_ERROR
-            or status in RETRIABLE_STATUSES
-            or TOO_RECENT in says
-        ):
+        if retry.is_retriable(status) or TOO_RECENT in says:
             raise RetriableAPIError(what, response)
         if status < HTTPStatus.BAD_REQUEST:
             msg = (
@@ -259,9 +227,10 @@ class ZendeskStream(RESTStream[Params]):
         if seconds <= 0:
             return
         self.waited_seconds += seconds
-        self.log("%s; waiting %.0f s", why, seconds, level=logging.INFO)
+        self.logger.info("%s: %s; waiting %.0f s", self.name, why, seconds)
         time.sleep(seconds)
 
 
 def _position(params: Params) -> str:
-    return ", ".join(f"{name}={value}" for name, value in params.items() if name != "per_page")
+    token = (f"{name}={value}" for name, value in params.items() if name != "per_page")
+    return ", ".join(token) or "the start"

@@ -6,10 +6,10 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from singer_sdk.exceptions import FatalAPIError
+from singer_sdk.exceptions import FatalAPIError, FatalSyncError
 from singer_sdk.schema.source import SchemaDirectory, StreamSchema
 
-from tap_zendesk_incremental import schemas
+from tap_zendesk_incremental import retry, schemas
 from tap_zendesk_incremental.client import ZendeskStream
 from tap_zendesk_incremental.endpoint import Endpoint, listing
 from tap_zendesk_incremental.errors import UnavailableError
@@ -37,8 +37,9 @@ FIELD_TYPES: dict[str, dict[str, Any]] = {
 class Lookup(ZendeskStream):
     """Reads lists outside of any sync."""
 
-    # Discovery has somebody waiting for it, and can do without.
-    max_tries = 4
+    # A quarter of a minute: discovery has somebody waiting for it, and can do without.
+    max_tries = 6
+    after_giving_up = "Check subdomain (or api_url) and the network."
 
     def __init__(self, tap: Tap, account: Account) -> None:
         """Prepare; see `ZendeskStream`."""
@@ -50,6 +51,9 @@ class Lookup(ZendeskStream):
         Args:
             endpoint: Where the list is.
             key: The key of a page that holds the rows.
+
+        Raises:
+            FatalAPIError: If Zendesk refuses the login.
         """
         if not self.account.answers or self._tap.input_catalog is not None:
             return None  # a catalog has all that was found when it was made
@@ -64,11 +68,18 @@ class Lookup(ZendeskStream):
                 )
                 rows += page.records
                 paginator.advance(page)
-        except FatalAPIError as error:
-            # What is not allowed says nothing of the rest; what does not answer does.
-            self.account.answers = isinstance(error, UnavailableError)
-            what = key if self.account.answers else "custom fields and objects"
-            self.logger.warning("%s; %s are left untyped or out", error, what)
+        except FatalSyncError as error:  # FatalAPIError is one
+            if isinstance(error.__cause__, retry.RETRIABLE_ERRORS):
+                self.account.answers = False
+                self.logger.warning(
+                    "Zendesk does not answer (%s); custom fields and objects are left untyped or "
+                    "out: discover again (with Meltano: --refresh-catalog)",
+                    retry.describe(error.__cause__),
+                )
+                return None
+            if isinstance(error, FatalAPIError) and not isinstance(error, UnavailableError):
+                raise
+            self.logger.warning("%s; %s are left untyped or out", error, key)
             return None
         return rows
 
@@ -92,20 +103,20 @@ class TypedFields(StreamSchema):
 
     def get_stream_schema(self, stream: Any, stream_class: Any) -> dict[str, Any]:  # noqa: ANN401
         """Give the schema; the definitions are read once a run."""
-        schema = super().get_stream_schema(stream, stream_class)
-        definitions = stream.account.definitions
-        if stream.name not in definitions:
+        typed: dict[str, dict[str, Any]] = stream.account.typed_schemas
+        if stream.name not in typed:
             lookup = Lookup(stream._tap, stream.account)  # noqa: SLF001 (no public way)
-            definitions[stream.name] = lookup.rows(*self.endpoint(stream)) or []
-        schema = deepcopy(schema)
-        schema["properties"][self.fields_property]["properties"] = {
-            row["key"]: {
-                "description": row.get("title"),
-                **FIELD_TYPES.get(row.get("type", ""), {"type": ["string", "null"]}),
+            schema = deepcopy(super().get_stream_schema(stream, stream_class))
+            schema["properties"][self.fields_property]["properties"] = {
+                row["key"]: {
+                    "description": row.get("title"),
+                    **FIELD_TYPES.get(row.get("type", ""), {"type": ["string", "null"]}),
+                }
+                for row in lookup.rows(*self.endpoint(stream)) or ()
+                if "key" in row
             }
-            for row in definitions[stream.name]
-        }
-        return schema
+            typed[stream.name] = schema
+        return typed[stream.name]
 
 
 class CustomObjectSchema(TypedFields):
@@ -165,4 +176,5 @@ def custom_object_keys(tap: Tap, account: Account) -> list[str]:
         prefix = CUSTOM_OBJECT_PREFIX
         return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
     endpoint = listing("/api/v2/custom_objects.json")
-    return [row["key"] for row in Lookup(tap, account).rows(endpoint, "custom_objects") or ()]
+    rows = Lookup(tap, account).rows(endpoint, "custom_objects") or ()
+    return [row["key"] for row in rows if "key" in row]

@@ -58,7 +58,7 @@ class ExportStream(ByPageStream):
     name: str = ""
     """The stream's name, and that of its schema."""
 
-    exported_by: str | None = None
+    replication_key: str | None = None
     """The property that an export is ordered by, its replication key; None for plain lists."""
 
     exported_in_epoch: bool = False
@@ -102,7 +102,6 @@ class ExportStream(ByPageStream):
         self.endpoint = endpoint
         self.path = endpoint.path
         self.by_cursor = endpoint is self.cursor
-        self.replication_key = self.exported_by
 
     @cached_property
     def _end(self) -> int | None:
@@ -122,7 +121,7 @@ class ExportStream(ByPageStream):
     def apply_catalog(self, catalog: Catalog) -> None:
         """Take a catalog over, but for the replication key: an export has exactly one order."""
         super().apply_catalog(catalog)
-        self.replication_key = self.exported_by
+        self.replication_key = type(self).replication_key
 
     def get_new_paginator(self) -> ExportPaginator:
         """Start where the state, the start date or the beginning says."""
@@ -148,7 +147,7 @@ class ExportStream(ByPageStream):
         steps = self._steps(fed)
         if not self._is_sampled:  # or a page would be fetched for nothing
             steps = one_ahead(steps)
-        report = progress.Progress(self.logger, self._end or time.time())
+        report = progress.Progress(self.name, self.logger, self._end or time.time())
         with contextlib.ExitStack() as stack:
             stack.enter_context(contextlib.closing(steps))
             for stream in fed:

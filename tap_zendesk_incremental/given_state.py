@@ -72,7 +72,7 @@ def adopt(
     Raises:
         ValueError: If the other tap's value is no date.
     """
-    ours = stream.exported_by
+    ours = stream.replication_key
     if ours is None:
         return {}  # what is exported whole has no bookmark
     foreign = bookmark.get(KEY)

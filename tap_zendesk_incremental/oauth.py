@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timezone
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-import backoff
 import msgspec
 from singer_sdk.authenticators import OAuthAuthenticator
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
@@ -15,13 +15,14 @@ from tap_zendesk_incremental import retry, shutdown
 from tap_zendesk_incremental.body import read_body
 from tap_zendesk_incremental.errors import one_line, zendesk_says
 from tap_zendesk_incremental.redaction import hide
+from tap_zendesk_incremental.token_file import TokenPair, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import requests
 
-    from tap_zendesk_incremental.token_file import TokenFile, TokenPair
+    from tap_zendesk_incremental.token_file import TokenFile
 
 MIN_TOKEN_SECONDS = 300
 MAX_TOKEN_SECONDS = 172_800
@@ -29,8 +30,6 @@ MAX_TOKEN_SECONDS = 172_800
 
 TOKEN_TIMEOUT_SECONDS = 60
 MAX_ANSWER_BYTES = 1024 * 1024
-SERVER_ERROR = 500
-RETRIABLE_STATUSES = frozenset({408, 409, 429})
 
 
 class RenewingAuthenticator(OAuthAuthenticator):
@@ -103,15 +102,7 @@ class RenewingAuthenticator(OAuthAuthenticator):
         self.last_refreshed = datetime.now(timezone.utc)
 
     def _request_token(self) -> dict[str, Any]:
-        post = backoff.on_exception(
-            retry.waits,
-            retry.RETRIABLE_ERRORS,
-            max_tries=self.max_tries,
-            giveup=retry.is_final,
-            jitter=None,
-            on_backoff=self._log_retry,
-            logger=None,
-        )(self._post)
+        post = retry.retried(self._post, self.max_tries, self._log_retry)
         try:
             answer = post()
         except retry.RETRIABLE_ERRORS as error:
@@ -132,7 +123,7 @@ class RenewingAuthenticator(OAuthAuthenticator):
         with response:
             body = read_body(response, TOKEN_TIMEOUT_SECONDS, MAX_ANSWER_BYTES)
         status = response.status_code
-        if status in RETRIABLE_STATUSES or status >= SERVER_ERROR:
+        if retry.is_retriable(status) or status == HTTPStatus.TOO_MANY_REQUESTS:
             msg = f"HTTP {status} {zendesk_says(body)}".rstrip()
             raise RetriableAPIError(msg, response)
         if not response.ok or response.is_redirect:
@@ -189,9 +180,7 @@ class RefreshTokenAuthenticator(RenewingAuthenticator):
         Raises:
             FatalAPIError: If the file or Zendesk refuses.
         """
-        from tap_zendesk_incremental import token_file  # noqa: PLC0415 (POSIX only)
-
-        seed = token_file.fingerprint(self._setting)
+        seed = fingerprint(self._setting)
         try:
             # The old pair is void once Zendesk has answered: the new one must get to the disk.
             with self._file.locked(), shutdown.held_off():
@@ -204,7 +193,7 @@ class RefreshTokenAuthenticator(RenewingAuthenticator):
                     answer = self._request_token()
                     expires_in = _seconds(answer)
                     replacement.write(
-                        token_file.TokenPair(
+                        TokenPair(
                             access_token=str(answer["access_token"]),
                             refresh_token=str(answer.get("refresh_token") or self.refresh_token),
                             expires_at=time.time() + expires_in if expires_in else None,

@@ -5,9 +5,8 @@ Nothing else in the tap knows which of the two it is.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from singer_sdk.mapper import SameRecordTransform
 
@@ -49,7 +48,7 @@ def records_of(
         time_key=stream.replication_key,
         properties=tuple(properties),
         deselected=frozenset(name for name in properties if not stream.mask["properties", name]),
-        left_out=left_out.union(_declared(stream)) - set(properties),
+        left_out=left_out.union(stream.schema["properties"]) - set(properties),
         beside=beside,
     )
     return Records(spec, stream.logger)
@@ -98,13 +97,6 @@ def choose(
         return write_passed
     stream.logger.debug("Records are opened for stream maps, flattening or batch files")
     return write_mapped
-
-
-def _declared(stream: Stream) -> Iterable[str]:
-    """Give the properties that the tap knows, also where a catalog's schema lacks them."""
-    schema = inspect.getattr_static(stream, "schema")
-    source = schema.schema_source.get_schema(schema.key or stream.name)
-    return cast("dict[str, Any]", source["properties"])
 
 
 def _selects_nested(stream: Stream) -> bool:

@@ -21,15 +21,21 @@ class Progress:
     """How far the export of one stream is."""
 
     def __init__(
-        self, logger: logging.Logger, end: float, clock: Callable[[], float] = time.monotonic
+        self,
+        stream: str,
+        logger: logging.Logger,
+        end: float,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Start to count.
 
         Args:
+            stream: Its name: Meltano does not show the logger's.
             logger: The stream's.
             end: The second (epoch) up to which it is to be exported.
             clock: Gives seconds that only grow.
         """
+        self._stream = stream
         self._logger = logger
         self._end = end
         self._clock = clock
@@ -56,7 +62,7 @@ class Progress:
         if self._clock() - self._said_at >= INTERVAL_SECONDS:
             self._said_at = self._clock()
             left = "" if requests_left is None else f"; {requests_left} requests left this minute"
-            self._logger.info("%s%s%s", self._counts(), self._position(), left)
+            self._logger.info("%s: %s%s%s", self._stream, self._counts(), self._position(), left)
 
     def finish(self, requests: int, waited_seconds: float) -> None:
         """Say what was exported.
@@ -66,7 +72,8 @@ class Progress:
             waited_seconds: How long limits and faults made the stream wait.
         """
         self._logger.info(
-            "Exported %s with %d request%s in %.1f s, %.1f s of them waits",
+            "%s: exported %s with %d request%s in %.1f s, %.1f s of them waits",
+            self._stream,
             self._counts(),
             requests,
             "" if requests == 1 else "s",

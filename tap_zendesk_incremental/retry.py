@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import backoff
 import requests
@@ -12,13 +13,18 @@ from tap_zendesk_incremental.errors import brief
 from tap_zendesk_incremental.rate_limit import retry_after_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 MAX_WAIT_SECONDS = 60
 """No wait between two tries is longer, unless Zendesk's `Retry-After` says so."""
 
 MAX_TRIES = 25
 """With full jitter the 24 waits between them add up to 9.5 minutes on average."""
+
+_RETRIABLE_STATUSES = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT})
 
 RETRIABLE_ERRORS = (
     RetriableAPIError,
@@ -53,6 +59,33 @@ def describe(error: BaseException) -> str:
     return brief(str(reason or error)) or type(error).__name__
 
 
+def is_retriable(status: int) -> bool:
+    """Say whether what an HTTP status stands for may pass by itself; 429 is apart."""
+    return status in _RETRIABLE_STATUSES or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+
 def is_final(error: Exception) -> bool:
     """Say whether trying again is pointless: a certificate does not become valid."""
     return isinstance(error, requests.exceptions.SSLError)
+
+
+def retried(
+    func: Callable[P, T], max_tries: int, on_backoff: Callable[[Any], None]
+) -> Callable[P, T]:
+    """Wrap a function so that faults are tried again.
+
+    Args:
+        func: What to try.
+        max_tries: After how many tries the last fault is raised.
+        on_backoff: Is given backoff's details before each wait.
+    """
+    decorated: Callable[P, T] = backoff.on_exception(
+        waits,
+        RETRIABLE_ERRORS,
+        max_tries=max_tries,
+        giveup=is_final,
+        jitter=None,  # `waits` has put it in
+        on_backoff=on_backoff,
+        logger=None,  # or backoff says each retry once more, with its arguments
+    )(func)
+    return decorated

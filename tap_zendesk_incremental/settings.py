@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -195,8 +194,8 @@ def problems(config: dict[str, Any], schema: dict[str, Any]) -> list[str]:
 
 
 def _describe(error: ValidationError) -> str:
-    if not error.path:
-        return re.sub(r"^'(\w+)' is a required property$", r"\1 is required", error.message)
+    if error.validator == "required":
+        return f"{error.message.split(chr(39))[1]} is required"
     name = str(error.path[0])
     if isinstance(error.schema, dict) and error.schema.get("secret"):
         return f"{name} must be of type {error.schema['type'][0]}"

@@ -27,7 +27,7 @@ class Tickets(ExportStream):
     """Tickets, deleted ones too; `generated_timestamp` also moves on system updates."""
 
     name = "tickets"
-    exported_by = "generated_timestamp"
+    replication_key = "generated_timestamp"
     exported_in_epoch = True
     cursor = Endpoint("/api/v2/incremental/tickets/cursor.json")
     time = Endpoint("/api/v2/incremental/tickets.json")
@@ -49,7 +49,7 @@ class TicketEvents(ExportStream):
     """What happened to tickets, update by update."""
 
     name = "ticket_events"
-    exported_by = "timestamp"
+    replication_key = "timestamp"
     exported_in_epoch = True
     time = Endpoint("/api/v2/incremental/ticket_events.json")
     sample = sample("/api/v2/incremental/ticket_events/sample.json")
@@ -61,7 +61,7 @@ class Users(ExportStream):
     """End users, agents and admins; deleted ones have `active` false."""
 
     name = "users"
-    exported_by = "updated_at"
+    replication_key = "updated_at"
     cursor = Endpoint("/api/v2/incremental/users/cursor.json", limit="incremental-exports-cursor")
     time = Endpoint("/api/v2/incremental/users.json")
     sample = sample("/api/v2/incremental/users/sample.json")
@@ -73,7 +73,7 @@ class Organizations(ExportStream):
     """Organizations; deleted ones have `deleted_at`."""
 
     name = "organizations"
-    exported_by = "updated_at"
+    replication_key = "updated_at"
     time = Endpoint("/api/v2/incremental/organizations.json")
     sample = sample("/api/v2/incremental/organizations/sample.json")
     schema = TypedFields("organization_fields")
@@ -84,7 +84,7 @@ class TicketMetricEvents(ExportStream):
     """Each start, stop and breach of a ticket's metrics."""
 
     name = "ticket_metric_events"
-    exported_by = "time"
+    replication_key = "time"
     time = Endpoint("/api/v2/incremental/ticket_metric_events.json")
 
 
@@ -92,36 +92,33 @@ class Articles(ExportStream):
     """Articles of the help center."""
 
     name = "articles"
-    exported_by = "updated_at"
+    replication_key = "updated_at"
     time = Endpoint("/api/v2/help_center/incremental/articles.json")
 
 
-class RoutingStream(ExportStream):
-    """What the exports of skill-based routing share: the first request has no parameter."""
-
-    exported_by = "time"
-
-
-class RoutingAttributes(RoutingStream):
+class RoutingAttributes(ExportStream):
     """Changes to skill types."""
 
     name = "routing_attributes"
+    replication_key = "time"
     records_key = "attributes"
     cursor = Endpoint("/api/v2/incremental/routing/attributes.json", takes_start_time=False)
 
 
-class RoutingAttributeValues(RoutingStream):
+class RoutingAttributeValues(ExportStream):
     """Changes to skills."""
 
     name = "routing_attribute_values"
+    replication_key = "time"
     records_key = "attribute_values"
     cursor = Endpoint("/api/v2/incremental/routing/attribute_values.json", takes_start_time=False)
 
 
-class RoutingInstanceValues(RoutingStream):
+class RoutingInstanceValues(ExportStream):
     """Changes to the skills of agents and tickets."""
 
     name = "routing_instance_values"
+    replication_key = "time"
     records_key = "instance_values"
     cursor = Endpoint("/api/v2/incremental/routing/instance_values.json", takes_start_time=False)
 
@@ -151,7 +148,7 @@ class TicketExports(ExportStream):
     """Tickets as flat rows, from the ticket export API of 2012; current accounts lack it."""
 
     name = "ticket_exports"
-    exported_by = "generated_timestamp"
+    replication_key = "generated_timestamp"
     records_key = "results"
     time = Endpoint(
         "/api/v2/exports/tickets.json",
@@ -175,7 +172,7 @@ class TicketExports(ExportStream):
 class CustomObject(ExportStream):
     """Records of one of the account's custom objects."""
 
-    exported_by = "updated_at"
+    replication_key = "updated_at"
     records_key = "custom_object_records"
     schema = CustomObjectSchema()
 

@@ -13,7 +13,7 @@ from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
 
 from tap_zendesk_incremental import given_state, settings, shutdown
 from tap_zendesk_incremental.account import Account
-from tap_zendesk_incremental.auth import API_TOKENS_END, hide_secrets
+from tap_zendesk_incremental.auth import API_TOKENS_END, LOGIN_SETTINGS, hide_secrets
 from tap_zendesk_incremental.discovery import CUSTOM_OBJECT_PREFIX, custom_object_keys
 from tap_zendesk_incremental.streams import FED_STREAMS, STREAMS, CustomObject
 from tap_zendesk_incremental.writer import CollectingWriter
@@ -110,7 +110,8 @@ class TapZendeskIncremental(Tap):
         hide_secrets(self._config)
         self.append_builtin_config(self.config_jsonschema)
         errors = settings.problems(self._config, self.config_jsonschema)
-        if errors and raise_errors:
+        # Discovery may go without settings. With a login it sends that: no wrong setting may pass.
+        if errors and (raise_errors or LOGIN_SETTINGS.intersection(self._config)):
             msg = "Config validation failed"
             raise ConfigValidationError(msg, errors=errors)
         if self._config.get("api_token") and not errors:

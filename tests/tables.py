@@ -81,8 +81,8 @@ def _export_row(stream: type[ExportStream], name: str) -> tuple[str, ...]:
         f"`{name}`",
         _summary(stream),
         ", ".join(f"`{key}`" for key in stream.primary_keys),
-        f"`{stream.exported_by}`" if stream.exported_by else "none: all of it in each run",
-        ("by " + " or ".join(forms) if stream.exported_by else "a plain list") + "".join(slow),
+        f"`{stream.replication_key}`" if stream.replication_key else "none: all of it in each run",
+        ("by " + " or ".join(forms) if stream.replication_key else "a plain list") + "".join(slow),
         f"{selected}, skipped if missing" if stream.optional else selected,
         "yes" if stream.sample else "",
     )

@@ -154,7 +154,7 @@ def test_custom_objects_are_those_of_the_catalog(zendesk: Simulator, tmp_path: P
 
 
 def test_discovery_needs_no_login(tmp_path: Path) -> None:
-    for config in ({"subdomain": "example"}, {"subdomain": "example", "client_id": "abc"}, None):
+    for config in ({"subdomain": "example"}, None):
         run = run_tap(tmp_path, config, "--discover")
         assert run.exit_code == 0
         catalog = json.loads(run.stdout)
@@ -177,3 +177,26 @@ def test_discovery_goes_on_without_an_account_that_answers(
     assert "Traceback" not in done.stderr
     [line] = [line for line in done.log("WARNING") if "left untyped or out" in line]
     assert "custom fields and objects" in line
+    assert "discover again" in line
+
+
+def test_discovery_with_a_refused_login_fails(zendesk: Simulator, tmp_path: Path) -> None:
+    run = run_tap(tmp_path, config_for(zendesk, access_token="wrong"), "--discover")
+    assert run.exit_code == 1
+    assert run.stdout == b""
+    [line] = run.log("ERROR")
+    assert "HTTP 401" in line
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"api_url": "http://192.0.2.1"}, {"per_page": "many"}, {"access_token": None, "email": "a@b"}],
+)
+def test_a_login_goes_nowhere_with_wrong_settings(
+    zendesk: Simulator, tmp_path: Path, wrong: Json
+) -> None:
+    run = run_tap(tmp_path, config_for(zendesk, **wrong), "--discover")
+    assert run.exit_code == 1
+    assert run.stdout == b""
+    assert [line for line in run.log("ERROR") if next(reversed(wrong)) in line]
+    assert zendesk.requests == []

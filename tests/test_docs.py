@@ -156,7 +156,7 @@ def test_state_in_the_readme_is_one() -> None:
     streams = {stream.name: stream for stream in STREAMS}
     for name, bookmark in state["bookmarks"].items():
         assert bookmarks.problem(bookmark) is None
-        assert bookmark[bookmarks.KEY] == streams[name].exported_by
+        assert bookmark[bookmarks.KEY] == streams[name].replication_key
 
 
 def test_contributing_shows_a_real_stream() -> None:

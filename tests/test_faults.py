@@ -50,7 +50,7 @@ def test_fault_is_tried_again(tap: FastTap, name: str) -> None:
     check_complete([run], tap.zendesk, once=True)
     assert tap.zendesk.faults.met == [FAULTS[name]["kind"]]
     (line,) = run.log("WARNING")
-    assert "Try 1 of a page failed" in line
+    assert "try 1 of a page failed" in line
     asked = [request.params for request in pages_asked(tap.zendesk)]
     assert asked[2] == asked[3]
     assert len(asked) == 6

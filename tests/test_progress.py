@@ -45,7 +45,7 @@ def clock() -> Clock:
 def progress(clock: Clock, caplog: pytest.LogCaptureFixture) -> Progress:
     """The progress of an export of ten days; what it says is in caplog."""
     caplog.set_level(logging.INFO)
-    return Progress(logging.getLogger("tickets"), START + 10 * DAY, clock)
+    return Progress("tickets", logging.getLogger(), START + 10 * DAY, clock)
 
 
 def page(*seconds: int | None) -> Page[bytes]:
@@ -75,7 +75,8 @@ def test_what_it_says(progress: Progress, clock: Clock, caplog: pytest.LogCaptur
     clock.seconds += 10
     progress.page(page(), 0, None)  # an empty page is no step back
     assert caplog.messages == [
-        f"1,998 records on {pages} pages up to 2024-01-04T00:00:00Z, 30% of the period{left}"
+        f"tickets: 1,998 records on {pages} pages up to 2024-01-04T00:00:00Z, "
+        f"30% of the period{left}"
         for pages, left in ((2, "; 8 requests left this minute"), (3, ""))
     ]
 
@@ -101,7 +102,7 @@ def test_odd_pages(
 ) -> None:
     clock.seconds += 10
     progress.page(page(*seconds), len(seconds), None)
-    assert caplog.messages == [says]
+    assert caplog.messages == [f"tickets: {says}"]
 
 
 def test_the_end(progress: Progress, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
@@ -110,8 +111,8 @@ def test_the_end(progress: Progress, clock: Clock, caplog: pytest.LogCaptureFixt
     progress.finish(1, 0.0)
     progress.finish(12, 7.25)
     assert caplog.messages == [
-        "Exported 1 record on 1 page with 1 request in 9.0 s, 0.0 s of them waits",
-        "Exported 1 record on 1 page with 12 requests in 9.0 s, 7.2 s of them waits",
+        "tickets: exported 1 record on 1 page with 1 request in 9.0 s, 0.0 s of them waits",
+        "tickets: exported 1 record on 1 page with 12 requests in 9.0 s, 7.2 s of them waits",
     ]
 
 
@@ -119,7 +120,9 @@ def test_a_run_counts_what_it_writes(zendesk: Simulator, tmp_path: Path) -> None
     """The page that is asked for again is one page, and its requests two."""
     zendesk.faults.add("status", code=503, path="/api/v2/incremental/users", after=1)
     run = run_tap(tmp_path, config_for(zendesk, per_page=10), catalog=select("users"))
-    said = re.findall(r"Exported ([\d,]+) records on (\d+) pages with (\d+) requests", run.stderr)
+    said = re.findall(
+        r"users: exported ([\d,]+) records on (\d+) pages with (\d+) requests", run.stderr
+    )
     assert len(said) == 1
     records, pages, requests = (int(number.replace(",", "")) for number in said[0])
     assert records == len(run.records["users"])

@@ -64,7 +64,7 @@ def test_a_stream_declares_what_its_schema_and_settings_have(stream: type[Export
     properties = SCHEMAS[stream.name or "custom_object_records"]["properties"]
     [key] = stream.primary_keys
     assert "null" not in properties[key]["type"]
-    assert stream.exported_by is None or stream.exported_by in properties
+    assert stream.replication_key is None or stream.replication_key in properties
     assert stream.sideloads.keys() <= properties.keys()
     assert not stream.left_out & properties.keys()
     assert set(stream.parameters) <= SETTINGS.to_dict()["properties"].keys()

@@ -43,7 +43,7 @@ class Things(ExportStream):
     """An export whose pages are given."""
 
     name = "things"
-    exported_by = "time"
+    replication_key = "time"
     exported_in_epoch = True
     time = Endpoint("/things")
     left_out = frozenset({LEFT_OUT})
