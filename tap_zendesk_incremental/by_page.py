@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 from typing import TYPE_CHECKING, Any
 
+from singer_sdk.exceptions import SingerSDKError
 from singer_sdk.helpers.conform import TypeConformanceLevel
 
 from tap_zendesk_incremental.client import ZendeskStream
@@ -26,6 +27,9 @@ class ByPageStream(ZendeskStream, abc.ABC):
     is_sorted = True
     # Zendesk sends JSON, and the records are read as JSON: there is nothing to conform.
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
+
+    is_complete = False
+    """Whether the whole export has been given."""
 
     _records: Records
     _write: Write
@@ -67,12 +71,29 @@ class ByPageStream(ZendeskStream, abc.ABC):
                     self._write(records, read_at)
                     self.state_manager.is_flushed = False
                 else:
-                    yield from self._records.opened(records)
+                    yield from self._batched(records)
                 counter.increment(len(records))
-                self._check_max_record_limit(current_record_index=len(page) - 1)
         self._finalize_state(self.stream_state)
         if write_messages:
+            if self.is_complete and self._stream_version is not None:
+                super()._write_activate_version_message(self._stream_version)
             self._write_state_message()
+
+    def _batched(self, records: list[Any]) -> Iterator[dict[str, Any]]:
+        """Give records as RECORD messages would hold them; the SDK writes them as they come.
+
+        Raises:
+            SingerSDKError: If several stream maps want the records, as a file has but one form.
+        """
+        if len(self.stream_maps) > 1:
+            msg = f"{self.name} has several stream maps, which batch_config cannot serve: keep one"
+            raise SingerSDKError(msg)
+        for record in self._records.opened(records):
+            for message in self._generate_record_messages(record):
+                yield message.record
+
+    def _write_activate_version_message(self, full_table_version: int) -> None:
+        """Do nothing yet: a target drops what it has, so everything has to be out before."""
 
     def get_replication_key_signpost(self, context: Context | None = None) -> None:
         """Give none: the bookmark holds Zendesk's token."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from singer_sdk.mapper import RemoveRecordTransform
 from singer_sdk.schema.source import SchemaDirectory, StreamSchema
 
 from tap_zendesk_incremental import bookmarks, paths, progress, schemas
@@ -136,13 +137,13 @@ class ExportStream(ByPageStream):
         Raises:
             UnavailableError: If the account does not have a resource that every account has.
         """
-        if reason := self._reason_to_skip():
+        children = (stream for stream in self.child_streams if stream.selected)
+        fed = [stream for stream in children if isinstance(stream, FedStream)]
+        if reason := self._reason_to_skip(fed):
             self.logger.info("%s", reason)
             return
         if self._is_sampled:
             self.endpoint = self.sample or self.endpoint
-        children = (stream for stream in self.child_streams if stream.selected)
-        fed = [stream for stream in children if isinstance(stream, FedStream)]
         self._prepare(fed)
         steps = self._steps(fed)
         if not self._is_sampled:  # or a page would be fetched for nothing
@@ -161,15 +162,18 @@ class ExportStream(ByPageStream):
                     self._flush()
                     report.page(step.page, len(step.records), self.account.requests_left)
                 report.finish(self.requests, self.waited_seconds)
+                self.is_complete = not self._is_sampled
             except UnavailableError as error:
-                if not self.optional:
+                if not self.optional or report.pages:
                     raise
                 self.logger.warning("%s; the stream is skipped", error)
 
-    def _reason_to_skip(self) -> str | None:
+    def _reason_to_skip(self, fed: list[FedStream]) -> str | None:
         """Say why no request is needed at all, None if one is."""
         if self.config.get("sample") and self.sample is None:
             return f"{self.name} has no sample endpoint; it is skipped"
+        if not fed and all(isinstance(its, RemoveRecordTransform) for its in self.stream_maps):
+            return f"{self.name} is removed by its stream map; it is skipped"
         if self._end is not None and self._keeps_state:
             reached = bookmarks.reached(self.stream_state, self.replication_key, self._token)
             if reached is not None and reached >= self._end:

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Raw
 from singer_sdk import Stream
 from singer_sdk.contrib.msgspec import encoder
+from singer_sdk.exceptions import FatalSyncError
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.schema.source import SchemaDirectory, StreamSchema
 
@@ -76,11 +77,18 @@ class FedStream(Stream):
             page: That page.
             records: Its records that are new, not yet trimmed.
         """
-        items: list[object] = self._beside(its, page, records) if self.beside else []
-        if self.made_of:
-            for pieces in its.pieces(records, self.made_of):
-                items += self.records_from(*pieces)
-        own = self._records.read(encoder.encode({self.name: items}), {})
+        try:
+            items: list[object] = self._beside(its, page, records) if self.beside else []
+            if self.made_of:
+                for pieces in its.pieces(records, self.made_of):
+                    items += self.records_from(*pieces)
+            own = self._records.read(encoder.encode({self.name: items}), {})
+        except msgspec.MsgspecError as error:
+            msg = (
+                f"{self.name}: Zendesk sends what is no record: {error}. The last state is safe; "
+                "deselect the stream to go on without it."
+            )
+            raise FatalSyncError(msg) from error
         self._records.trim(own.records)
         return own
 
@@ -119,10 +127,11 @@ class FedByComments(FedStream):
         if children is ABSENT:
             return
         event = {"ticket_id": ticket_id, "event_id": event_id, "timestamp": timestamp}
+        event = {name: value for name, value in event.items() if value is not ABSENT}
         for child in _decode_children(children) or ():
-            if bytes(child.get("event_type", NULL)) == b'"Comment"':
+            if child and bytes(child.get("event_type", NULL)) == b'"Comment"':
                 yield {**event, **child}
 
 
 _decode_item = msgspec.json.Decoder(dict[str, Raw]).decode
-_decode_children = msgspec.json.Decoder(list[dict[str, Raw]] | None).decode
+_decode_children = msgspec.json.Decoder(list[dict[str, Raw] | None] | None).decode

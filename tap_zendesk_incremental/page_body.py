@@ -43,7 +43,7 @@ def page_type(
             ("end_time", int | None, None),
             ("next_page", str | None, None),
             ("meta", Meta | None, None),
-            *((name, list[Raw], msgspec.field(default_factory=list)) for name in beside),
+            *((name, list[Raw] | None, None) for name in beside),
         ],
         rename={"records": records_key},
     )
@@ -62,6 +62,8 @@ def to_page(
     elif after_cursor is None and body.next_page:
         # Only the token is taken from an address that a response holds.
         after_cursor = next(iter(parse_qs(urlsplit(body.next_page).query).get("cursor", ())), None)
+        if after_cursor is None and body.end_time is None and end_of_stream is None:
+            end_of_stream = False  # there is more, and no way to it that paginators know
     return Page(
         asked=asked,
         records=body.records,
@@ -70,5 +72,5 @@ def to_page(
         after_cursor=after_cursor,
         end_time=body.end_time,
         read_at=datetime.now(timezone.utc),
-        beside={name: getattr(body, name) for name in beside},
+        beside={name: getattr(body, name) or [] for name in beside},
     )

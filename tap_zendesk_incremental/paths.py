@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from singer_sdk.exceptions import SingerSDKError
 from singer_sdk.mapper import SameRecordTransform
 
 from tap_zendesk_incremental.records import Records, RecordSpec
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from singer_sdk import Stream
+    from singer_sdk.mapper import StreamMap
     from singer_sdk.singerlib.encoding import GenericSingerWriter
 
 Write = Callable[[Iterable[Any], "datetime | None"], None]
@@ -41,14 +43,20 @@ def records_of(
         left_out: Properties that are known and never wanted.
         beside: Arrays beside the records that other streams are made of.
     """
-    properties = stream.effective_schema["properties"]
+    properties, declared = stream.effective_schema["properties"], stream.schema["properties"]
+    if lacking := sorted(declared.keys() - properties.keys()):
+        stream.logger.info(
+            "%s: the catalog lacks %s, left out; discover again to have them",
+            stream.name,
+            ", ".join(lacking),
+        )
     spec = RecordSpec(
         stream=stream.name,
         records_key=records_key,
         time_key=stream.replication_key,
         properties=tuple(properties),
         deselected=frozenset(name for name in properties if not stream.mask["properties", name]),
-        left_out=left_out.union(stream.schema["properties"]) - set(properties),
+        left_out=left_out.union(declared) - set(properties),
         beside=beside,
     )
     return Records(spec, stream.logger)
@@ -76,7 +84,7 @@ def choose(
 
     if (
         not isinstance(writer, CollectingWriter)
-        or stream.emit_activate_version_messages
+        or (stream.emit_activate_version_messages and stream.replication_method == "FULL_TABLE")
         or _selects_nested(stream)
     ):
         # The SDK's way walks through every record, which costs as much as all the rest.
@@ -88,7 +96,7 @@ def choose(
 
     def write_mapped(page: Iterable[Any], read_at: datetime | None) -> None:
         for stream_map in stream.stream_maps:
-            mapped = map(stream_map.transform, records.opened(page))
+            mapped = (_mapped(stream_map, record, stream.name) for record in records.opened(page))
             kept = (record for record in mapped if record is not None)
             writer.write_records(stream_map.stream_alias, kept, read_at)
 
@@ -97,6 +105,17 @@ def choose(
         return write_passed
     stream.logger.debug("Records are opened for stream maps, flattening or batch files")
     return write_mapped
+
+
+def _mapped(stream_map: StreamMap, record: dict[str, Any], name: str) -> dict[str, Any] | None:
+    try:
+        return stream_map.transform(record)
+    except Exception as error:
+        msg = (
+            f"The stream map of {name} failed on a record: {type(error).__name__}: {error}; "
+            "correct it in stream_maps and run again with the last state"
+        )
+        raise SingerSDKError(msg) from error
 
 
 def _selects_nested(stream: Stream) -> bool:

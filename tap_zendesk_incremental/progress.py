@@ -41,7 +41,7 @@ class Progress:
         self._clock = clock
         self._started_at = self._said_at = clock()
         self._records = 0
-        self._pages = 0
+        self.pages = 0
         self._start: int | None = None
         self._reached: int | None = None
 
@@ -54,7 +54,7 @@ class Progress:
             requests_left: How many requests Zendesk still allows this minute, if it says so.
         """
         self._records += records
-        self._pages += 1
+        self.pages += 1
         if self._start is None:
             seconds = (second for _, second in page.marks if second is not None)
             self._start = min(seconds, default=None)
@@ -83,7 +83,7 @@ class Progress:
 
     def _counts(self) -> str:
         records = f"{self._records:,} record{'' if self._records == 1 else 's'}"
-        return f"{records} on {self._pages:,} page{'' if self._pages == 1 else 's'}"
+        return f"{records} on {self.pages:,} page{'' if self.pages == 1 else 's'}"
 
     def _position(self) -> str:
         """Say where the export is, and how much that is of the time it covers.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from codecs import getincrementaldecoder
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 from decimal import Decimal
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -184,7 +184,7 @@ class Records:
                 "Zendesk sends %r, which the schema of %s does not know; it is %s",
                 name,
                 spec.stream,
-                self._fate(),
+                self._fate(name),
             )
         if odd := set(filter(_ODD_NAME.search, found)):
             for record in page.records:
@@ -194,9 +194,9 @@ class Records:
         self._make_record_type()
         return body
 
-    def _fate(self) -> str:
+    def _fate(self, name: str) -> str:
         if not self._rescues:
-            return "kept as it is"
+            return "left out" if _ODD_NAME.search(name) else "kept as it is"
         return "left out" if RESCUED in self.spec.deselected else f"kept in {RESCUED}"
 
     def _rescue(self, record: msgspec.Struct) -> None:
@@ -225,7 +225,9 @@ def _check_utf8(body: bytes) -> None:
 
 def _second_of(value: Raw) -> int | None:
     try:
-        time = _decode_time(value)
+        time: int | datetime | None = _decode_time(value)
     except msgspec.DecodeError:
         return None
-    return int(time.timestamp()) if isinstance(time, datetime) else time
+    if isinstance(time, datetime):
+        return int((time if time.tzinfo else time.replace(tzinfo=timezone.utc)).timestamp())
+    return time

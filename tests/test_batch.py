@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 import pytest
+from singer_sdk.exceptions import SingerSDKError
 
 from .faulty import trimmed
 from .postgres import TARGET, Pipeline, Schema, served
@@ -86,6 +87,30 @@ def test_state_covers_only_batches_before_it(
     for place in {*places[:: max(1, len(places) // 8)], places[-1]}:
         rest = sync(config, catalog=catalog, state=messages[place]["value"])
         check_complete(zendesk, records_of(messages[:place]), records_of(rest.messages))
+
+
+def test_files_hold_what_stream_maps_and_selection_leave(
+    zendesk: Simulator, tmp_path: Path
+) -> None:
+    maps = {"users": {"email": None, "name": "'x'", "__filter__": "id % 2 == 0"}}
+    batches = batches_in(tmp_path / "files", 7)
+    config = config_for(zendesk, batch_config=batches, stream_maps=maps)
+    messages = sync(config, catalog=select("users", "tickets", off=["via.source"])).messages
+    found = records_of(messages)
+    assert {user["id"] for user in found["users"]} == {
+        id_ for id_ in zendesk.store.records["users"] if id_ % 2 == 0
+    }
+    assert all("email" not in user and user["name"] == "x" for user in found["users"])
+    assert found["tickets"]
+    assert all("source" not in ticket["via"] for ticket in found["tickets"] if "via" in ticket)
+
+
+def test_several_stream_maps_are_refused(zendesk: Simulator, tmp_path: Path) -> None:
+    maps = {"users": {}, "people": {"__source__": "users"}}
+    batches = batches_in(tmp_path / "files", 7)
+    config = config_for(zendesk, batch_config=batches, stream_maps=maps)
+    with pytest.raises(SingerSDKError, match="users has several stream maps"):
+        sync(config, catalog=select("users"))
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])

@@ -69,14 +69,21 @@ def test_the_metrics(caplog: pytest.LogCaptureFixture) -> None:
 @pytest.mark.usefixtures("_either")
 @pytest.mark.parametrize("limit", [1, 2, 3, 4])
 @pytest.mark.parametrize("config", [{}, {"stream_maps": {"things": {}}}])
-def test_the_limit_of_a_dry_run(
-    config: Json, limit: int, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_limit_of_a_dry_run(config: Json, limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(TapThings, "sync_all", lambda tap: tap.run_sync_dry_run(limit))
     lines = export(PAGES, SCHEMA, config=config)
-    there = len(PAGES[0])
-    assert sum(b'"RECORD"' in line for line in lines) == min(limit, there)
-    assert any("unhandled error" in message for message in caplog.messages) == (limit < there)
+    assert sum(b'"RECORD"' in line for line in lines) == min(limit, len(PAGES[0]))
+
+
+def test_a_dry_run_succeeds(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TapThings, "sync_all", lambda tap: tap.run_sync_dry_run(1))
+    with caplog.at_level(logging.INFO):
+        lines = export(PAGES, SCHEMA)
+    assert not any(b"end_time" in line for line in lines)
+    assert '"status": "failed"' not in caplog.text
+    assert not [record for record in caplog.records if record.levelno > logging.INFO]
 
 
 def test_records_can_be_had_one_by_one() -> None:

@@ -82,6 +82,33 @@ def test_custom_objects(zendesk: Simulator, catalog: Json, tmp_path: Path) -> No
     assert second.records == {"custom_object_vehicle": [new]}
 
 
+def test_a_list_with_no_way_to_the_rest_is_an_error(
+    zendesk: Simulator, catalog: Json, tmp_path: Path
+) -> None:
+    """Zendesk's old paging by number would look like a last page."""
+    body = '{"ticket_fields":[{"id":1}],"count":250,"next_page":"https://x.example/f?page=2"}'
+    zendesk.faults.add("status", code=200, path="ticket_fields", body=body)
+    run = run_tap(tmp_path, config_for(zendesk), catalog=choose(catalog, "ticket_fields"))
+    assert run.exit_code == 1
+    [line] = run.log("ERROR")
+    assert "ticket_fields" in line
+
+
+def test_what_fails_in_the_middle_is_not_skipped(
+    zendesk: Simulator, catalog: Json, tmp_path: Path
+) -> None:
+    zendesk.faults.add("status", code=404, path="ticket_metric_events", after=1)
+    chosen = choose(catalog, "ticket_metric_events")
+    run = run_tap(tmp_path, config_for(zendesk, per_page=5), catalog=chosen)
+    assert run.exit_code == 1
+    assert "skipped" not in run.stderr
+    [line] = run.log("ERROR")
+    assert "HTTP 404" in line
+    rest = run_tap(tmp_path, config_for(zendesk), catalog=chosen, state=run.state)
+    ids = {record["id"] for its in (run, rest) for record in its.records["ticket_metric_events"]}
+    assert ids == set(zendesk.store.records["ticket_metric_events"])
+
+
 def test_definitions_come_whole_each_time(
     zendesk: Simulator, catalog: Json, tmp_path: Path
 ) -> None:

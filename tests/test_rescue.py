@@ -146,6 +146,8 @@ def test_what_a_catalog_lacks_but_the_tap_knows_is_left_out(
             for name in names:
                 del record[name]
         assert {record["id"]: record for record in run.records[stream]} == expected
+        [line] = [line for line in run.log("INFO") if f"{stream}: the catalog lacks" in line]
+        assert f"lacks {', '.join(names)}, left out" in line
     assert not run.log("WARNING")
 
 

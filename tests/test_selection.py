@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+from singer_sdk.exceptions import SingerSDKError
+
 from .running import config_for, select, sync
 from .test_export import by_id, data_of
 
@@ -58,3 +61,20 @@ def test_a_renamed_stream(zendesk_shared: Simulator) -> None:
     assert len(run.records["people"]) == 30
     assert run.state is not None
     assert "users" in run.state["bookmarks"]
+
+
+@pytest.mark.parametrize(
+    "expression", ["id / (id - id)", "nope(1)", "md5(no_such_property)", "int(subject)"]
+)
+def test_a_stream_map_that_fails_says_where(zendesk_shared: Simulator, expression: str) -> None:
+    config = config_for(zendesk_shared, stream_maps={"tickets": {"x": expression}})
+    with pytest.raises(SingerSDKError, match=r"^The stream map of tickets failed on a record: \w"):
+        sync(config, catalog=select("tickets"))
+
+
+def test_what_a_stream_map_removes_is_not_exported(zendesk: Simulator) -> None:
+    config = config_for(zendesk, stream_maps={"tickets": None})
+    run = sync(config, catalog=select("tickets", "users"))
+    assert set(run.records) == {"users"}
+    assert not run.states[-1]["bookmarks"]["tickets"]
+    assert not [request for request in zendesk.requests if "tickets" in request.path]

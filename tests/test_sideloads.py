@@ -11,6 +11,7 @@ import pytest
 
 from .covering import FED, SIDELOADS, asked, choose, discovered, holds, whole
 from .running import Json, Run, command_for, config_for, discover, run_tap, start
+from .simulator import sideloads
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -266,3 +267,36 @@ def test_numbers_of_fed_records_stay_as_zendesk_wrote_them(
     run = run_tap(tmp_path, config_for(zendesk), catalog=choose(catalog, "ticket_metrics"))
     expected = msgspec.json.encode(holds(zendesk, "ticket_metrics")[ticket + 1])
     assert any(expected in line for line in run.lines)
+
+
+@pytest.mark.parametrize("sent", [[], "late", 1])
+def test_what_is_no_record_is_said_and_costs_nothing(
+    zendesk: Simulator, catalog: Json, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: object
+) -> None:
+    property_, _ = sideloads.INSIDE["tickets"]["metric_sets"]
+    monkeypatch.setitem(sideloads.INSIDE["tickets"], "metric_sets", (property_, lambda _: sent))
+    chosen = choose(catalog, "ticket_metrics")
+    run = run_tap(tmp_path, config_for(zendesk), catalog=chosen)
+    assert run.exit_code == 1
+    [line] = run.log("ERROR")
+    assert "ticket_metrics: Zendesk sends what is no record" in line
+    assert len(asked(zendesk, EXPORTS)) == 1
+
+
+def test_events_with_gaps_feed_what_they_have(
+    zendesk: Simulator, catalog: Json, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    comment = {"id": 1, "event_type": "Comment"}
+
+    def gaps(event: Json) -> list[Json | None]:
+        del event["ticket_id"]
+        return [None, {**comment, "id": event["id"]}]
+
+    property_, _ = sideloads.INSIDE["ticket_events"]["comment_events"]
+    monkeypatch.setitem(sideloads.INSIDE["ticket_events"], "comment_events", (property_, gaps))
+    run = run_tap(tmp_path, config_for(zendesk), catalog=choose(catalog, "ticket_comments"))
+    assert run.exit_code == 0, run.stderr
+    assert {record["id"]: record for record in run.records["ticket_comments"]} == {
+        id_: {"event_id": id_, "timestamp": event["timestamp"], **comment, "id": id_}
+        for id_, event in zendesk.store.records["ticket_events"].items()
+    }
