@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote
+from urllib.request import getproxies
 
 from singer_sdk.authenticators import (
     APIAuthenticatorBase,
@@ -77,7 +80,7 @@ def _login(config: Mapping[str, Any]) -> _Login | None:
 
 
 def hide_secrets(config: Mapping[str, Any]) -> None:
-    """Have every secret of the settings hidden in all logs.
+    """Have every secret of the settings and of the environment's proxies hidden in all logs.
 
     Args:
         config: The tap's settings, valid or not.
@@ -85,6 +88,9 @@ def hide_secrets(config: Mapping[str, Any]) -> None:
     hide(*(config.get(name) for name in SECRETS))
     for username, secret in _basic_credentials(config):
         hide(f"{username}:{secret}")
+    for proxy in getproxies().values():
+        password = proxy.rpartition("@")[0].rpartition("://")[2].partition(":")[2]
+        hide(password, unquote(password), *re.split("[/?#]", password))  # quoted in parts, too
 
 
 def _basic_credentials(config: Mapping[str, Any]) -> list[tuple[str, str]]:

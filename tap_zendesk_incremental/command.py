@@ -9,6 +9,7 @@ import traceback
 import click
 from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
 
+from tap_zendesk_incremental import shutdown
 from tap_zendesk_incremental.errors import one_line
 from tap_zendesk_incremental.redaction import RedactingFilter
 from tap_zendesk_incremental.tap import TapZendeskIncremental
@@ -51,4 +52,6 @@ def run() -> None:
         )
         logger.debug("%s", traceback.format_exc())
         code = 1
+    finally:
+        shutdown.settle()
     sys.exit(code)

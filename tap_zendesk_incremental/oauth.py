@@ -183,7 +183,7 @@ class RefreshTokenAuthenticator(RenewingAuthenticator):
         seed = fingerprint(self._setting)
         try:
             # The old pair is void once Zendesk has answered: the new one must get to the disk.
-            with self._file.locked(), shutdown.held_off():
+            with self._file.locked(), shutdown.held_off(to_the_end=True):
                 pair = self._file.read(seed)
                 if pair and pair.access_token != self.access_token and _is_alive(pair):
                     self._take(_answer(pair))

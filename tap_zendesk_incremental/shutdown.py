@@ -1,10 +1,12 @@
-"""Ends the process because of a signal, but never in the middle of what must not be torn."""
+"""Ends the process, but never in the middle of what must not be torn."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import threading
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,19 +15,31 @@ if TYPE_CHECKING:
 SIGNAL_EXIT_CODE = 128
 """Added to the signal's number, as shells do: 143 for SIGTERM, 130 for SIGINT."""
 
-_busy: set[object] = set()
+_POLL_SECONDS = 0.02
+
+_busy: dict[object, bool] = {}
 _waiting: list[int] = []
+_ending = threading.Event()
 
 
 @contextlib.contextmanager
-def held_off() -> Iterator[None]:
-    """Let a signal wait while something is written that a half of would do harm."""
+def held_off(*, to_the_end: bool = False) -> Iterator[None]:
+    """Let a signal wait while something is written that a half of would do harm.
+
+    Args:
+        to_the_end: Whether nothing ends it, not even a second signal.
+
+    Raises:
+        SystemExit: In another thread than the main one, if the process is about to end.
+    """
     token = object()
-    _busy.add(token)
+    _busy[token] = to_the_end
     try:
+        if threading.current_thread() is not threading.main_thread():
+            check()
         yield
     finally:
-        _busy.discard(token)
+        del _busy[token]
         if _waiting and not _busy:
             # Handlers run in the main thread, wherever this one is.
             signal.pthread_kill(threading.main_thread().ident or 0, _waiting[0])
@@ -35,10 +49,12 @@ def check() -> None:
     """Stop what takes long while it holds a signal off.
 
     Raises:
-        SystemExit: If a signal waits.
+        SystemExit: If a signal waits, or the process is about to end.
     """
     if _waiting:
         raise SystemExit(SIGNAL_EXIT_CODE + _waiting[0])
+    if _ending.is_set():
+        raise SystemExit
 
 
 def end(signum: int) -> None:
@@ -50,7 +66,19 @@ def end(signum: int) -> None:
     Raises:
         SystemExit: With the exit code of the signal, unless it has to wait.
     """
-    if _busy:
-        _waiting.append(signum)
-    else:
+    if not _busy:
         raise SystemExit(SIGNAL_EXIT_CODE + signum)
+    if _waiting and not any(_busy.values()):
+        # Asked twice: the target does not read, and Python would wait for it once more at exit.
+        os._exit(SIGNAL_EXIT_CODE + signum)
+    _waiting.append(signum)
+
+
+def settle() -> None:
+    """Wait until no other thread is at what must not be torn, and let none begin it.
+
+    The threads of the tap are daemons: they end with the main thread, wherever they are.
+    """
+    _ending.set()
+    while any(_busy.values()):
+        time.sleep(_POLL_SECONDS)

@@ -122,6 +122,20 @@ def test_ended_while_its_reader_is_slow(
     check_complete([run, again], zendesk, once=False)
 
 
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_a_second_signal_does_not_wait_for_a_reader(
+    zendesk: Simulator, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    command = command_for(tmp_path, config=config_for(zendesk), catalog=select("tickets"))
+    with start(command) as process:
+        fill_pipe(process)
+        process.send_signal(number)
+        time.sleep(0.3)
+        assert process.poll() is None  # it would write whole lines
+        process.send_signal(number)
+        assert process.wait(timeout=5) == code
+
+
 def test_a_target_that_dies(zendesk: Simulator, tmp_path: Path) -> None:
     command = command_for(tmp_path, config=config_for(zendesk, per_page=10))
     with start(command) as process:

@@ -7,19 +7,20 @@ import os
 import shutil
 import ssl
 import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from . import fast
 from .faulty import FastTap, check_complete, secrets_in
-from .running import Run, command_for, config_for, run_tap, start
+from .running import Run, command_for, config_for, run, run_tap, start
 from .simulator import Simulator, credentials
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from .running import Json
 
 OAUTH: Json = {"client_id": credentials.CLIENT_ID, "client_secret": credentials.CLIENT_SECRET}
@@ -108,6 +109,17 @@ def test_no_secret_in_a_wrong_setting(tap: FastTap) -> None:
     errors = "".join(run.log("ERROR"))
     assert "access_token must be of type string" in errors
     assert "per_page: 'many' is not" in errors
+
+
+@pytest.mark.parametrize("password", ["S3cr3t#Pa55", "S3cr3t/Pa55", "S3cr3t[Pa55", "S3cr3t%2FPa55"])
+def test_no_password_of_a_proxy_is_written(tap: FastTap, password: str) -> None:
+    config = {"subdomain": "example", "access_token": credentials.ACCESS_TOKEN}
+    env = {"HTTPS_PROXY": f"http://somebody:{password}@127.0.0.1:9", "LOGLEVEL": "DEBUG"}
+    command = command_for(tap.folder, config=config, catalog=tap.catalog)
+    ended = run([sys.executable, str(Path(fast.__file__)), *command[1:]], env)
+    assert ended.exit_code == 1
+    assert "S3cr3t" not in ended.stderr
+    assert "Pa55" not in ended.stderr
 
 
 @pytest.mark.parametrize("path", ["incremental", "oauth"])

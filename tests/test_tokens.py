@@ -10,13 +10,13 @@ import msgspec
 import pytest
 
 from .faulty import FastTap, check_complete
-from .simulator import credentials
+from .running import command_for, config_for, run, select, start
+from .simulator import Simulator, credentials
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from .running import Json
-    from .simulator import Simulator
 
 OAUTH: Json = {"client_id": credentials.CLIENT_ID, "client_secret": credentials.CLIENT_SECRET}
 
@@ -115,6 +115,28 @@ def test_a_pair_is_kept_before_it_is_used(tap: FastTap) -> None:
     assert not [file for file in tap.folder.iterdir() if file.name.startswith(".token")]
 
 
+def test_a_pair_is_kept_although_the_target_ends(tmp_path: Path) -> None:
+    """A page ahead is asked for, and a new pair with it, while the last one is written."""
+    with Simulator(tickets=2000) as zendesk:
+        config = config_for(zendesk, per_page=400, **refresh(tmp_path))
+        command = command_for(tmp_path, config=config, catalog=select("tickets"))
+        with start(command) as process:
+            while len(zendesk.requests) < 2:
+                assert process.poll() is None
+            zendesk.faults.add("slow_body", path="oauth", seconds=2.0, pieces=4)
+            zendesk.expire_tokens()
+            while posts(zendesk) != [200, 200]:
+                assert process.poll() is None
+            assert process.stdout
+            process.stdout.close()
+            assert process.stderr
+            process.stderr.read()
+        assert process.returncode == 1
+        kept = json.loads((tmp_path / "token.json").read_bytes())
+        assert zendesk.api.auth.tokens[-1].refresh_token == kept["refresh_token"]
+        assert run(command).exit_code == 0
+
+
 @pytest.mark.parametrize("kind", ["a folder", "in no folder", "below a file", "damaged"])
 def test_a_path_that_is_no_good_is_found_before_the_token_is_spent(tap: FastTap, kind: str) -> None:
     (tap.folder / "file").write_text("something else", encoding="utf-8")
@@ -151,7 +173,7 @@ def test_two_runs_at_once(zendesk: Simulator, tmp_path: Path) -> None:
         beside.join(20)
     runs = one.ended(process), other.ended(beside)
     assert [run.exit_code for run in runs] == [0, 0], runs[0].stderr + runs[1].stderr
-    for run in runs:
-        check_complete([run], zendesk, once=True)
+    for ended in runs:
+        check_complete([ended], zendesk, once=True)
     assert posts(zendesk) == [200, 200]
     assert not one.secrets + other.secrets
