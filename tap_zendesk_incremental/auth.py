@@ -65,6 +65,13 @@ def login_problem(config: Mapping[str, Any]) -> str | None:
             "refresh_token needs oauth_token_path, a file to keep the new token in: "
             "Zendesk voids the old one at its first use"
         )
+    enough = [
+        " + ".join(sorted(login.required.difference(given)))
+        for login in LOGINS
+        if login.required.issuperset(given)
+    ]
+    if enough:
+        return f"{', '.join(given)}: not enough to log in; add {' or '.join(enough)}"
     return f"{', '.join(given)}: not one way to log in; set exactly one of these: {ways}"
 
 

@@ -62,7 +62,7 @@ def zendesk_says(body: bytes) -> str:
         payload = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return ""
-    return brief(": ".join(_texts(payload))) if isinstance(payload, dict) else ""
+    return brief(": ".join(_texts(payload))).rstrip(".") if isinstance(payload, dict) else ""
 
 
 def _texts(payload: dict[str, Any]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 SUBDOMAIN = r"^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$(?!\n)"
+
+_HEADER = re.compile(r"[ -~]*")
 
 _Validator = extend_validator_with_defaults(DEFAULT_JSONSCHEMA_VALIDATOR)
 
@@ -143,6 +146,14 @@ SETTINGS = th.PropertiesList(
         "at most 50 records, and the state stays as it is",
     ),
     th.Property(
+        "emit_activate_version_messages",
+        th.BooleanType,
+        default=False,
+        title="Activate versions",
+        description="After each export of a whole stream (definitions of fields, or by the "
+        "replication method FULL_TABLE), let the target drop the rows that were not in it",
+    ),
+    th.Property(
         "api_url",
         th.StringType,
         title="API address",
@@ -186,6 +197,11 @@ def problems(config: dict[str, Any], schema: dict[str, Any]) -> list[str]:
         found.append(wrong)
     found += _date_problems(config)
     found += [
+        f"{name} may hold printable ASCII only, without line feeds; copy it again"
+        for name in ("access_token", "user_agent")
+        if not _HEADER.fullmatch(str(config.get(name, "")))
+    ]
+    found += [
         f"{name} must not begin or end with white space"
         for name in sorted(SECRETS.intersection(config))
         if isinstance(config[name], str) and config[name] != config[name].strip()
@@ -200,23 +216,30 @@ def _describe(error: ValidationError) -> str:
     if isinstance(error.schema, dict) and error.schema.get("secret"):
         return f"{name} must be of type {error.schema['type'][0]}"
     if error.validator == "pattern":
-        return f"{name} {error.instance!r} may hold letters, digits and inner hyphens only"
+        return (
+            f"{name} {error.instance!r} may hold letters, digits and inner hyphens only; of "
+            "acme.zendesk.com, give acme"
+        )
     return f"{name}: {error.message}"
 
 
 def _date_problems(config: dict[str, Any]) -> list[str]:
-    dates = {name: config[name] for name in ("start_date", "end_date") if config.get(name)}
+    names = ("start_date", "end_date")
+    dates = {name: config[name] for name in names if isinstance(config.get(name), str)}
     if wrong := [name for name, date in dates.items() if not _is_date(date)]:
-        return [f"{name} is not an ISO 8601 date, such as 2024-01-01T00:00:00Z" for name in wrong]
+        return [
+            f"{name} {dates[name]!r} is not an ISO 8601 date, such as 2024-01-01T00:00:00Z"
+            for name in wrong
+        ]
     if "start_date" in dates and epoch(dates["start_date"]) > time.time():
         return ["start_date is in the future"]
     seconds = [epoch(date) for date in dates.values()]
     return [] if seconds == sorted(set(seconds)) else ["end_date must be later than start_date"]
 
 
-def _is_date(date: object) -> bool:
+def _is_date(date: str) -> bool:
     try:
-        return isinstance(date, str) and epoch(date) is not None
+        return epoch(date) is not None
     except ValueError:
         return False
 

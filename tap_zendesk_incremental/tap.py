@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,7 +12,7 @@ import msgspec
 from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
 
-from tap_zendesk_incremental import given_state, settings, shutdown
+from tap_zendesk_incremental import given_state, oversights, settings, shutdown
 from tap_zendesk_incremental.account import Account
 from tap_zendesk_incremental.auth import API_TOKENS_END, LOGIN_SETTINGS, hide_secrets
 from tap_zendesk_incremental.discovery import CUSTOM_OBJECT_PREFIX, custom_object_keys
@@ -64,11 +65,13 @@ class TapZendeskIncremental(Tap):
         Raises:
             SingerSDKError: If one of them is damaged.
         """
-        super().invoke(
-            state=state and _checked(state, "state", dict),
-            catalog=catalog and _checked(catalog, "catalog", _Catalog),
-            **options,
-        )
+        if state is not None:
+            state = _checked(state, "state", dict)
+        if catalog is not None:
+            checked = catalog = _checked(catalog, "catalog", _Catalog)
+            for line in oversights.in_catalog(msgspec.json.decode(checked.getvalue())):
+                cls.logger.warning("%s", line)
+        super().invoke(state=state, catalog=catalog, **options)
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take over a state that can be gone on from.
@@ -95,9 +98,24 @@ class TapZendeskIncremental(Tap):
     def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:  # noqa: ANN401 (private)
         """Read the files of `--config`; the SDK does not say which of them is no JSON object."""
         for path in value:
-            if path != "ENV":
+            if path == "ENV":
+                cls._check_environment()
+            else:
                 _check_json_object(path)
         return super().cb_config(ctx, param, value)
+
+    @classmethod
+    def _check_environment(cls) -> None:
+        """Leave out what is set to nothing; the SDK does not say which variable is no number."""
+        cls.append_builtin_config(cls.config_jsonschema)
+        for name, schema in cls.config_jsonschema["properties"].items():
+            variable = f"{cls._env_var_prefix}{name.upper()}"
+            if not (value := os.environ.get(variable, "").strip()):
+                os.environ.pop(variable, None)
+            elif "integer" in schema["type"]:
+                _check_json(variable, value, int)
+            elif "object" in schema["type"]:
+                _check_json(variable, value, dict)
 
     # Private hooks of the SDK, for want of public ones.
 
@@ -114,6 +132,8 @@ class TapZendeskIncremental(Tap):
         if errors and (raise_errors or LOGIN_SETTINGS.intersection(self._config)):
             msg = "Config validation failed"
             raise ConfigValidationError(msg, errors=errors)
+        for line in oversights.in_settings(self._config, self.config_jsonschema["properties"]):
+            self.logger.warning("%s", line)
         if self._config.get("api_token") and not errors:
             self.logger.warning(
                 "Zendesk's API tokens stop working on %s; move to OAuth (client_id and "
@@ -133,9 +153,19 @@ class TapZendeskIncremental(Tap):
 
 def _check_json_object(path: str) -> None:
     try:
-        msgspec.json.decode(Path(path).read_bytes(), type=dict)
+        text = Path(path).read_bytes()
+    except OSError as error:
+        msg = f"{path}: {error.strerror}"
+        raise click.BadParameter(msg) from error
+    _check_json(path, text, dict)
+
+
+def _check_json(name: str, text: str | bytes, type_: type) -> None:
+    try:
+        msgspec.json.decode(text, type=type_)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        msg = f"{path} is not a JSON object: {error}"
+        kind = "a JSON object" if type_ is dict else "an integer"
+        msg = f"{name} is not {kind}: {error}"
         raise click.BadParameter(msg) from error
 
 
@@ -154,10 +184,14 @@ class _Catalog(msgspec.Struct):
 
 
 def _checked(file: IO[str], what: str, type_: type) -> StringIO:
+    text = ""
     try:
         text = file.read()
         msgspec.json.decode(text, type=type_)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        msg = f"The {what} cannot be used: {error}. Nothing was exported."
+        why = (
+            f"{error}" if text.strip() else f"it is empty; leave --{what} out if there is none yet"
+        )
+        msg = f"The {what} cannot be used: {file.name}: {why}. Nothing was exported."
         raise SingerSDKError(msg) from error
     return StringIO(text)

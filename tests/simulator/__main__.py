@@ -7,12 +7,15 @@ import signal
 import sys
 import threading
 
-from . import Simulator
+from . import Simulator, credentials
 
 
 def main() -> None:
     """Serves until SIGTERM or SIGINT."""
-    parser = argparse.ArgumentParser(prog="python -m tests.simulator", description=__doc__)
+    login = f"Settings to reach it: api_url and access_token, {credentials.ACCESS_TOKEN}"
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.simulator", description=__doc__, epilog=login
+    )
     parser.add_argument("--port", type=int, default=8080, help="0 for a free one")
     counts = {"tickets": 5000, "ticket-events": 8000, "users": 1000, "organizations": 120}
     for name, default in counts.items():
