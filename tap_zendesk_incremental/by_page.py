@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from singer_sdk.helpers.types import Context, Record
 
-    from tap_zendesk_incremental.paths import Write
+    from tap_zendesk_incremental.output import Write
     from tap_zendesk_incremental.records import Records
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from singer_sdk.mapper import RemoveRecordTransform
 from singer_sdk.schema.source import SchemaDirectory, StreamSchema
 
-from tap_zendesk_incremental import bookmarks, paths, progress, schemas
+from tap_zendesk_incremental import bookmarks, output, progress, schemas
 from tap_zendesk_incremental.by_page import ByPageStream
 from tap_zendesk_incremental.errors import CursorRefusedError, UnavailableError
 from tap_zendesk_incremental.fed import FedStream
@@ -245,14 +245,14 @@ class ExportStream(ByPageStream):
 
     def _prepare(self, fed: list[FedStream]) -> None:
         """Choose the path of the records, and what to ask for."""
-        self._records = paths.records_of(
+        self._records = output.records_of(
             self,
             self.records_key or self.name,
             left_out=self.left_out,
             beside=[stream.beside for stream in fed if stream.beside],
         )
         writer = self._tap.message_writer
-        self._write = paths.choose(self, self._records, writer, self._write_record_message)
+        self._write = output.choose(self, self._records, writer, self._write_record_message)
         self.query = self._fixed_parameters(fed)
 
     def _fixed_parameters(self, fed: list[FedStream]) -> Params:

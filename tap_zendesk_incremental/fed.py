@@ -17,7 +17,7 @@ from singer_sdk.exceptions import FatalSyncError
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.schema.source import SchemaDirectory, StreamSchema
 
-from tap_zendesk_incremental import paths, schemas
+from tap_zendesk_incremental import output, schemas
 from tap_zendesk_incremental.records import ABSENT
 
 if TYPE_CHECKING:
@@ -64,8 +64,8 @@ class FedStream(Stream):
         # Private, but the SDK writes schemas of child streams for every parent record only.
         self._write_schema_message()
         writer = self._tap.message_writer
-        self._records = paths.records_of(self, self.name)
-        self._write = paths.choose(self, self._records, writer, self._write_record_message)
+        self._records = output.records_of(self, self.name)
+        self._write = output.choose(self, self._records, writer, self._write_record_message)
         with self.get_record_counter() as self._counter:
             yield
 

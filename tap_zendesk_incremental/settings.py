@@ -127,8 +127,8 @@ SETTINGS = th.PropertiesList(
         th.BooleanType,
         default=False,
         title="Exclude deleted tickets",
-        description="Leave deleted tickets out; they come with the status deleted otherwise. What is "
-        "deleted after it was loaded then stays as it was",
+        description="Leave deleted tickets out; they come with the status deleted otherwise. A "
+        "ticket that is deleted after it was loaded then stays as it was",
     ),
     th.Property(
         "support_type_scope",
