@@ -162,7 +162,7 @@ class ExportStream(ByPageStream):
                     self._flush()
                     report.page(step.page, len(step.records), self.account.requests_left)
                 report.finish(self.requests, self.waited_seconds)
-                self.is_complete = not self._is_sampled
+                self.is_complete = not self._is_sampled and self._end is None
             except UnavailableError as error:
                 if not self.optional or report.pages:
                     raise

@@ -48,7 +48,10 @@ def test_a_whole_export_that_is_forced_has_one(zendesk: Simulator, tmp_path: Pat
     assert {user["id"] for user in run.records["users"]} == set(zendesk.store.records["users"])
 
 
-@pytest.mark.parametrize("settings", [{"sample": True}, {"stream_maps": {"user_fields": None}}])
+@pytest.mark.parametrize(
+    "settings",
+    [{"sample": True}, {"end_date": "2024-01-01"}, {"stream_maps": {"user_fields": None}}],
+)
 def test_what_is_not_whole_has_none(zendesk: Simulator, tmp_path: Path, settings: Json) -> None:
     assert "user_fields" not in activated(export(zendesk, tmp_path, "user_fields", **settings))
 
