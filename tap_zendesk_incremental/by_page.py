@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from singer_sdk.exceptions import SingerSDKError
 from singer_sdk.helpers.conform import TypeConformanceLevel
+from singer_sdk.mapper import RemoveRecordTransform
 
+from tap_zendesk_incremental import output
 from tap_zendesk_incremental.client import ZendeskStream
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from singer_sdk.helpers.types import Context, Record
+    from singer_sdk.singerlib.messages import RecordMessage
 
     from tap_zendesk_incremental.output import Write
     from tap_zendesk_incremental.records import Records
@@ -85,12 +88,16 @@ class ByPageStream(ZendeskStream, abc.ABC):
         Raises:
             SingerSDKError: If several stream maps want the records, as a file has but one form.
         """
-        if len(self.stream_maps) > 1:
+        if sum(not isinstance(its, RemoveRecordTransform) for its in self.stream_maps) > 1:
             msg = f"{self.name} has several stream maps, which batch_config cannot serve: keep one"
             raise SingerSDKError(msg)
         for record in self._records.opened(records):
             for message in self._generate_record_messages(record):
                 yield message.record
+
+    def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
+        with output.explained(self.name):
+            yield from super()._generate_record_messages(record)
 
     def _write_activate_version_message(self, full_table_version: int) -> None:
         """Do nothing yet: a target drops what it has, so everything has to be out before."""

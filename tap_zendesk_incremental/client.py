@@ -55,7 +55,6 @@ class ZendeskStream(RESTStream[Params]):
     """Where the stream's pages are."""
 
     max_tries = retry.MAX_TRIES
-    after_giving_up = "The last state is safe: run again with it to go on from this page."
 
     def __init__(self, tap: Tap, account: Account, name: str | None = None) -> None:
         """Make a stream of an account.
@@ -116,7 +115,8 @@ class ZendeskStream(RESTStream[Params]):
             except retry.RETRIABLE_ERRORS as error:
                 msg = (
                     f"{self.name}: gave up on the page at {_position(params)}: "
-                    f"{retry.describe(error)}. {self.after_giving_up}"
+                    f"{retry.describe(error)}. The last state is safe: run again with it to go "
+                    "on from this page."
                 )
                 raise FatalAPIError(msg) from error
             else:

@@ -39,7 +39,6 @@ class Lookup(ZendeskStream):
 
     # A quarter of a minute: discovery has somebody waiting for it, and can do without.
     max_tries = 6
-    after_giving_up = "Check subdomain (or api_url) and the network."
 
     def __init__(self, tap: Tap, account: Account) -> None:
         """Prepare; see `ZendeskStream`."""
@@ -73,14 +72,15 @@ class Lookup(ZendeskStream):
                 self.account.answers = False
                 self.logger.warning(
                     "Zendesk does not answer (%s); custom fields and objects are left untyped or "
-                    "out: discover again (with Meltano: --refresh-catalog)",
+                    "out: check subdomain (or api_url) and the network, and discover again (with "
+                    "Meltano: --refresh-catalog)",
                     retry.describe(error.__cause__),
                 )
                 return None
             if isinstance(error, FatalAPIError) and not isinstance(error, UnavailableError):
                 raise
             self.logger.warning("%s; %s are left untyped or out", error, key)
-            return None
+            return rows or None
         return rows
 
 

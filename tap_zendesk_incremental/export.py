@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_sdk.mapper import RemoveRecordTransform
 from singer_sdk.schema.source import SchemaDirectory, StreamSchema
 
 from tap_zendesk_incremental import bookmarks, output, progress, schemas
@@ -138,7 +137,11 @@ class ExportStream(ByPageStream):
             UnavailableError: If the account does not have a resource that every account has.
         """
         children = (stream for stream in self.child_streams if stream.selected)
-        fed = [stream for stream in children if isinstance(stream, FedStream)]
+        fed = [
+            stream
+            for stream in children
+            if isinstance(stream, FedStream) and not output.is_removed(stream)
+        ]
         if reason := self._reason_to_skip(fed):
             self.logger.info("%s", reason)
             return
@@ -172,7 +175,7 @@ class ExportStream(ByPageStream):
         """Say why no request is needed at all, None if one is."""
         if self.config.get("sample") and self.sample is None:
             return f"{self.name} has no sample endpoint; it is skipped"
-        if not fed and all(isinstance(its, RemoveRecordTransform) for its in self.stream_maps):
+        if not fed and output.is_removed(self):
             return f"{self.name} is removed by its stream map; it is skipped"
         if self._end is not None and self._keeps_state:
             reached = bookmarks.reached(self.stream_state, self.replication_key, self._token)

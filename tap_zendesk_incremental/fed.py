@@ -21,9 +21,10 @@ from tap_zendesk_incremental import output, schemas
 from tap_zendesk_incremental.records import ABSENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
 
-    from singer_sdk.helpers.types import Context
+    from singer_sdk.helpers.types import Context, Record
+    from singer_sdk.singerlib.messages import RecordMessage
 
     from tap_zendesk_incremental.pagination import Page
     from tap_zendesk_incremental.records import Records
@@ -105,6 +106,10 @@ class FedStream(Stream):
         records = page.records[: self.ABORT_AT_RECORD_COUNT]
         self._write(records, page.read_at)
         self._counter.increment(len(records))
+
+    def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
+        with output.explained(self.name):
+            yield from super()._generate_record_messages(record)
 
     def get_records(self, context: Context | None) -> Iterable[dict[str, Any]]:
         """Give none: the feeding stream hands the records over."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from datetime import datetime, timezone
 from http import HTTPStatus
@@ -142,7 +143,6 @@ class RenewingAuthenticator(OAuthAuthenticator):
         return answer
 
     def _log_retry(self, details: Any) -> None:  # noqa: ANN401 (backoff's own type is private)
-        shutdown.check()
         self.logger.warning(
             "No access token yet (%s); next try in %.1f s",
             retry.describe(details["exception"]),
@@ -164,6 +164,7 @@ class RefreshTokenAuthenticator(RenewingAuthenticator):
         super().__init__(config, api_url, session)
         self._file = file
         self._setting = str(config["refresh_token"])
+        self._held = contextlib.ExitStack()
 
     @property
     def oauth_request_body(self) -> dict[str, Any]:
@@ -182,8 +183,7 @@ class RefreshTokenAuthenticator(RenewingAuthenticator):
         """
         seed = fingerprint(self._setting)
         try:
-            # The old pair is void once Zendesk has answered: the new one must get to the disk.
-            with self._file.locked(), shutdown.held_off(to_the_end=True):
+            with self._file.locked(), self._held:
                 pair = self._file.read(seed)
                 if pair and pair.access_token != self.access_token and _is_alive(pair):
                     self._take(_answer(pair))
@@ -207,6 +207,14 @@ class RefreshTokenAuthenticator(RenewingAuthenticator):
             )
             raise FatalAPIError(msg) from error
         self._take(answer)
+
+    def _post(self) -> dict[str, Any]:
+        """Ask, and let nothing end the process until the new pair is kept: the old one is void."""
+        with contextlib.ExitStack() as held:
+            held.enter_context(shutdown.held_off(to_the_end=True))
+            answer = super()._post()
+            self._held.enter_context(held.pop_all())
+        return answer
 
 
 def _seconds(answer: dict[str, Any]) -> int | None:

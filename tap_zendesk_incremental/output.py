@@ -5,16 +5,18 @@ Nothing else in the tap knows which of the two it is.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk.exceptions import SingerSDKError
-from singer_sdk.mapper import SameRecordTransform
+from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform
 
 from tap_zendesk_incremental.records import Records, RecordSpec
 from tap_zendesk_incremental.writer import CollectingWriter
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from singer_sdk import Stream
@@ -96,9 +98,8 @@ def choose(
 
     def write_mapped(page: Iterable[Any], read_at: datetime | None) -> None:
         for stream_map in stream.stream_maps:
-            mapped = (_mapped(stream_map, record, stream.name) for record in records.opened(page))
-            kept = (record for record in mapped if record is not None)
-            writer.write_records(stream_map.stream_alias, kept, read_at)
+            mapped = _mapped(stream_map, records.opened(page), stream.name)
+            writer.write_records(stream_map.stream_alias, mapped, read_at)
 
     if _is_untouched(stream):
         stream.logger.debug("Records pass through as bytes")
@@ -107,15 +108,38 @@ def choose(
     return write_mapped
 
 
-def _mapped(stream_map: StreamMap, record: dict[str, Any], name: str) -> dict[str, Any] | None:
+@contextlib.contextmanager
+def explained(name: str) -> Iterator[None]:
+    """Say whose stream map has failed.
+
+    Args:
+        name: The stream's name.
+
+    Raises:
+        SingerSDKError: If a stream map fails in here.
+    """
     try:
-        return stream_map.transform(record)
+        yield
     except Exception as error:
         msg = (
             f"The stream map of {name} failed on a record: {type(error).__name__}: {error}; "
             "correct it in stream_maps and run again with the last state"
         )
         raise SingerSDKError(msg) from error
+
+
+def is_removed(stream: Stream) -> bool:
+    """Say whether stream maps leave nothing of a stream."""
+    return all(isinstance(stream_map, RemoveRecordTransform) for stream_map in stream.stream_maps)
+
+
+def _mapped(
+    stream_map: StreamMap, records: Iterable[dict[str, Any]], name: str
+) -> Iterator[dict[str, Any]]:
+    with explained(name):
+        for record in records:
+            if (mapped := stream_map.transform(record)) is not None:
+                yield mapped
 
 
 def _selects_nested(stream: Stream) -> bool:

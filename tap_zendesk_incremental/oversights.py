@@ -53,8 +53,8 @@ def in_catalog(catalog: dict[str, Any]) -> Iterator[str]:
 
 
 def _is_stream(pattern: str) -> bool:
-    custom = pattern.startswith(CUSTOM_OBJECT_PREFIX)
-    return custom or any(fnmatchcase(name, pattern) for name in NAMES)
+    names = (*NAMES, CUSTOM_OBJECT_PREFIX)
+    return pattern.startswith(CUSTOM_OBJECT_PREFIX) or any(fnmatchcase(n, pattern) for n in names)
 
 
 def _meant(name: str, known: Collection[str] = NAMES) -> str:

@@ -152,7 +152,8 @@ SETTINGS = th.PropertiesList(
         default=False,
         title="Activate versions",
         description="After each export of a whole stream (definitions of fields, or by the "
-        "replication method FULL_TABLE), let the target drop the rows that were not in it",
+        "replication method FULL_TABLE), let the target drop the rows that were not in it; not "
+        "with batch_config",
     ),
     th.Property(
         "api_url",
@@ -226,7 +227,8 @@ def _describe(error: ValidationError) -> str:
 
 def _date_problems(config: dict[str, Any]) -> list[str]:
     names = ("start_date", "end_date")
-    dates = {name: config[name] for name in names if isinstance(config.get(name), str)}
+    given = {name: config[name] for name in names if config.get(name)}
+    dates = {name: date for name, date in given.items() if isinstance(date, str)}
     if wrong := [name for name, date in dates.items() if not _is_date(date)]:
         return [
             f"{name} {dates[name]!r} is not an ISO 8601 date, such as 2024-01-01T00:00:00Z"

@@ -20,6 +20,7 @@ _POLL_SECONDS = 0.02
 _busy: dict[object, bool] = {}
 _waiting: list[int] = []
 _ending = threading.Event()
+_sent_again = threading.Event()
 
 
 @contextlib.contextmanager
@@ -42,6 +43,7 @@ def held_off(*, to_the_end: bool = False) -> Iterator[None]:
         del _busy[token]
         if _waiting and not _busy:
             # Handlers run in the main thread, wherever this one is.
+            _sent_again.set()
             signal.pthread_kill(threading.main_thread().ident or 0, _waiting[0])
 
 
@@ -66,8 +68,12 @@ def end(signum: int) -> None:
     Raises:
         SystemExit: With the exit code of the signal, unless it has to wait.
     """
+    own = _sent_again.is_set()
+    _sent_again.clear()
     if not _busy:
         raise SystemExit(SIGNAL_EXIT_CODE + signum)
+    if own:
+        return  # whatever has begun since then sends it again
     if _waiting and not any(_busy.values()):
         # Asked twice: the target does not read, and Python would wait for it once more at exit.
         os._exit(SIGNAL_EXIT_CODE + signum)

@@ -129,7 +129,7 @@ class TapZendeskIncremental(Tap):
         self.append_builtin_config(self.config_jsonschema)
         errors = settings.problems(self._config, self.config_jsonschema)
         # Discovery may go without settings. With a login it sends that: no wrong setting may pass.
-        if errors and (raise_errors or LOGIN_SETTINGS.intersection(self._config)):
+        if errors and (raise_errors or any(map(self._config.get, LOGIN_SETTINGS))):
             msg = "Config validation failed"
             raise ConfigValidationError(msg, errors=errors)
         for line in oversights.in_settings(self._config, self.config_jsonschema["properties"]):

@@ -105,6 +105,19 @@ def test_files_hold_what_stream_maps_and_selection_leave(
     assert all("source" not in ticket["via"] for ticket in found["tickets"] if "via" in ticket)
 
 
+def test_a_stream_that_is_renamed_is_in_files_of_its_name(
+    zendesk: Simulator, tmp_path: Path
+) -> None:
+    maps = {"users": None, "people": {"__source__": "users", "email": None}}
+    batches = batches_in(tmp_path / "files", 7)
+    config = config_for(zendesk, batch_config=batches, stream_maps=maps)
+    run = sync(config, catalog=select("users"))
+    files = [m for m in run.messages if m["type"] == "BATCH" and m["stream"] == "people"]
+    found = [user for m in files for address in m["manifest"] for user in lines_of(address)]
+    assert {user["id"] for user in found} == set(zendesk.store.records["users"])
+    assert not any("email" in user for user in found)
+
+
 def test_several_stream_maps_are_refused(zendesk: Simulator, tmp_path: Path) -> None:
     maps = {"users": {}, "people": {"__source__": "users"}}
     batches = batches_in(tmp_path / "files", 7)

@@ -154,7 +154,7 @@ def test_custom_objects_are_those_of_the_catalog(zendesk: Simulator, tmp_path: P
 
 
 def test_discovery_needs_no_login(tmp_path: Path) -> None:
-    for config in ({"subdomain": "example"}, None):
+    for config in ({"subdomain": "example"}, {"subdomain": "example", "email": ""}, None):
         run = run_tap(tmp_path, config, "--discover")
         assert run.exit_code == 0
         catalog = json.loads(run.stdout)

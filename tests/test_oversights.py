@@ -27,7 +27,17 @@ KNOWN = {*SETTINGS.to_dict()["properties"], "stream_maps"}
         ({"xyzzy": 1}, ["xyzzy is no setting of this tap, and is ignored"]),
         ({"stream_maps": None}, []),
         ({"stream_maps": {"tickets": {}, "user*": None, "__else__": None}}, []),
-        ({"stream_maps": {"people": {"__source__": "users"}, "custom_object_car": {}}}, []),
+        (
+            {
+                "stream_maps": {
+                    "people": {"__source__": "users"},
+                    "custom_object_car": {},
+                    "custom_*": {},
+                }
+            },
+            [],
+        ),
+        ({"stream_maps": {"custom": {}}}, ["stream_maps names custom, which is no stream of"]),
         ({"stream_maps": {"tikets": {}}}, ["stream_maps names tikets, which is no stream of this"]),
         ({"stream_maps": {"p": {"__source__": "user"}}}, ["stream_maps names user, which is no"]),
     ],

@@ -11,6 +11,8 @@ from .running import config_for, select, sync
 from .test_export import by_id, data_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .simulator import Simulator
 
 
@@ -66,15 +68,27 @@ def test_a_renamed_stream(zendesk_shared: Simulator) -> None:
 @pytest.mark.parametrize(
     "expression", ["id / (id - id)", "nope(1)", "md5(no_such_property)", "int(subject)"]
 )
-def test_a_stream_map_that_fails_says_where(zendesk_shared: Simulator, expression: str) -> None:
-    config = config_for(zendesk_shared, stream_maps={"tickets": {"x": expression}})
+@pytest.mark.parametrize("path", ["mapped", "by the SDK", "batch"])
+def test_a_stream_map_that_fails_says_where(
+    zendesk_shared: Simulator, tmp_path: Path, path: str, expression: str
+) -> None:
+    batches = {
+        "encoding": {"format": "jsonl", "compression": "gzip"},
+        "storage": {"root": f"file://{tmp_path}"},
+    }
+    config = config_for(
+        zendesk_shared,
+        stream_maps={"tickets": {"x": expression}},
+        batch_config=batches if path == "batch" else None,
+    )
+    catalog = select("tickets", off=["via.source"] if path == "by the SDK" else [])
     with pytest.raises(SingerSDKError, match=r"^The stream map of tickets failed on a record: \w"):
-        sync(config, catalog=select("tickets"))
+        sync(config, catalog=catalog)
 
 
 def test_what_a_stream_map_removes_is_not_exported(zendesk: Simulator) -> None:
-    config = config_for(zendesk, stream_maps={"tickets": None})
-    run = sync(config, catalog=select("tickets", "users"))
+    config = config_for(zendesk, stream_maps={"tickets": None, "ticket_metrics": None})
+    run = sync(config, catalog=select("tickets", "ticket_metrics", "users"))
     assert set(run.records) == {"users"}
     assert not run.states[-1]["bookmarks"]["tickets"]
     assert not [request for request in zendesk.requests if "tickets" in request.path]

@@ -29,6 +29,7 @@ GOOD = {"subdomain": "acme", "access_token": "a-good-token"}
         GOOD | {"start_date": "2024-01-01T00:00:00Z"},
         GOOD | {"start_date": "2024-01-01"},
         GOOD | {"start_date": None},
+        GOOD | {"start_date": "", "end_date": ""},
         GOOD | {"per_page": 1},
         GOOD | {"per_page": 1000},
         GOOD | {"export_method": "time"},
