@@ -6,6 +6,7 @@ Ends with exit code 1 if a goal is missed by more than the noise.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -66,6 +67,9 @@ def main() -> int:
     parser.add_argument("--steps", action="store_true", help="also leave out each step in turn")
     parser.add_argument("--write", action="store_true", help=f"keep the tables in {README.name}")
     options = parser.parse_args()
+    # An installed tap has its bytecode beside it, and no pipeline runs Python unbuffered.
+    for variable in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"):
+        os.environ.pop(variable, None)
     goals: list[Goal] = []
     parts = []
     with tempfile.TemporaryDirectory() as directory:
