@@ -25,7 +25,7 @@ class MeltanoRun(BaseOperator):
 
     template_fields: ClassVar[Sequence[str]] = ("account",)
 
-    def __init__(self, *, account: dict[str, Any], group: str, **options: Any) -> None:  # noqa: ANN401
+    def __init__(self, *, account: dict[str, Any], group: str, **options: Any) -> None:  # noqa: ANN401 - Airflow's
         """Describes the run.
 
         Args:

@@ -120,7 +120,7 @@ def explained(name: str) -> Iterator[None]:
     """
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # whatever an expression of the user's may raise
         msg = (
             f"The stream map of {name} failed on a record: {type(error).__name__}: {error}; "
             "correct it in stream_maps and run again with the last state"

@@ -26,7 +26,7 @@ def page_type(
     records_key: str,
     record_type: Any,  # noqa: ANN401 (types made here)
     beside: Sequence[str] = (),
-) -> Any:  # noqa: ANN401
+) -> Any:  # noqa: ANN401 (the same)
     """Make the struct of a page.
 
     Args:

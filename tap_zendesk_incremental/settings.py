@@ -213,7 +213,8 @@ def problems(config: dict[str, Any], schema: dict[str, Any]) -> list[str]:
 
 def _describe(error: ValidationError) -> str:
     if error.validator == "required":
-        return f"{error.message.split(chr(39))[1]} is required"
+        _, name, *_ = error.message.split("'")
+        return f"{name} is required"
     name = str(error.path[0])
     if isinstance(error.schema, dict) and error.schema.get("secret"):
         return f"{name} must be of type {error.schema['type'][0]}"

@@ -36,8 +36,9 @@ def held_off(*, to_the_end: bool = False) -> Iterator[None]:
     token = object()
     _busy[token] = to_the_end
     try:
-        if threading.current_thread() is not threading.main_thread():
-            check()
+        is_main = threading.current_thread() is threading.main_thread()
+        if not is_main and (_waiting or _ending.is_set()):
+            raise SystemExit(SIGNAL_EXIT_CODE + next(iter(_waiting), 0))
         yield
     finally:
         del _busy[token]
@@ -45,18 +46,6 @@ def held_off(*, to_the_end: bool = False) -> Iterator[None]:
             # Handlers run in the main thread, wherever this one is.
             _sent_again.set()
             signal.pthread_kill(threading.main_thread().ident or 0, _waiting[0])
-
-
-def check() -> None:
-    """Stop what takes long while it holds a signal off.
-
-    Raises:
-        SystemExit: If a signal waits, or the process is about to end.
-    """
-    if _waiting:
-        raise SystemExit(SIGNAL_EXIT_CODE + _waiting[0])
-    if _ending.is_set():
-        raise SystemExit
 
 
 def end(signum: int) -> None:
@@ -87,4 +76,4 @@ def settle() -> None:
     """
     _ending.set()
     while any(_busy.values()):
-        time.sleep(_POLL_SECONDS)
+        time.sleep(_POLL_SECONDS)  # no lock to wait for: a signal's handler could not take it

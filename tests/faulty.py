@@ -101,7 +101,7 @@ class FastTap:
         variables = environment(HOME=str(self.folder), **({"LOGLEVEL": "DEBUG"} if debug else {}))
         files = str(self._output), str(self._errors)
         for file in files:
-            with open(file, "wb"):  # noqa: PTH123
+            with open(file, "wb"):  # noqa: PTH123 - a name, not a path
                 pass
         process = _forks.Process(
             target=fast.become, args=(command, variables, *files), kwargs={"plain": self._plain}
