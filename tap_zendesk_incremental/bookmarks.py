@@ -7,6 +7,7 @@ SDK's replication key: `{"replication_key": "updated_at", "replication_key_value
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,12 @@ CURSOR = "cursor"
 END_TIME = "end_time"
 KEY = "replication_key"
 VALUE = "replication_key_value"
+
+SAFE_SECONDS = 86_400
+"""How far before a record's time an export starts that has nothing better to start at.
+
+An export that took a day may have met records that changed during that day, so that their time is
+up to a day later than the place that it had reached."""
 
 _OWN_KEYS: dict[str, type | tuple[type, ...]] = {
     CURSOR: str,
@@ -52,63 +59,68 @@ def iso(second: int) -> str:
     return datetime.fromtimestamp(second, tz=timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def reached(bookmark: Mapping[str, Any], key: str | None, token: str) -> int | None:
-    """Give the second (epoch) up to which everything is exported, None if that is unknown.
+def start(
+    bookmark: Mapping[str, Any],
+    key: str | None,
+    start_date: str | None,
+    *,
+    by_cursor: bool,
+    takes_start_time: bool = True,
+) -> Params:
+    """Give the parameters that an export starts with.
+
+    A token of Zendesk's is exact. The value of the replication key is not: records come as they
+    are now, not as they were at their place in the export. Where nothing else is known, the
+    export starts a day before it.
 
     Args:
         bookmark: The stream's bookmark, empty for a new export.
         key: The stream's replication key; a value of another one says nothing.
-        token: Which of Zendesk's tokens the traversal takes, `CURSOR` or `END_TIME`.
-    """
-    end_time, value = bookmark.get(END_TIME), bookmark.get(VALUE)
-    if token == END_TIME and end_time is not None:
-        return int(end_time)
-    return epoch(value) if bookmark.get(KEY) == key and value is not None else None
-
-
-def start(
-    bookmark: Mapping[str, Any], key: str | None, token: str, start_date: str | None
-) -> Params:
-    """Give the parameters that an export starts with.
-
-    Args:
-        bookmark: See `reached`.
-        key: See `reached`.
-        token: See `reached`.
         start_date: The setting; later than the bookmark, it wins.
+        by_cursor: Whether this is a cursor export.
+        takes_start_time: Whether it can start at a time.
     """
+    cursor = bookmark.get(CURSOR) if by_cursor else None
+    if not takes_start_time:
+        return {"cursor": cursor} if cursor else {}
     earliest = epoch(start_date) if start_date else 0
-    value = reached(bookmark, key, token)
-    if value is not None and earliest > value:
+    end_time, value = bookmark.get(END_TIME), value_of(bookmark, key)
+    reached = value if end_time is None else int(end_time)
+    if reached is not None and earliest > reached:
         return {"start_time": earliest}
-    if token == CURSOR and bookmark.get(CURSOR):
-        return {"cursor": bookmark[CURSOR]}
-    return {"start_time": earliest if value is None else value}
+    if cursor:
+        return {"cursor": cursor}
+    if end_time is None and value is not None:
+        return {"start_time": max(earliest, value - SAFE_SECONDS)}
+    return {"start_time": max(earliest, end_time or 0)}
+
+
+def value_of(bookmark: Mapping[str, Any], key: str | None) -> int | None:
+    """Give the second (epoch) of a bookmark's replication key value, if it is of this key."""
+    value = bookmark.get(VALUE)
+    return epoch(value) if value is not None and bookmark.get(KEY) == key else None
 
 
 def after(
-    bookmark: Mapping[str, Any],
-    key: str | None,
-    value: str | int | None,
-    token: Params,
-    *,
-    cursor: bool,
+    bookmark: Mapping[str, Any], key: str | None, value: str | int | None, token: Params
 ) -> dict[str, Any]:
-    """Give the bookmark after a page whose records are all written.
+    """Give the bookmark after a page whose records are all written; it never goes back.
 
     Args:
         bookmark: The bookmark before it.
         key: The stream's replication key.
         value: The replication key's highest value on the page, None on an empty page.
-        token: The parameters of the page after it.
-        cursor: Whether this is a cursor export.
+        token: The parameters of the first page that is not written.
     """
-    if value is None and bookmark.get(KEY) == key:
-        value = bookmark.get(VALUE)
+    before = bookmark.get(VALUE) if bookmark.get(KEY) == key else None
+    if value is None or (before is not None and epoch(before) > epoch(value)):
+        value = before
     position = {} if value is None else {KEY: key, VALUE: value}
-    if cursor:
-        return {**position, CURSOR: token["cursor"]} if "cursor" in token else position
-    return {**position, END_TIME: token["start_time"]}
+    if "cursor" in token:
+        return {**position, CURSOR: token["cursor"]}
+    if "start_time" not in token:
+        return position
+    return {**position, END_TIME: max(int(token["start_time"]), bookmark.get(END_TIME) or 0)}
 
 
 def shape_problem(state: object) -> str | None:
@@ -143,7 +155,13 @@ def problem(bookmark: Mapping[str, Any]) -> str | None:
         if value is not None and (not isinstance(value, type_) or isinstance(value, bool)):
             return f"has a {key} of a wrong type: {value!r}"
     try:
-        epoch(bookmark.get(VALUE) or 0)
+        value = epoch(bookmark.get(VALUE) or 0)
     except ValueError:
         return f"has a {VALUE} that is no date: {bookmark[VALUE]!r}"
+    place = bookmark.get(END_TIME) or (0 if bookmark.get(CURSOR) else value)
+    if place > time.time() + SAFE_SECONDS:
+        return (
+            f"is at {iso(place)}, which is in the future, so what changes until then would never "
+            "be exported; take the bookmark out of the state to export the stream anew"
+        )
     return None

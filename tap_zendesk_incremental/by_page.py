@@ -67,9 +67,7 @@ class ByPageStream(ZendeskStream, abc.ABC):
         with self.get_record_counter() as counter, self.get_sync_timer() as timer:
             counter.with_context({})  # as the SDK does for what has no partitions
             timer.with_context({})
-            for page, read_at in self.request_pages():
-                # No more than one page comes where there is a limit: in a dry run.
-                records = page[: self.ABORT_AT_RECORD_COUNT] if self.selected else []
+            for records, read_at in self.request_pages():
                 if write_messages:
                     self._write(records, read_at)
                     self.state_manager.is_flushed = False

@@ -63,10 +63,9 @@ class Lookup(ZendeskStream):
         try:
             while not paginator.finished:
                 page = self.fetch(
-                    paginator.current_value, lambda body, asked: to_page(decode(body), asked, [])
+                    paginator.params, lambda body, asked: to_page(decode(body), asked, [])
                 )
-                rows += page.records
-                paginator.advance(page)
+                rows += paginator.advance(page)
         except FatalSyncError as error:  # FatalAPIError is one
             if isinstance(error.__cause__, retry.RETRIABLE_ERRORS):
                 self.account.answers = False

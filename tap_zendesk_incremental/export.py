@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import time
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,10 +17,13 @@ from tap_zendesk_incremental.errors import CursorRefusedError, UnavailableError
 from tap_zendesk_incremental.fed import FedStream
 from tap_zendesk_incremental.pagination import (
     CursorPaginator,
-    ExportPaginator,
     Page,
+    Paginator,
     Params,
+    Step,
     TimePaginator,
+    traverse,
+    until,
 )
 from tap_zendesk_incremental.prefetch import one_ahead
 from tap_zendesk_incremental.writer import CollectingWriter
@@ -36,20 +40,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Step:
+class ReadyPage:
     """A page, ready to be written.
 
     Attributes:
-        page: The page.
-        records: Its records that no page before it held.
+        step: The page.
         fed: What it holds for other streams.
-        token: The parameters of the page after it.
     """
 
-    page: Page[Any]
-    records: list[Any]
+    step: Step[Any]
     fed: list[tuple[FedStream, Page[Any]]]
-    token: Params
 
 
 class ExportStream(ByPageStream):
@@ -90,6 +90,7 @@ class ExportStream(ByPageStream):
 
     primary_keys = ("id",)
     schema = StreamSchema(SchemaDirectory(schemas))
+    _lacks_ids = False
 
     def __init__(self, tap: Tap, account: Account, name: str | None = None) -> None:
         """Choose the form of the export; see `ZendeskStream`."""
@@ -123,10 +124,6 @@ class ExportStream(ByPageStream):
         super().apply_catalog(catalog)
         self.replication_key = type(self).replication_key
 
-    def get_new_paginator(self) -> ExportPaginator:
-        """Start where the state, the start date or the beginning says."""
-        return self._paginator(self.stream_state if self._keeps_state else {})
-
     def request_pages(self) -> Iterator[tuple[list[Any], datetime | None]]:
         """Give the pages; once a page is out, move the bookmark.
 
@@ -148,24 +145,27 @@ class ExportStream(ByPageStream):
         if self._is_sampled:
             self.endpoint = self.sample or self.endpoint
         self._prepare(fed)
-        steps = self._steps(fed)
+        pages = self._ready_pages(fed)
         if not self._is_sampled:  # or a page would be fetched for nothing
-            steps = one_ahead(steps)
+            pages = one_ahead(pages)
         report = progress.Progress(self.name, self.logger, self._end or time.time())
         with contextlib.ExitStack() as stack:
-            stack.enter_context(contextlib.closing(steps))
+            stack.enter_context(contextlib.closing(pages))
             for stream in fed:
                 stack.enter_context(stream.opened())
             try:
-                for step in steps:
-                    for stream, page in step.fed:
+                for ready in pages:
+                    for stream, page in ready.fed:
                         stream.write(page)
-                    yield step.records, step.page.read_at
+                    step = ready.step
+                    # There is a limit in a dry run.
+                    records = step.records[: self.ABORT_AT_RECORD_COUNT] if self.selected else []
+                    yield records, step.page.read_at
                     self._move_bookmark(step)
                     self._flush()
-                    report.page(step.page, len(step.records), self.account.requests_left)
+                    report.page(step.page, len(records), self.account.requests_left)
                 report.finish(self.requests, self.waited_seconds)
-                self.is_complete = not self._is_sampled and self._end is None
+                self.is_complete = self._exports_all
             except UnavailableError as error:
                 if not self.optional or report.pages:
                     raise
@@ -177,11 +177,15 @@ class ExportStream(ByPageStream):
             return f"{self.name} has no sample endpoint; it is skipped"
         if not fed and output.is_removed(self):
             return f"{self.name} is removed by its stream map; it is skipped"
-        if self._end is not None and self._keeps_state:
-            reached = bookmarks.reached(self.stream_state, self.replication_key, self._token)
-            if reached is not None and reached >= self._end:
-                return f"{self.name} is exported up to end_date already"
+        if self._end is not None and (self._bookmark.get(bookmarks.END_TIME) or 0) >= self._end:
+            return f"{self.name} is exported up to end_date already"
         return None
+
+    @property
+    def _exports_all(self) -> bool:
+        """Whether a run to the end exports all that there is, whatever the state says."""
+        is_cut = self.endpoint.takes_start_time and self.config.get("start_date")
+        return not (is_cut or self._is_sampled or self._end is not None or self._keeps_state)
 
     @property
     def _is_sampled(self) -> bool:
@@ -189,62 +193,83 @@ class ExportStream(ByPageStream):
         return bool(self.config.get("sample")) or self.ABORT_AT_RECORD_COUNT is not None
 
     @property
-    def _token(self) -> str:
-        return bookmarks.CURSOR if self.by_cursor else bookmarks.END_TIME
-
-    @property
     def _keeps_state(self) -> bool:
         return self.replication_method == "INCREMENTAL" and not self._is_sampled
 
-    def _paginator(self, bookmark: Mapping[str, Any]) -> ExportPaginator:
+    @property
+    def _bookmark(self) -> Mapping[str, Any]:
+        """What the state says, as far as it is to be heard."""
+        return self.stream_state if self._keeps_state else {}
+
+    def _paginator(self, bookmark: Mapping[str, Any]) -> Paginator:
         start = bookmarks.start(
             bookmark,
-            key=self.replication_key,
-            token=self._token,
-            start_date=self.config.get("start_date"),
+            self.replication_key,
+            self.config.get("start_date"),
+            by_cursor=self.by_cursor,
+            takes_start_time=self.endpoint.takes_start_time,
         )
-        if not self.endpoint.takes_start_time:
-            start.pop("start_time", None)
         if "start_time" in start:
             # Only here: what Zendesk itself gives later is right whatever this clock says.
-            newest = int(time.time()) - self.endpoint.newest_seconds
-            start["start_time"] = max(0, min(int(start["start_time"]), newest))
+            start["start_time"] = max(0, min(int(start["start_time"]), self._newest()))
         if self.by_cursor:
-            parameter = self.endpoint.cursor_parameter
-            return CursorPaginator(self.name, start, self._end, parameter=parameter)
-        return TimePaginator(self.name, start, self._end)
+            return CursorPaginator(self.name, start, parameter=self.endpoint.cursor_parameter)
+        return TimePaginator(self.name, start)
 
-    def _steps(self, fed: list[FedStream]) -> Generator[Step, None, None]:
+    def _newest(self) -> int:
+        return int(time.time()) - self.endpoint.newest_seconds
+
+    def _ready_pages(self, fed: list[FedStream]) -> Generator[ReadyPage, None, None]:
         """Fetch the export, page by page."""
-        paginator, its = self.get_new_paginator(), self._records
+        steps = self._steps()
+        if self._is_sampled:
+            steps = itertools.islice(steps, 1)
+        elif self._end is not None:
+            steps = until(self._end, steps)
         with self.get_http_request_counter() as counter:
-            while not paginator.finished:
-                try:
-                    page = self.fetch(paginator.current_value, its.read)
-                except CursorRefusedError as error:
-                    if paginator.count:
-                        raise
-                    paginator = self._paginator_without_cursor(error)
-                    continue
+            for step in steps:
                 counter.increment()
-                records = paginator.unseen(page)
-                fed_pages = [(stream, stream.read(its, page, records)) for stream in fed]
-                its.trim(records)
-                if self._is_sampled:  # one page, which may not say where the next one is
-                    yield Step(page, records, fed_pages, paginator.current_value)
-                    return
-                paginator.advance(page)
-                yield Step(page, records, fed_pages, paginator.current_value)
+                its = self._records
+                fed_pages = [(stream, stream.read(its, step.page, step.records)) for stream in fed]
+                its.trim(step.records)
+                yield ReadyPage(step, fed_pages)
 
-    def _paginator_without_cursor(self, error: CursorRefusedError) -> ExportPaginator:
-        bookmark = {key: v for key, v in self.stream_state.items() if key != bookmarks.CURSOR}
-        paginator = self._paginator(bookmark)
-        self.logger.warning(
-            "%s; the export goes on from the replication key's value, at %s",
-            error,
-            paginator.current_value,
-        )
-        return paginator
+    def _steps(self) -> Iterator[Step[Any]]:
+        """Follow the export; where a cursor is refused, go on from the replication key."""
+        paginator, value = self._paginator(self._bookmark), self._bookmark.get(bookmarks.VALUE)
+        restart: Params | None = None
+        while True:
+            try:
+                for step in traverse(paginator, self._fetch_page):
+                    reached = self._bookmark_value(step.page)
+                    value = reached if value is None else max(value, reached or value)
+                    yield step
+            except CursorRefusedError as error:  # noqa: PERF203 (pages take seconds)
+                known = {bookmarks.KEY: self.replication_key, bookmarks.VALUE: value}
+                paginator = self._paginator(known)
+                if paginator.params == restart:
+                    raise
+                restart = paginator.params
+                self.logger.warning(
+                    "%s; the export goes on from the replication key's value, at %s",
+                    error,
+                    restart or "the start",
+                )
+            else:
+                return
+
+    def _fetch_page(self, params: Params) -> Page[Any]:
+        newest = self._newest()
+        page = self.fetch(params, self._records.read)
+        page.newest = newest if page.newest is None else page.newest
+        if not self._lacks_ids and not all(record_id for record_id, _ in page.marks):
+            self._lacks_ids = True
+            self.logger.warning(
+                "%s: Zendesk sends records without id; such a record is never taken for another, "
+                "so it may come twice",
+                self.name,
+            )
+        return page
 
     def _prepare(self, fed: list[FedStream]) -> None:
         """Choose the path of the records, and what to ask for."""
@@ -273,17 +298,12 @@ class ExportStream(ByPageStream):
         if isinstance(self._tap.message_writer, CollectingWriter):
             self._tap.message_writer.flush()
 
-    def _move_bookmark(self, step: Step) -> None:
+    def _move_bookmark(self, step: Step[Any]) -> None:
         """Point the state at the page after this one, whose records are all out."""
         if not self._keeps_state:
             return
-        bookmark = bookmarks.after(
-            self.stream_state,
-            key=self.replication_key,
-            value=self._bookmark_value(step.page),
-            token=step.token,
-            cursor=self.by_cursor,
-        )
+        value = self._bookmark_value(step.page)
+        bookmark = bookmarks.after(self.stream_state, self.replication_key, value, step.bookmark)
         self.stream_state.clear()
         self.stream_state.update(bookmark)
         self.state_manager.is_flushed = False
@@ -292,9 +312,9 @@ class ExportStream(ByPageStream):
             self._write_state_message()
 
     def _bookmark_value(self, page: Page[Any]) -> str | int | None:
-        second = page.latest
-        if second is None:
+        """Give the latest time of a page's records, but none that cannot be read yet."""
+        if page.latest is None:
             return None
-        if self._end is not None:
-            second = min(second, self._end)
+        limits = (page.latest, page.newest, self._end)
+        second = min(limit for limit in limits if limit is not None)
         return second if self.exported_in_epoch else bookmarks.iso(second)

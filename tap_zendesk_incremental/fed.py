@@ -134,8 +134,17 @@ class FedByComments(FedStream):
         event = {"ticket_id": ticket_id, "event_id": event_id, "timestamp": timestamp}
         event = {name: value for name, value in event.items() if value is not ABSENT}
         for child in _decode_children(children) or ():
-            if child and bytes(child.get("event_type", NULL)) == b'"Comment"':
+            if child and _is_comment(child):
                 yield {**event, **child}
+
+
+def _is_comment(child: dict[str, Raw]) -> bool:
+    """Say whether a child event is a comment: by its type, or because it has the text of one.
+
+    Besides `Comment` there is `VoiceComment`, and nothing says that there will be no others.
+    """
+    kind = bytes(child.get("event_type", NULL))
+    return kind.endswith(b'Comment"') or bytes(child.get("body", NULL)) != b"null"
 
 
 _decode_item = msgspec.json.Decoder(dict[str, Raw]).decode

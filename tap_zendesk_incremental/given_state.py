@@ -12,18 +12,13 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk.exceptions import SingerSDKError
 
 from tap_zendesk_incremental import bookmarks
-from tap_zendesk_incremental.bookmarks import KEY, VALUE, epoch, iso
+from tap_zendesk_incremental.bookmarks import END_TIME, KEY, SAFE_SECONDS, VALUE, epoch, iso
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Mapping
 
     from tap_zendesk_incremental.export import ExportStream
-
-SAFE_SECONDS = 86_400
-"""How far before an `updated_at` tickets go on: tickets are exported by `generated_timestamp`,
-but sent as they are now, so the newest `updated_at` of a run that took a day may be a day later
-than the place it had reached."""
 
 
 def checked(
@@ -84,13 +79,13 @@ def adopt(
         value = bookmark[VALUE]
     else:
         return bookmark
-    second = epoch(value)
-    why = ""
-    if foreign != ours:
-        second -= SAFE_SECONDS
-        why = (
-            f"; {SAFE_SECONDS // 3600} hours before its {foreign}, which may be later than the "
-            "place that the export had reached"
-        )
-    logger.info("%s goes on from another tap's bookmark, at %s%s", name, iso(second), why)
-    return {KEY: ours, VALUE: second if stream.exported_in_epoch else iso(second)}
+    second = max(0, epoch(value) - SAFE_SECONDS)
+    logger.info(
+        "%s goes on from another tap's bookmark, at %s; %d hours before its %s, which may be later "
+        "than the place that the export had reached",
+        name,
+        iso(second),
+        SAFE_SECONDS // 3600,
+        foreign,
+    )
+    return {END_TIME: second}

@@ -1,25 +1,22 @@
-"""The two traversals of an export: a page in, the next request's parameters out.
+"""The traversals of an export: a page in, its new records and the next request's parameters out.
 
-Pure: no HTTP, no clock, no state file. A paginator's token is the parameters of the next
-request, so resuming is the same as paginating: after the last page, the token is where the
-next run starts. Facts about the API are written down in `docs/export-api.md`.
+Pure: no HTTP, no clock, no state file. *The page token is the next request's parameters*, so
+resuming is the same as paginating: the token of the first page that is not written out is the
+bookmark. No traversal skips anything that Zendesk has not shown to be read: where a server leaves
+that open, it raises. Facts about the API are written down in `docs/export-api.md`.
 """
-
-# The SDK hands its paginators responses; ours get the page that was read from one, so that a
-# body is decoded once.
-# mypy: disable-error-code="override"
 
 from __future__ import annotations
 
 import abc
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from singer_sdk.exceptions import FatalSyncError
-from singer_sdk.pagination import BaseAPIPaginator
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
 logger = logging.getLogger(__name__)
@@ -28,18 +25,28 @@ Params = dict[str, "int | str"]
 """Query parameters of one request: `start_time` (epoch seconds) or `cursor`, `per_page`."""
 
 Mark = tuple[Any, "int | None"]
-"""What tells a record from another: its id, and the second (epoch) it is exported under."""
+"""What tells a record from another: its id, and the second (epoch) it is exported under.
+
+An id that is false stands for none: such a record is never taken for another.
+"""
 
 R = TypeVar("R")
 
 MAX_PER_PAGE = 1000
 """Records Zendesk serves at most on a page that is not all of one second."""
 
-MAX_PROBES = 4
-"""Sizes to try for a page that may hold only a part of its second, before giving up."""
+MAX_PROBES = 3
+"""Times that a page of one second may come before the traversal gives up."""
 
-EMPTY_TRIES = 3
-"""Empty pages in a row that may stay where they are before it counts as a loop."""
+MAX_EMPTY_PAGES_AT_ONE_TIME = 3
+"""Empty pages in a row that may lead to themselves before it counts as a loop."""
+
+MAX_EMPTY_PAGES = 10_000
+"""Empty pages in a row before it counts as a loop.
+
+A cursor does not say how far it is, and a filter such as `support_type_scope` can leave out
+millions of tickets in a row, so this is far more than any account is known to need.
+"""
 
 
 @dataclass
@@ -53,6 +60,7 @@ class Page(Generic[R]):
         end_of_stream: Whether it is the last page; None where Zendesk does not say.
         after_cursor: Cursor exports: the cursor of the next page.
         end_time: Time exports: the `start_time` of the next page, epoch seconds.
+        newest: The newest second (epoch) that Zendesk served when it sent the page.
         read_at: When it was read.
         beside: Arrays that came beside the records, by name, each item as Zendesk sent it.
     """
@@ -63,203 +71,239 @@ class Page(Generic[R]):
     end_of_stream: bool | None = None
     after_cursor: str | None = None
     end_time: int | None = None
+    newest: int | None = None
     read_at: datetime | None = None
     beside: dict[str, list[Any]] = field(default_factory=dict)
 
     @property
     def latest(self) -> int | None:
-        """The last second (epoch) that a record of the page is exported under."""
+        """The latest second (epoch) of the page's records, None where none says one.
+
+        It is no place in the export: records come as they are now, not as they were there.
+        """
         return max((second for _, second in self.marks if second is not None), default=None)
 
 
-class ExportPaginator(BaseAPIPaginator[Params], abc.ABC):
-    """What both traversals share."""
+class Paginator(abc.ABC):
+    """A traversal. Give it each page that `params` asked for, until it is `finished`.
 
-    def __init__(self, stream_name: str, start: Params, end: int | None = None) -> None:
+    Attributes:
+        params: The parameters of the next request.
+        bookmark: Those of the first request that is still needed: where the next run starts.
+        finished: Whether the last page was given.
+    """
+
+    def __init__(self, stream_name: str, start: Params) -> None:
         """Start a traversal.
 
         Args:
             stream_name: Names the stream in warnings and errors.
             start: Parameters of the first request.
-            end: The second (epoch) before which to stop, if any.
         """
-        super().__init__(start)
+        self.params = self.bookmark = start
+        self.finished = False
         self._stream_name = stream_name
-        self._end = end
-        self._shared: set[Mark] = set()
 
-    def unseen(self, page: Page[R]) -> list[R]:
-        """Give the records of a page that are before the end and that no page before it held.
-
-        Call it before `advance`.
-        """
-        if not self._shared and not self._reaches_end(page):
-            return page.records
-        return [
-            record
-            for record, mark in zip(page.records, page.marks, strict=True)
-            if mark not in self._shared
-            and (self._end is None or mark[1] is None or mark[1] < self._end)
-        ]
-
-    def advance(self, response: Page[Any]) -> None:
-        """Go to the next page, or past the last one, to where the next run starts.
+    @abc.abstractmethod
+    def advance(self, page: Page[R]) -> list[R]:
+        """Go to the next page, or past the last one.
 
         Args:
-            response: The page that `current_value` asked for.
+            page: The page that `params` asked for.
+
+        Returns:
+            Its records, without those that a page before it held.
 
         Raises:
-            FatalSyncError: If the page is not the last one and leads nowhere.
+            FatalSyncError: If the page is not the last one and there is no sure way on.
         """
-        self._page_count += 1
-        end = self._end
-        if end is None or not self._reaches_end(response):
-            self._finished = not self.has_more(response)
-            self._value = self.get_next(response)
-            # An empty page, or the last one, may lead beyond the end with nothing in between.
-            if end is None or int(self._value.get("start_time", 0)) < end:
-                return
-        self._finished = True
-        self._value = {"start_time": end}
-
-    @abc.abstractmethod
-    def has_more(self, response: Page[Any]) -> bool:
-        """Say whether another page follows this one."""
-
-    @abc.abstractmethod
-    def get_next(self, response: Page[Any]) -> Params:
-        """Give the parameters of the page after this one."""
-
-    def _reaches_end(self, page: Page[Any]) -> bool:
-        return self._end is not None and page.latest is not None and page.latest >= self._end
 
 
-class CursorPaginator(ExportPaginator):
-    """`start_time` once, then the cursor of each page; the pages do not overlap."""
+class CursorPaginator(Paginator):
+    """`start_time` once, then the cursor of each page; the pages do not overlap.
 
-    def __init__(
-        self,
-        stream_name: str,
-        start: Params,
-        end: int | None = None,
-        *,
-        parameter: str = "cursor",
-    ) -> None:
-        """Start a traversal; see `ExportPaginator`.
+    ```json
+    {"tickets": […], "after_cursor": "MTY5NTA2MjcyNC4wfHwxNTcxfA==", "end_of_stream": false}
+    ```
+    """
+
+    def __init__(self, stream_name: str, start: Params, *, parameter: str = "cursor") -> None:
+        """Start a traversal; see `Paginator`.
 
         Args:
             stream_name: Names the stream in errors.
             start: Parameters of the first request.
-            end: The second (epoch) before which to stop, if any.
             parameter: The parameter that takes a cursor.
         """
-        super().__init__(stream_name, start, end)
+        super().__init__(stream_name, start)
         self._parameter = parameter
+        self._taken = {start.get(parameter)}
+        self._empty_pages = 0
 
-    def has_more(self, response: Page[Any]) -> bool:
-        """Stop on `end_of_stream`; where it is missing, on a cursor that stays."""
-        if response.end_of_stream is None:
-            return response.after_cursor not in {None, response.asked.get(self._parameter)}
-        return not response.end_of_stream
+    def advance(self, page: Page[R]) -> list[R]:
+        """Take the page's cursor; see `Paginator`.
 
-    def get_next(self, response: Page[Any]) -> Params:
-        """Give the page's cursor.
+        The end is `end_of_stream` alone; where it is missing, a cursor that stays.
 
         Raises:
-            FatalSyncError: If the cursor does not advance although the page is not the last.
+            FatalSyncError: If the cursors lead in a circle, or to nothing but empty pages.
         """
-        cursor = response.after_cursor
-        if cursor is not None and cursor != response.asked.get(self._parameter):
-            return {self._parameter: cursor}
-        if self.finished:
-            return self.current_value
-        msg = (
-            f"{self._stream_name}: Zendesk's cursor does not advance after {response.asked}, "
-            "and this is not the end of the stream. Nothing is lost: run again later with the "
-            "last state; if it happens again, tell Zendesk support."
-        )
-        raise FatalSyncError(msg)
+        cursor = page.after_cursor
+        stays = cursor is None or cursor == page.asked.get(self._parameter)
+        self.finished = stays if page.end_of_stream is None else page.end_of_stream
+        self._empty_pages = 0 if page.records else self._empty_pages + 1
+        problem = ""
+        if stays:
+            problem = f"does not advance after {page.asked}"
+        elif cursor in self._taken:
+            problem = f"comes back to where it was before {page.asked}"
+        elif self._empty_pages >= MAX_EMPTY_PAGES:
+            problem = f"leads through {self._empty_pages:,} empty pages in a row"
+        if problem and not self.finished:
+            msg = (
+                f"{self._stream_name}: Zendesk's cursor {problem}, and this is not the end of the "
+                "stream. Nothing is lost: run again later with the last state; if it happens "
+                "again, tell Zendesk support."
+            )
+            raise FatalSyncError(msg)
+        if cursor is not None and cursor not in self._taken:
+            self.params = self.bookmark = {self._parameter: cursor}
+            self._taken.add(cursor)
+        return page.records
 
 
-class TimePaginator(ExportPaginator):
+class TimePaginator(Paginator):
     """`start_time`, then the `end_time` of each page.
 
     `start_time` is inclusive, so adjacent pages share a second; its records are given once.
+
+    ```json
+    {"users": […], "count": 1000, "end_time": 1695062724, "end_of_stream": false}
+    ```
     """
 
-    def __init__(self, stream_name: str, start: Params, end: int | None = None) -> None:
-        """Start a traversal; see `ExportPaginator`."""
-        super().__init__(stream_name, start, end)
+    def __init__(self, stream_name: str, start: Params) -> None:
+        """Start a traversal; see `Paginator`."""
+        super().__init__(stream_name, start)
+        self._given: set[Mark] = set()
+        self._links: set[Any] = set()
         self._empty_pages = 0
         self._probes = 0
-        self._short_lengths: set[int] = set()
+        self._run_start: int | None = None
+        self._ends_at: Page[Any] | None = None
 
-    def has_more(self, response: Page[Any]) -> bool:
-        """Stop on `end_of_stream` only; where it is missing, on an `end_time` that stays.
+    def advance(self, page: Page[R]) -> list[R]:
+        """Take the page's `end_time`, or find a way past a page that leads to itself.
 
-        Even then a full page is not taken for the last: it may be all of one second.
-        """
-        if response.end_of_stream is None:
-            return _advances(response) or len(response.records) >= int(response.asked["per_page"])
-        return not response.end_of_stream
-
-    def get_next(self, response: Page[Any]) -> Params:
-        """Give the page's `end_time`, or a way past a page that repeats itself.
+        The end is `end_of_stream` alone. Where Zendesk does not say it, it is an `end_time` that
+        stays and has nothing behind it, or one that reaches the start of the run: on a busy
+        account each page brings something new.
 
         Raises:
-            FatalSyncError: If there is no such way.
+            FatalSyncError: If the page leads nowhere, or past what it did not show.
         """
-        start = int(response.asked["start_time"])
-        if self.finished or _advances(response):
-            token: Params = {"start_time": max(start, response.end_time or start)}
+        start = int(page.asked["start_time"])
+        if self._ends_at is not None:
+            self._check_end(self._ends_at, page)
+            return []
+        self._check_link(page)
+        self._run_start = self._run_start or page.newest
+        new = [
+            record
+            for record, mark in zip(page.records, page.marks, strict=True)
+            if mark not in self._given
+        ]
+        if page.end_of_stream or (page.end_time is not None and page.end_time > start):
+            self.params = {"start_time": max(start, _end_of(page))}
+            self.finished = self._is_last(page)
             self._probes = 0
-            self._short_lengths.add(len(response.records))
+        elif page.end_of_stream is None and len(page.records) < int(page.asked["per_page"]):
+            # It seems to be the last one; if it is not, something comes behind it.
+            self.finished = not page.records or start == page.newest
+            self._ends_at = page
+            self.params = {"start_time": start + (not self.finished)}
         else:
-            token = self._past_repeating_page(response, start)
-        self._empty_pages = 0 if response.records else self._empty_pages + 1
+            self.params = self._past_itself(page, start)
+        if self._ends_at is None and not self._links:
+            # An end in the future would keep what changes until then out of every later run.
+            newest = page.newest
+            end = int(self.params["start_time"])
+            self.bookmark = {"start_time": end if newest is None else min(end, newest + 1)}
+        self._empty_pages = 0 if page.records else self._empty_pages + 1
         # Only what is exported under the next start_time or later can come again.
-        self._shared = {
-            mark
-            for mark in self._shared.union(response.marks)
-            if mark[1] is not None and mark[1] >= int(token["start_time"])
+        self._given = {
+            (record_id, second)
+            for record_id, second in self._given.union(page.marks)
+            if record_id and second is not None and second >= int(self.params["start_time"])
         }
-        return token
+        return new
 
-    def _past_repeating_page(self, page: Page[Any], start: int) -> Params:
+    def _is_last(self, page: Page[Any]) -> bool:
+        if page.end_of_stream is not None:
+            return page.end_of_stream
+        return self._run_start is not None and int(self.params["start_time"]) > self._run_start
+
+    def _check_end(self, last: Page[Any], behind: Page[Any]) -> None:
+        """Make sure that nothing follows a page that seemed to be the last.
+
+        Raises:
+            FatalSyncError: If something does, so that the page was not whole.
+        """
+        self.finished = True
+        if any(second is None or second <= (last.newest or second) for _, second in behind.marks):
+            what = f"repeats the page at start_time {last.asked['start_time']}, and more follows it"
+            raise self._stuck(what)
+
+    def _past_itself(self, page: Page[Any], start: int) -> Params:
         """Get past a page that is not the last and whose `end_time` is its own `start_time`.
 
-        Zendesk extends a page that is all of one second until it holds the whole second. A
-        page of more or fewer records than asked for is therefore known to be whole; one of
-        exactly as many may be cut, and is asked for again with another size. Pages that are
-        short again and again at the same length come from something that caps them.
+        It is known to hold all of its second only if it holds more records than were asked for:
+        Zendesk extends a page until it holds a whole second. Any other page may have been cut,
+        filtered or capped. So a larger page is asked for, to get past the second, then a smaller
+        one, to see whether that is extended to the same records.
         """
         if not page.records:
-            if self._empty_pages + 1 < EMPTY_TRIES:
+            if self._empty_pages + 1 < MAX_EMPTY_PAGES_AT_ONE_TIME:
                 return {"start_time": start}
             what = f"sends empty pages at start_time {start} over and over"
             raise self._stuck(what)
-        if page.latest is not None and page.latest > start:
-            return {"start_time": page.latest}
+        later = {mark for mark in page.marks if mark[1] is not None and mark[1] > start}
+        if later:
+            # The property is no place in the export, so the next page has to show a record of
+            # this one: then all that comes before that record was on this page.
+            self._links = {record_id for record_id, _ in later}
+            return {"start_time": min(second for _, second in later if second is not None)}
+        held = [record_id for record_id, _ in page.marks]
         size = int(page.asked["per_page"])
-        if len(page.records) < size and len(page.records) in self._short_lengths:
-            what = f"sends no more than {len(page.records)} records of the second {start}"
-            raise self._stuck(what)
-        if len(page.records) != size:
+        if len(held) > size and self._holds_all_given(held, start):
             logger.warning(
                 "%s: %d records share the second %d, and Zendesk repeats that page; "
                 "all of them are on it, so the export goes on at the next second.",
                 self._stream_name,
-                len(page.records),
+                len(held),
                 start,
             )
             self._probes = 0
             return {"start_time": start + 1}
         self._probes += 1
-        if self._probes < MAX_PROBES and (self._probes == 1 or size != MAX_PER_PAGE - 1):
-            other = MAX_PER_PAGE if size < MAX_PER_PAGE else MAX_PER_PAGE - 1
-            return {"start_time": start, "per_page": other}
-        what = f"cuts off the second {start}, which holds {size} records or more"
+        if self._probes == 1 and size < MAX_PER_PAGE:
+            return {"start_time": start, "per_page": MAX_PER_PAGE}
+        half = len(held) // 2
+        if self._probes <= MAX_PROBES and 0 < half < size:
+            self._probes = MAX_PROBES
+            return {"start_time": start, "per_page": half}
+        what = f"repeats a page of {len(held)} records of the second {start}, perhaps not all of it"
         raise self._stuck(what)
+
+    def _holds_all_given(self, held: list[Any], start: int) -> bool:
+        given = {record_id for record_id, second in self._given if second == start}
+        return all(held) and given.issubset(held)
+
+    def _check_link(self, page: Page[Any]) -> None:
+        links, self._links = self._links, set()
+        if links and not any(mark[0] and mark[0] in links for mark in page.marks):
+            what = f"repeats a page before {page.asked['start_time']}, and may leave records out"
+            raise self._stuck(what)
 
     def _stuck(self, what: str) -> FatalSyncError:
         msg = (
@@ -270,5 +314,80 @@ class TimePaginator(ExportPaginator):
         return FatalSyncError(msg)
 
 
-def _advances(page: Page[Any]) -> bool:
-    return page.end_time is not None and page.end_time > int(page.asked["start_time"])
+def _end_of(page: Page[Any]) -> int:
+    """Give where a page ends; at the end of the stream, all that was served is read."""
+    if page.end_time is not None:
+        return page.end_time
+    return min((s for s in (page.latest, page.newest) if s is not None), default=0)
+
+
+@dataclass(frozen=True)
+class Step(Generic[R]):
+    """A page of a traversal.
+
+    Attributes:
+        page: The page.
+        records: Its records that no page before it held.
+        start: The parameters that it starts at, without its size.
+        bookmark: Those of the first request that is still needed once its records are written.
+    """
+
+    page: Page[R]
+    records: list[R]
+    start: Params
+    bookmark: Params
+
+
+def traverse(paginator: Paginator, fetch: Callable[[Params], Page[R]]) -> Iterator[Step[R]]:
+    """Follow an export to its end.
+
+    Args:
+        paginator: The traversal.
+        fetch: Gets the page of some parameters.
+    """
+    while not paginator.finished:
+        start = paginator.params
+        page = fetch(start)
+        records = paginator.advance(page)
+        yield Step(page, records, start, paginator.bookmark)
+
+
+def until(end: int, steps: Iterator[Step[R]]) -> Iterator[Step[R]]:
+    """Stop a traversal at an end date.
+
+    It stops where Zendesk's own `end_time` reaches the end, or at a page that is wholly past it,
+    never because of one record: records come as they are now, and one of an early page may have
+    changed since. Where the end is inside a page, the records behind it are left out, and the
+    bookmark stays at the page, which is not fully written: the next slice repeats it.
+
+    Args:
+        end: The second (epoch) that is the first not to be exported.
+        steps: The traversal.
+    """
+    last: Step[R] | None = None
+    for step in steps:
+        count = _count_before(end, step.page)
+        if step.page.records and not count:
+            break
+        if last and not step.page.records:
+            continue  # an empty page shows nothing
+        if last:
+            yield last
+            last = None
+        reached = int(step.bookmark.get("start_time", 0)) >= end
+        if count < len(step.page.records):
+            last = step
+        else:
+            yield step
+        if reached:
+            break
+    if last:
+        dropped = {id(record) for record in last.page.records[_count_before(end, last.page) :]}
+        kept = [record for record in last.records if id(record) not in dropped]
+        yield replace(last, records=kept, bookmark=last.start)
+
+
+def _count_before(end: int, page: Page[Any]) -> int:
+    """Count the records of a page up to the last one of before the end."""
+    inside = (n for n, (_, second) in enumerate(page.marks, 1) if second is None or second < end)
+    return max(inside, default=0)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_zendesk_incremental import bookmarks
-from tap_zendesk_incremental.bookmarks import CURSOR, END_TIME
+from tap_zendesk_incremental.bookmarks import SAFE_SECONDS
 
 Json = dict[str, Any]
 AT = 1_695_062_724
@@ -47,53 +47,77 @@ def test_iso_and_back(second: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("bookmark", "token", "start_date", "start"),
+    ("bookmark", "by_cursor", "start_date", "start"),
     [
-        ({}, CURSOR, None, {"start_time": 0}),
-        ({}, END_TIME, "2023-09-18T18:45:24Z", {"start_time": AT}),
-        (TICKETS, CURSOR, None, {"cursor": "MTY5"}),
-        (TICKETS, CURSOR, "2020-01-01", {"cursor": "MTY5"}),
-        (TICKETS, CURSOR, "2023-09-18T18:45:24Z", {"cursor": "MTY5"}),
-        (TICKETS, CURSOR, "2023-09-18T18:45:25Z", {"start_time": AT + 1}),
-        (TICKETS, END_TIME, None, {"start_time": AT}),
-        (TICKETS | {"replication_key": "updated_at"}, END_TIME, None, {"start_time": 0}),
-        ({"cursor": "MTY5"}, CURSOR, None, {"cursor": "MTY5"}),
-        ({"cursor": "MTY5"}, CURSOR, "2023-09-18", {"cursor": "MTY5"}),
+        ({}, True, None, {"start_time": 0}),
+        ({}, False, "2023-09-18T18:45:24Z", {"start_time": AT}),
+        (TICKETS, True, None, {"cursor": "MTY5"}),
+        (TICKETS, True, "2020-01-01", {"cursor": "MTY5"}),
+        (TICKETS, True, "2023-09-18T18:45:24Z", {"cursor": "MTY5"}),
+        (TICKETS, True, "2023-09-18T18:45:25Z", {"start_time": AT + 1}),
+        # The time of a record is no place in the export.
+        (TICKETS, False, None, {"start_time": AT - SAFE_SECONDS}),
+        (TICKETS, False, "2023-09-18T18:45:20Z", {"start_time": AT - 4}),
+        (TICKETS | {"replication_key": "updated_at"}, False, None, {"start_time": 0}),
+        ({"cursor": "MTY5"}, True, None, {"cursor": "MTY5"}),
+        ({"cursor": "MTY5"}, True, "2023-09-18", {"cursor": "MTY5"}),
     ],
 )
-def test_start_of_tickets(bookmark: Json, token: str, start_date: str | None, start: Json) -> None:
+def test_start_of_tickets(
+    *, bookmark: Json, by_cursor: bool, start_date: str | None, start: Json
+) -> None:
     key = "generated_timestamp"
-    assert bookmarks.start(bookmark, key, token, start_date) == start
+    assert bookmarks.start(bookmark, key, start_date, by_cursor=by_cursor) == start
 
 
 @pytest.mark.parametrize(
-    ("bookmark", "token", "start_date", "start"),
+    ("bookmark", "by_cursor", "start_date", "start"),
     [
-        (USERS, END_TIME, None, {"start_time": AT + 1}),
-        (USERS, END_TIME, "2023-09-18T18:45:24Z", {"start_time": AT + 1}),
-        (USERS, END_TIME, "2023-09-18T18:45:30Z", {"start_time": AT + 6}),
-        (USERS, CURSOR, None, {"start_time": AT}),
-        ({"end_time": AT}, END_TIME, None, {"start_time": AT}),
-        ({"end_time": AT}, END_TIME, "2023-09-18T18:45:25Z", {"start_time": AT + 1}),
+        (USERS, False, None, {"start_time": AT + 1}),
+        (USERS, False, "2023-09-18T18:45:24Z", {"start_time": AT + 1}),
+        (USERS, False, "2023-09-18T18:45:30Z", {"start_time": AT + 6}),
+        (USERS, True, None, {"start_time": AT + 1}),
+        ({"end_time": AT}, False, None, {"start_time": AT}),
+        ({"end_time": AT}, False, "2023-09-18T18:45:25Z", {"start_time": AT + 1}),
+        ({"end_time": AT}, True, None, {"start_time": AT}),
     ],
 )
-def test_start_of_users(bookmark: Json, token: str, start_date: str | None, start: Json) -> None:
-    assert bookmarks.start(bookmark, "updated_at", token, start_date) == start
+def test_start_of_users(
+    *, bookmark: Json, by_cursor: bool, start_date: str | None, start: Json
+) -> None:
+    assert bookmarks.start(bookmark, "updated_at", start_date, by_cursor=by_cursor) == start
+
+
+@pytest.mark.parametrize("start_date", [None, "2030-01-01"])
+def test_an_export_without_times_starts_at_its_cursor(start_date: str | None) -> None:
+    for bookmark, start in (({}, {}), (TICKETS, {"cursor": "MTY5"}), (USERS, {})):
+        begun = bookmarks.start(
+            bookmark, "time", start_date, by_cursor=True, takes_start_time=False
+        )
+        assert begun == start
 
 
 def test_after_a_page() -> None:
     key = "generated_timestamp"
-    after = bookmarks.after({}, key, AT, {"cursor": "MTY5"}, cursor=True)
-    assert after == TICKETS
+    assert bookmarks.after({}, key, AT, {"cursor": "MTY5"}) == TICKETS
     # An empty page moves the token alone, whatever else an old state held.
     old = TICKETS | {"progress_markers": {}, "starting_replication_value": 1, "end_time": 5}
-    after = bookmarks.after(old, key, None, {"cursor": "Mg=="}, cursor=True)
+    after = bookmarks.after(old, key, None, {"cursor": "Mg=="})
     assert after == TICKETS | {"cursor": "Mg=="}
-    after = bookmarks.after({}, "updated_at", None, {"start_time": AT, "per_page": 7}, cursor=False)
+    after = bookmarks.after({}, "updated_at", None, {"start_time": AT, "per_page": 7})
     assert after == {"end_time": AT}
     # The value of another replication key does not become this one's.
-    after = bookmarks.after(TICKETS, "updated_at", None, {"start_time": AT}, cursor=False)
+    after = bookmarks.after(TICKETS, "updated_at", None, {"start_time": AT})
     assert after == {"end_time": AT}
+
+
+def test_a_bookmark_never_goes_back() -> None:
+    assert bookmarks.after(USERS, "updated_at", "2001-01-01T00:00:00Z", {"start_time": 5}) == USERS
+    later = bookmarks.after(USERS, "updated_at", "2030-01-01T00:00:00Z", {"start_time": AT + 9})
+    assert later == USERS | {
+        "replication_key_value": "2030-01-01T00:00:00Z",
+        "end_time": AT + 9,
+    }
 
 
 @pytest.mark.parametrize(
@@ -118,6 +142,11 @@ def test_good_bookmarks(bookmark: Json) -> None:
         ({"end_time": True}, "has a end_time of a wrong type: True"),
         ({"replication_key_value": 1.5}, "has a replication_key_value of a wrong type: 1.5"),
         ({"replication_key_value": "late"}, "has a replication_key_value that is no date: 'late'"),
+        ({"end_time": 4_102_444_800}, "is at 2100-01-01T00:00:00Z, which is in the future"),
+        (
+            USERS | {"end_time": None, "replication_key_value": "2100-01-01T00:00:00Z"},
+            "is at 2100-01-01T00:00:00Z, which is in the future",
+        ),
         ({"page_token_v2": 1}, "has the unknown key 'page_token_v2'; a later version"),
     ],
 )
