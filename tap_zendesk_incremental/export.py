@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import time
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +12,7 @@ from singer_sdk.schema.source import SchemaDirectory, StreamSchema
 
 from tap_zendesk_incremental import bookmarks, output, progress, schemas
 from tap_zendesk_incremental.by_page import ByPageStream
-from tap_zendesk_incremental.errors import CursorRefusedError, UnavailableError
+from tap_zendesk_incremental.errors import CursorRefusedError, RefusedError
 from tap_zendesk_incremental.fed import FedStream
 from tap_zendesk_incremental.pagination import (
     CursorPaginator,
@@ -35,8 +34,8 @@ if TYPE_CHECKING:
     from singer_sdk import Tap
     from singer_sdk.singerlib import Catalog, MetadataMapping
 
-    from tap_zendesk_incremental.account import Account
-    from tap_zendesk_incremental.endpoint import Endpoint
+    from tap_zendesk_incremental.http.client import Client
+    from tap_zendesk_incremental.http.endpoint import Endpoint
 
 
 @dataclass(frozen=True)
@@ -85,16 +84,16 @@ class ExportStream(ByPageStream):
     parameters: tuple[str, ...] = ()
     """Settings that are passed on as query parameters."""
 
-    optional: bool = True
-    """Whether an account may do without the resource."""
+    tolerated_statuses: frozenset[int] = frozenset({402, 403, 404})
+    """What an account answers that does not have the resource, so that the stream is skipped."""
 
     primary_keys = ("id",)
     schema = StreamSchema(SchemaDirectory(schemas))
     _lacks_ids = False
 
-    def __init__(self, tap: Tap, account: Account, name: str | None = None) -> None:
-        """Choose the form of the export; see `ZendeskStream`."""
-        super().__init__(tap, account, name)
+    def __init__(self, tap: Tap, client: Client, name: str | None = None) -> None:
+        """Choose the form of the export; see `ByPageStream`."""
+        super().__init__(tap, client, name)
         wanted = self.cursor if self.config.get("export_method") != "time" else self.time
         endpoint = wanted or self.cursor or self.time
         if endpoint is None:
@@ -131,7 +130,7 @@ class ExportStream(ByPageStream):
             The records that no page before held, and when they were read.
 
         Raises:
-            UnavailableError: If the account does not have a resource that every account has.
+            RefusedError: If Zendesk refuses, and that is not how it answers who lacks the resource.
         """
         children = (stream for stream in self.child_streams if stream.selected)
         fed = [
@@ -163,11 +162,11 @@ class ExportStream(ByPageStream):
                     yield records, step.page.read_at
                     self._move_bookmark(step)
                     self._flush()
-                    report.page(step.page, len(records), self.account.requests_left)
-                report.finish(self.requests, self.waited_seconds)
+                    report.page(step.page, len(records), self.client.requests_left)
+                report.finish(self.client.requests, self.client.waited_seconds)
                 self.is_complete = self._exports_all
-            except UnavailableError as error:
-                if not self.optional or report.pages:
+            except RefusedError as error:
+                if error.status not in self.tolerated_statuses or report.pages:
                     raise
                 self.logger.warning("%s; the stream is skipped", error)
 
@@ -211,20 +210,16 @@ class ExportStream(ByPageStream):
         )
         if "start_time" in start:
             # Only here: what Zendesk itself gives later is right whatever this clock says.
-            start["start_time"] = max(0, min(int(start["start_time"]), self._newest()))
+            newest = int(time.time()) - self.endpoint.newest_seconds
+            start["start_time"] = max(0, min(int(start["start_time"]), newest))
         if self.by_cursor:
             return CursorPaginator(self.name, start, parameter=self.endpoint.cursor_parameter)
         return TimePaginator(self.name, start)
 
-    def _newest(self) -> int:
-        return int(time.time()) - self.endpoint.newest_seconds
-
     def _ready_pages(self, fed: list[FedStream]) -> Generator[ReadyPage, None, None]:
         """Fetch the export, page by page."""
-        steps = self._steps()
-        if self._is_sampled:
-            steps = itertools.islice(steps, 1)
-        elif self._end is not None:
+        steps = self._sampled_step() if self._is_sampled else self._steps()
+        if self._end is not None and not self._is_sampled:
             steps = until(self._end, steps)
         with self.get_http_request_counter() as counter:
             for step in steps:
@@ -233,6 +228,12 @@ class ExportStream(ByPageStream):
                 fed_pages = [(stream, stream.read(its, step.page, step.records)) for stream in fed]
                 its.trim(step.records)
                 yield ReadyPage(step, fed_pages)
+
+    def _sampled_step(self) -> Iterator[Step[Any]]:
+        """Give one page, which may not say where the next one is."""
+        params = self._paginator(self._bookmark).params
+        page = self._fetch_page(params)
+        yield Step(page, page.records, params, params)
 
     def _steps(self) -> Iterator[Step[Any]]:
         """Follow the export; where a cursor is refused, go on from the replication key."""
@@ -259,9 +260,7 @@ class ExportStream(ByPageStream):
                 return
 
     def _fetch_page(self, params: Params) -> Page[Any]:
-        newest = self._newest()
-        page = self.fetch(params, self._records.read)
-        page.newest = newest if page.newest is None else page.newest
+        page = self.client.fetch(self.endpoint, params, self._records.read)
         if not self._lacks_ids and not all(record_id for record_id, _ in page.marks):
             self._lacks_ids = True
             self.logger.warning(
@@ -281,7 +280,8 @@ class ExportStream(ByPageStream):
         )
         writer = self._tap.message_writer
         self._write = output.choose(self, self._records, writer, self._write_record_message)
-        self.query = self._fixed_parameters(fed)
+        self.client.query = self._fixed_parameters(fed)
+        self.client.is_hurried = self.ABORT_AT_RECORD_COUNT is not None
 
     def _fixed_parameters(self, fed: list[FedStream]) -> Params:
         """Give what every request asks for: settings, and the sideloads of what is selected."""

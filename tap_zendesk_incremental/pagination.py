@@ -127,16 +127,25 @@ class CursorPaginator(Paginator):
     ```
     """
 
-    def __init__(self, stream_name: str, start: Params, *, parameter: str = "cursor") -> None:
+    def __init__(
+        self,
+        stream_name: str,
+        start: Params,
+        *,
+        parameter: str = "cursor",
+        max_empty_pages: int = MAX_EMPTY_PAGES,
+    ) -> None:
         """Start a traversal; see `Paginator`.
 
         Args:
             stream_name: Names the stream in errors.
             start: Parameters of the first request.
             parameter: The parameter that takes a cursor.
+            max_empty_pages: Empty pages in a row before it counts as a loop.
         """
         super().__init__(stream_name, start)
         self._parameter = parameter
+        self._max_empty_pages = max_empty_pages
         self._taken = {start.get(parameter)}
         self._empty_pages = 0
 
@@ -157,7 +166,7 @@ class CursorPaginator(Paginator):
             problem = f"does not advance after {page.asked}"
         elif cursor in self._taken:
             problem = f"comes back to where it was before {page.asked}"
-        elif self._empty_pages >= MAX_EMPTY_PAGES:
+        elif self._empty_pages >= self._max_empty_pages:
             problem = f"leads through {self._empty_pages:,} empty pages in a row"
         if problem and not self.finished:
             msg = (

@@ -12,7 +12,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from singer_sdk.exceptions import FatalSyncError
 
-from tap_zendesk_incremental import pagination
 from tap_zendesk_incremental.pagination import (
     CursorPaginator,
     Mark,
@@ -444,14 +443,13 @@ def test_cursors_in_a_circle_are_an_error(length: int) -> None:
     assert len(whole.pages) == length - 1
 
 
-def test_empty_pages_with_ever_new_cursors_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pagination, "MAX_EMPTY_PAGES", 50)
-
+def test_empty_pages_with_ever_new_cursors_are_an_error() -> None:
     def serve(asked: Params) -> Page[Key]:
         after = str(int(asked["cursor"]) + 1)
         return Page(asked, [], [], end_of_stream=False, after_cursor=after)
 
-    whole = export(by_cursor({"cursor": "0"}), serve, 10)
+    paginator = CursorPaginator("tickets", {"cursor": "0"}, max_empty_pages=50)
+    whole = export(paginator, serve, 10)
     assert whole.problem.startswith("tickets: Zendesk's cursor leads through 50 empty pages")
 
 
