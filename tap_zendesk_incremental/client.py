@@ -66,7 +66,6 @@ class ZendeskStream(RESTStream[Params]):
         """
         super().__init__(tap, name=name)
         self.account = account
-        self._renewed = False
         self.query: Params = {}
         self.requests = 0
         self.waited_seconds = 0.0
@@ -153,7 +152,7 @@ class ZendeskStream(RESTStream[Params]):
         self._size.good_page()
         return page
 
-    def _send(self, asked: Params) -> requests.Response:
+    def _send(self, asked: Params, refusals: int = 0) -> requests.Response:
         self._wait(self.account.wait_seconds(self.endpoint.limit), "Zendesk's limit is reached")
         if isinstance(self.authenticator, RenewingAuthenticator):
             self.authenticator.max_tries = self.max_tries
@@ -174,17 +173,15 @@ class ZendeskStream(RESTStream[Params]):
         # Private, but the SDK has no other way to its metric http_request_duration.
         self._write_request_duration_log(self.endpoint.path, response, None, None)
         self.account.observe(self.endpoint, response.headers)
-        if (
-            response.status_code == HTTPStatus.UNAUTHORIZED
-            and isinstance(self.authenticator, RenewingAuthenticator)
-            and not self._renewed
+        if response.status_code == HTTPStatus.UNAUTHORIZED and isinstance(
+            self.authenticator, RenewingAuthenticator
         ):
-            response.close()
-            self.logger.info("Zendesk says that the access token has ended; getting a new one")
-            self.authenticator.renew()
-            self._renewed = True
-            return self._send(asked)
-        self._renewed = response.status_code == HTTPStatus.UNAUTHORIZED
+            wait = self.authenticator.refused(response.request, refusals + 1)
+            if wait is not None:
+                response.close()
+                self.waited_seconds += wait
+                time.sleep(wait)
+                return self._send(asked, refusals + 1)
         return response
 
     def validate_response(self, response: requests.Response) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from datetime import datetime, timezone
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from singer_sdk.authenticators import OAuthAuthenticator
@@ -16,14 +17,18 @@ from tap_zendesk_incremental import retry, shutdown
 from tap_zendesk_incremental.body import read_body
 from tap_zendesk_incremental.errors import one_line, zendesk_says
 from tap_zendesk_incremental.redaction import hide
-from tap_zendesk_incremental.token_file import TokenPair, fingerprint
+from tap_zendesk_incremental.token_file import (
+    MAX_TOKEN_LENGTH,
+    TokenPair,
+    fingerprint,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import requests
 
-    from tap_zendesk_incremental.token_file import TokenFile
+    from tap_zendesk_incremental.token_file import Slots, TokenFile
 
 MIN_TOKEN_SECONDS = 300
 MAX_TOKEN_SECONDS = 172_800
@@ -31,6 +36,29 @@ MAX_TOKEN_SECONDS = 172_800
 
 TOKEN_TIMEOUT_SECONDS = 60
 MAX_ANSWER_BYTES = 1024 * 1024
+
+REFUSAL_WAITS_SECONDS = (0, 1, 2, 4, 8)
+"""The waits after each refusal of a request in a row: another token, then time for Zendesk's
+replicas to hear of it. One more refusal is final."""
+
+Token = Annotated[str, msgspec.Meta(pattern=r"^[!#-\[\]-~]+\Z", max_length=MAX_TOKEN_LENGTH)]
+"""What a token may hold by RFC 6749, appendix A, so that it fits into a header and the file."""
+
+
+class Answer(msgspec.Struct):
+    """What Zendesk's token endpoint answers.
+
+    Attributes:
+        access_token: For requests.
+        refresh_token: For the next pair; None if the one that was used stays.
+        expires_in: Seconds that the access token lives; nothing if it does not end.
+        scope: What was granted, words in one text.
+    """
+
+    access_token: Token
+    refresh_token: Token | None = None
+    expires_in: object = None
+    scope: object = None
 
 
 class RenewingAuthenticator(OAuthAuthenticator):
@@ -51,6 +79,8 @@ class RenewingAuthenticator(OAuthAuthenticator):
             client_secret=config.get("client_secret"),
         )
         self._session = session
+        self._api_url = api_url
+        self._lock = threading.Lock()
         self.max_tries = retry.MAX_TRIES
 
     @property
@@ -74,9 +104,37 @@ class RenewingAuthenticator(OAuthAuthenticator):
             datetime.now(timezone.utc) - self.last_refreshed
         ).total_seconds() < self.expires_in - margin
 
-    def renew(self) -> None:
-        """Get another token: Zendesk refused the one at hand."""
-        self.last_refreshed = None
+    def authenticate_request(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Put the token into a request; threads that find it ended get one new token together."""
+        with self._lock:
+            return super().authenticate_request(request)
+
+    def refused(self, request: requests.PreparedRequest, times: int) -> float | None:
+        """Decide what follows an answer of 401.
+
+        The token may have ended, or may be so new that not all of Zendesk's servers know it.
+
+        Args:
+            request: What was refused.
+            times: How often in a row, this time included.
+
+        Returns:
+            The seconds to wait before it is sent again with `authenticate_request`, None if the
+            refusal is final.
+        """
+        if times > len(REFUSAL_WAITS_SECONDS):
+            return None
+        with self._lock:
+            sent = request.headers.get("Authorization")
+            if times == 1 and sent == f"Bearer {self.access_token}":  # no other thread renewed it
+                self.logger.info("Zendesk says that the access token has ended; getting a new one")
+                self.last_refreshed = None
+        wait = REFUSAL_WAITS_SECONDS[times - 1]
+        if wait:
+            self.logger.warning(
+                "Zendesk refuses an access token that it has just given; next try in %d s", wait
+            )
+        return wait
 
     def update_access_token(self) -> None:
         """Get a token.
@@ -89,30 +147,28 @@ class RenewingAuthenticator(OAuthAuthenticator):
         """
         self._take(self._request_token())
 
-    def _take(self, answer: dict[str, Any]) -> None:
+    def _take(self, answer: Answer) -> None:
         # A rotated pair is stored by now: the old one is void, whatever the new one may do.
-        scope = answer.get("scope")
-        if scope is not None and "read" not in str(scope).replace(",", " ").split():
+        scope = answer.scope
+        if isinstance(scope, str) and "read" not in scope.replace(",", " ").split():
             msg = (
-                f"The OAuth client was granted the scope {one_line(str(scope))!r}, which cannot "
+                f"The OAuth client was granted the scope {one_line(scope)!r}, which cannot "
                 "read exports; allow it the scope read in Zendesk's admin centre"
             )
             raise FatalAPIError(msg)
-        self.access_token = str(answer["access_token"])
-        self.expires_in = _seconds(answer)
+        self.access_token = answer.access_token
+        self.expires_in = _seconds(answer.expires_in)
         self.last_refreshed = datetime.now(timezone.utc)
 
-    def _request_token(self) -> dict[str, Any]:
+    def _request_token(self) -> Answer:
         post = retry.retried(self._post, self.max_tries, self._log_retry)
         try:
-            answer = post()
+            return post()
         except retry.RETRIABLE_ERRORS as error:
             msg = f"No access token from {self.auth_endpoint}: {retry.describe(error)}"
             raise FatalAPIError(msg) from error
-        hide(answer.get("access_token"), answer.get("refresh_token"))
-        return answer
 
-    def _post(self) -> dict[str, Any]:
+    def _post(self) -> Answer:
         response = self._session.post(
             self.auth_endpoint,
             json=self.oauth_request_body,
@@ -124,22 +180,24 @@ class RenewingAuthenticator(OAuthAuthenticator):
         with response:
             body = read_body(response, TOKEN_TIMEOUT_SECONDS, MAX_ANSWER_BYTES)
         status = response.status_code
+        says = f"HTTP {status} {zendesk_says(body)}".rstrip()
         if retry.is_retriable(status) or status == HTTPStatus.TOO_MANY_REQUESTS:
-            msg = f"HTTP {status} {zendesk_says(body)}".rstrip()
-            raise RetriableAPIError(msg, response)
-        if not response.ok or response.is_redirect:
+            raise RetriableAPIError(says, response)
+        if status == HTTPStatus.NOT_FOUND or response.is_redirect:
+            msg = f"No Zendesk account at {self._api_url} ({says}); check subdomain (or api_url)"
+            raise FatalAPIError(msg)
+        if not response.ok:
             msg = (
-                f"Zendesk gave no access token: HTTP {status} "
-                f"{zendesk_says(body)}; check client_id, client_secret and, if "
+                f"Zendesk gave no access token: {says}; check client_id, client_secret and, if "
                 "used, refresh_token: a used or expired one needs a new authorization"
             )
             raise FatalAPIError(msg)
         try:
-            answer = msgspec.json.decode(body, type=dict[str, Any])
-            answer["access_token"]
-        except (msgspec.DecodeError, KeyError) as error:
+            answer = msgspec.json.decode(body, type=Answer)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             msg = "the answer is not JSON with an access_token"
             raise RetriableAPIError(msg, response) from error
+        hide(answer.access_token, answer.refresh_token)
         return answer
 
     def _log_retry(self, details: Any) -> None:  # noqa: ANN401 (backoff's own type is private)
@@ -164,6 +222,8 @@ class RefreshTokenAuthenticator(RenewingAuthenticator):
         super().__init__(config, api_url, session)
         self._file = file
         self._setting = str(config["refresh_token"])
+        self._account = api_url.lower()
+        self._client = fingerprint(str(config["client_id"]))
         self._held = contextlib.ExitStack()
 
     @property
@@ -182,57 +242,88 @@ class RefreshTokenAuthenticator(RenewingAuthenticator):
             FatalAPIError: If the file or Zendesk refuses.
         """
         seed = fingerprint(self._setting)
-        try:
-            with self._file.locked(), self._held:
-                pair = self._file.read(seed)
-                if pair and pair.access_token != self.access_token and _is_alive(pair):
-                    self._take(_answer(pair))
+        with contextlib.ExitStack() as opened:
+            try:
+                slots = opened.enter_context(self._file.locked())
+                kept = slots.read()
+                self._check_owner(kept)
+                current = kept if kept and kept.seed == seed else None  # or the setting is new
+                if current and current.access_token != self.access_token and _is_alive(current):
+                    self._take(_answer(current))
                     return
-                self.refresh_token = pair.refresh_token if pair else self._setting
-                with self._file.replacement() as replacement:
-                    answer = self._request_token()
-                    expires_in = _seconds(answer)
-                    replacement.write(
-                        TokenPair(
-                            access_token=str(answer["access_token"]),
-                            refresh_token=str(answer.get("refresh_token") or self.refresh_token),
-                            expires_at=time.time() + expires_in if expires_in else None,
-                            seed=seed,
-                        )
-                    )
-        except (OSError, msgspec.MsgspecError) as error:
-            msg = (
-                f"oauth_token_path {self._file.path} cannot be used: {one_line(str(error))}; it "
-                "must be a file that this tap wrote, or none yet, in a folder it can write to"
-            )
-            raise FatalAPIError(msg) from error
+                slots.reserve()
+            except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+                msg = (
+                    f"oauth_token_path {self._file.path} cannot be used: {one_line(str(error))}; "
+                    "it must be a file that this tap wrote, an empty one or none yet, and the tap "
+                    "must be allowed to write it"
+                )
+                raise FatalAPIError(msg) from error
+            self.refresh_token = current.refresh_token if current else self._setting
+            with self._held:
+                answer = self._request_token()
+                self._keep(slots, answer, seed, kept.number + 1 if kept else 1)
         self._take(answer)
 
-    def _post(self) -> dict[str, Any]:
+    def _keep(self, slots: Slots, answer: Answer, seed: str, number: int) -> None:
+        expires_in = _seconds(answer.expires_in)
+        pair = TokenPair(
+            access_token=answer.access_token,
+            refresh_token=answer.refresh_token or str(self.refresh_token),
+            expires_at=time.time() + expires_in if expires_in else None,
+            seed=seed,
+            account=self._account,
+            client=self._client,
+            number=number,
+        )
+        try:
+            slots.write(pair)
+        except OSError as error:
+            msg = (
+                f"The new refresh token could not be kept in {self._file.path}: "
+                f"{one_line(str(error))}; the old one is used up: a new authorization is needed"
+            )
+            raise FatalAPIError(msg) from error
+
+    def _check_owner(self, kept: TokenPair | None) -> None:
+        """Refuse the pair of another account or client, which would be sent to this one."""
+        if kept is None:
+            return
+        if kept.account in {"", self._account} and kept.client in {"", self._client}:
+            return
+        whose = kept.account if kept.account != self._account else "another OAuth client"
+        msg = (
+            f"oauth_token_path {self._file.path} holds the tokens of {one_line(whose)}; give each "
+            "account and OAuth client a file of its own, or remove this one if it is not used"
+        )
+        raise FatalAPIError(msg)
+
+    def _post(self) -> Answer:
         """Ask, and let nothing end the process until the new pair is kept: the old one is void."""
         with contextlib.ExitStack() as held:
-            held.enter_context(shutdown.held_off(to_the_end=True))
+            answered = held.enter_context(shutdown.held_off(for_answer=True))
             answer = super()._post()
+            answered()
             self._held.enter_context(held.pop_all())
         return answer
 
 
-def _seconds(answer: dict[str, Any]) -> int | None:
-    """Give the token's life, None if it has no end; a life that makes no sense is a short one."""
-    expires_in = answer.get("expires_in")
+def _seconds(expires_in: object) -> int | None:
+    """Give a token's life, None if it has no end; a life that makes no sense is a short one."""
     if not expires_in:
         return None
     try:
-        return int(float(expires_in))
-    except (TypeError, ValueError, OverflowError):
+        seconds = int(float(str(expires_in)))
+    except (ValueError, OverflowError):
         return MIN_TOKEN_SECONDS
+    return min(seconds, MAX_TOKEN_SECONDS) if seconds > 0 else MIN_TOKEN_SECONDS
 
 
 def _is_alive(pair: TokenPair) -> bool:
     return pair.expires_at is None or pair.expires_at - time.time() > TOKEN_TIMEOUT_SECONDS
 
 
-def _answer(pair: TokenPair) -> dict[str, Any]:
+def _answer(pair: TokenPair) -> Answer:
     """Give a kept pair the shape of Zendesk's answer."""
-    left = None if pair.expires_at is None else int(pair.expires_at - time.time())
-    return {"access_token": pair.access_token, "expires_in": left}
+    left = None if pair.expires_at is None else pair.expires_at - time.time()
+    return Answer(pair.access_token, expires_in=left)

@@ -18,7 +18,7 @@ def hide(*secrets: object) -> None:
     for secret in secrets:
         text = str(secret or "").strip()
         if len(text) >= _MIN_LENGTH:
-            encoded = base64.b64encode(text.encode()).decode()
+            encoded = base64.b64encode(text.encode(errors="surrogatepass")).decode()
             _secrets.update((text, repr(text)[1:-1], encoded))
 
 
