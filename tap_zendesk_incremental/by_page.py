@@ -5,25 +5,27 @@ from __future__ import annotations
 import abc
 from typing import TYPE_CHECKING, Any
 
+from singer_sdk import Stream, metrics
 from singer_sdk.exceptions import SingerSDKError
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import RemoveRecordTransform
 
 from tap_zendesk_incremental import output
-from tap_zendesk_incremental.client import ZendeskStream
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
     from datetime import datetime
 
+    from singer_sdk import Tap
     from singer_sdk.helpers.types import Context, Record
     from singer_sdk.singerlib.messages import RecordMessage
 
+    from tap_zendesk_incremental.http.client import Client
     from tap_zendesk_incremental.output import Write
     from tap_zendesk_incremental.records import Records
 
 
-class ByPageStream(ZendeskStream, abc.ABC):
+class ByPageStream(Stream, abc.ABC):
     """A stream whose records are written a page at a time."""
 
     # The order of an export is Zendesk's affair; the bookmark is its token, not a record's time.
@@ -34,8 +36,27 @@ class ByPageStream(ZendeskStream, abc.ABC):
     is_complete = False
     """Whether the whole export has been given."""
 
+    path: str
+    """Where the pages are."""
+
     _records: Records
     _write: Write
+
+    def __init__(self, tap: Tap, client: Client, name: str | None = None) -> None:
+        """Make a stream of an account.
+
+        Args:
+            tap: The tap.
+            client: Asks the account; the stream gets one of its own from it.
+            name: The stream's name, where its class does not say.
+        """
+        # Before the rest: the schema may have to be asked for.
+        self.client = client.named(name or self.name, tap.logger.getChild(name or self.name))
+        super().__init__(tap, name=name)
+
+    def get_http_request_counter(self) -> metrics.Counter:
+        """Give the SDK's counter of requests, which its base class has for REST only."""
+        return metrics.http_request_counter(self.name, endpoint=self.path)
 
     @abc.abstractmethod
     def request_pages(self) -> Iterator[tuple[list[Any], datetime | None]]:
@@ -44,7 +65,7 @@ class ByPageStream(ZendeskStream, abc.ABC):
         A page is out when the next one is asked for.
         """
 
-    def request_records(self, context: Context | None) -> Iterable[dict[str, Any]]:
+    def get_records(self, context: Context | None) -> Iterable[dict[str, Any]]:
         """Give the records one by one, opened.
 
         Args:

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import msgspec
 from singer_sdk.exceptions import FatalAPIError, FatalSyncError
 from singer_sdk.schema.source import SchemaDirectory, StreamSchema
 
-from tap_zendesk_incremental import retry, schemas
-from tap_zendesk_incremental.client import ZendeskStream
-from tap_zendesk_incremental.endpoint import Endpoint, listing
-from tap_zendesk_incremental.errors import UnavailableError
+from tap_zendesk_incremental import schemas
+from tap_zendesk_incremental.errors import RefusedError
+from tap_zendesk_incremental.http import retry
+from tap_zendesk_incremental.http.endpoint import Endpoint, listing
 from tap_zendesk_incremental.page_body import page_type, to_page
-from tap_zendesk_incremental.pagination import CursorPaginator, Page, Params
+from tap_zendesk_incremental.pagination import Page, Params
 
 if TYPE_CHECKING:
-    from singer_sdk import Tap
+    from singer_sdk import Stream, Tap
 
-    from tap_zendesk_incremental.account import Account
+    from tap_zendesk_incremental.http.client import Client
 
 CUSTOM_OBJECT_PREFIX = "custom_object_"
 """What the name of a custom object's stream starts with."""
+
+TOLERATED_STATUSES = frozenset({402, 403, 404})
+"""What an account answers that does not have custom objects, or does not show its fields."""
+
+MAX_EMPTY_PAGES = 3
+"""Pages in a row without a row, after which a list that claims to go on counts as a loop."""
 
 FIELD_TYPES: dict[str, dict[str, Any]] = {
     "checkbox": {"type": ["boolean", "null"]},
@@ -34,54 +41,59 @@ FIELD_TYPES: dict[str, dict[str, Any]] = {
 """Types of custom fields that are not strings."""
 
 
-class Lookup(ZendeskStream):
-    """Reads lists outside of any sync."""
+def list_rows(client: Client, endpoint: Endpoint, key: str) -> list[dict[str, Any]]:
+    """Give a whole list, empty (and a line in the log) if it cannot be read.
 
-    # A quarter of a minute: discovery has somebody waiting for it, and can do without.
-    max_tries = 6
+    Args:
+        client: Asks for it.
+        endpoint: Where the list is.
+        key: The key of a page that holds the rows.
 
-    def __init__(self, tap: Tap, account: Account) -> None:
-        """Prepare; see `ZendeskStream`."""
-        super().__init__(tap, account, "discovery")
+    Raises:
+        FatalAPIError: If Zendesk refuses the login.
+        FatalSyncError: If the list has no end.
+    """
+    if not client.is_worth_asking:
+        return []
+    try:
+        return _all_rows(client, endpoint, key)
+    except FatalAPIError as error:
+        if isinstance(error.__cause__, retry.RETRIABLE_ERRORS):
+            client.logger.warning(
+                "Zendesk does not answer (%s); custom fields and objects are left untyped or "
+                "out: check subdomain (or api_url) and the network, and discover again (with "
+                "Meltano: --refresh-catalog)",
+                retry.describe(error.__cause__),
+            )
+            return []
+        if isinstance(error, RefusedError) and error.status in TOLERATED_STATUSES:
+            client.logger.warning("%s; %s are left untyped or out", error, key)
+            return []
+        raise
 
-    def rows(self, endpoint: Endpoint, key: str) -> list[dict[str, Any]] | None:
-        """Give a whole list, None (and a line in the log) if it cannot be read.
 
-        Args:
-            endpoint: Where the list is.
-            key: The key of a page that holds the rows.
-
-        Raises:
-            FatalAPIError: If Zendesk refuses the login.
-        """
-        if not self.account.answers or self._tap.input_catalog is not None:
-            return None  # a catalog has all that was found when it was made
-        self.endpoint = endpoint
-        decode = msgspec.json.Decoder(page_type(key, dict[str, Any])).decode
-        paginator = CursorPaginator(self.name, {}, parameter=endpoint.cursor_parameter)
-        rows: list[dict[str, Any]] = []
-        try:
-            while not paginator.finished:
-                page = self.fetch(
-                    paginator.current_value, lambda body, asked: to_page(decode(body), asked, [])
-                )
-                rows += page.records
-                paginator.advance(page)
-        except FatalSyncError as error:  # FatalAPIError is one
-            if isinstance(error.__cause__, retry.RETRIABLE_ERRORS):
-                self.account.answers = False
-                self.logger.warning(
-                    "Zendesk does not answer (%s); custom fields and objects are left untyped or "
-                    "out: check subdomain (or api_url) and the network, and discover again (with "
-                    "Meltano: --refresh-catalog)",
-                    retry.describe(error.__cause__),
-                )
-                return None
-            if isinstance(error, FatalAPIError) and not isinstance(error, UnavailableError):
-                raise
-            self.logger.warning("%s; %s are left untyped or out", error, key)
-            return rows or None
-        return rows
+def _all_rows(client: Client, endpoint: Endpoint, key: str) -> list[dict[str, Any]]:
+    decode = msgspec.json.Decoder(page_type(key, dict[str, Any])).decode
+    rows: list[dict[str, Any]] = []
+    cursors: set[int | str | None] = {None}
+    params: Params = {}
+    empty_pages = 0
+    while True:
+        page = client.fetch(endpoint, params, lambda body, asked: to_page(decode(body), asked, []))
+        rows += page.records
+        empty_pages = 0 if page.records else empty_pages + 1
+        cursor = page.after_cursor
+        if page.end_of_stream or (page.end_of_stream is None and cursor is None):
+            return rows
+        if cursor is None or cursor in cursors or empty_pages >= MAX_EMPTY_PAGES:
+            msg = (
+                f"{endpoint.path} has no end: after {len(rows)} rows Zendesk sends empty pages, or "
+                "one that was there before. Run again later; if it happens again, tell Zendesk "
+                "support."
+            )
+            raise FatalSyncError(msg)
+        cursors.add(cursor)
+        params = {endpoint.cursor_parameter: cursor}
 
 
 class TypedFields(StreamSchema):
@@ -96,27 +108,32 @@ class TypedFields(StreamSchema):
         """
         super().__init__(SchemaDirectory(schemas), key=key)
         self.fields_property = fields_property
+        self._typed: WeakKeyDictionary[Stream, dict[str, Any]] = WeakKeyDictionary()
 
     def endpoint(self, stream: Any) -> tuple[Endpoint, str]:  # noqa: ANN401, ARG002
         """Give where the definitions are, and their key on a page."""
         return listing(f"/api/v2/{self.fields_property}.json"), self.fields_property
 
     def get_stream_schema(self, stream: Any, stream_class: Any) -> dict[str, Any]:  # noqa: ANN401
-        """Give the schema; the definitions are read once a run."""
-        typed: dict[str, dict[str, Any]] = stream.account.typed_schemas
-        if stream.name not in typed:
-            lookup = Lookup(stream._tap, stream.account)  # noqa: SLF001 (no public way)
+        """Give the schema; the definitions are read once."""
+        if stream not in self._typed:
             schema = deepcopy(super().get_stream_schema(stream, stream_class))
             schema["properties"][self.fields_property]["properties"] = {
                 row["key"]: {
                     "description": row.get("title"),
                     **FIELD_TYPES.get(row.get("type", ""), {"type": ["string", "null"]}),
                 }
-                for row in lookup.rows(*self.endpoint(stream)) or ()
+                for row in self._definitions(stream)
                 if "key" in row
             }
-            typed[stream.name] = schema
-        return typed[stream.name]
+            self._typed[stream] = schema
+        return self._typed[stream]
+
+    def _definitions(self, stream: Any) -> list[dict[str, Any]]:  # noqa: ANN401
+        if stream._tap.input_catalog is not None:  # noqa: SLF001 (no public way)
+            return []  # a catalog has all that was found when it was made
+        client = stream.client.named("discovery", stream.client.logger, is_hurried=True)
+        return list_rows(client, *self.endpoint(stream))
 
 
 class CustomObjectSchema(TypedFields):
@@ -138,22 +155,19 @@ class Columns(msgspec.Struct):
     field_headers: dict[str, str]
 
 
-def sample_columns(tap: Tap, account: Account, endpoint: Endpoint) -> dict[str, dict[str, Any]]:
+def sample_columns(client: Client, endpoint: Endpoint) -> dict[str, dict[str, Any]]:
     """Give the columns of a flat export as properties of a schema, none if it has no sample.
 
     Args:
-        tap: The tap.
-        account: The account.
+        client: Asks for it.
         endpoint: The export's sample.
     """
 
     def read(body: bytes, asked: Params) -> Page[Columns]:
         return Page(asked, [msgspec.json.decode(body, type=Columns)], [])
 
-    lookup = Lookup(tap, account)
-    lookup.endpoint = endpoint
     try:
-        [columns] = lookup.fetch({"start_time": 0}, read).records
+        [columns] = client.fetch(endpoint, {"start_time": 0}, read).records
     except FatalAPIError:
         return {}  # the export itself is about to say why
     return {
@@ -162,19 +176,18 @@ def sample_columns(tap: Tap, account: Account, endpoint: Endpoint) -> dict[str, 
     }
 
 
-def custom_object_keys(tap: Tap, account: Account) -> list[str]:
+def custom_object_keys(tap: Tap, client: Client) -> list[str]:
     """Give the keys of the account's custom objects.
 
     A catalog names them already; without one, the account is asked.
 
     Args:
         tap: The tap.
-        account: The account.
+        client: Asks the account.
     """
     if tap.input_catalog is not None:
         names = [entry.tap_stream_id for entry in tap.input_catalog.streams]
         prefix = CUSTOM_OBJECT_PREFIX
         return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
-    endpoint = listing("/api/v2/custom_objects.json")
-    rows = Lookup(tap, account).rows(endpoint, "custom_objects") or ()
+    rows = list_rows(client, listing("/api/v2/custom_objects.json"), "custom_objects")
     return [row["key"] for row in rows if "key" in row]

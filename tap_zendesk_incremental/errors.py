@@ -14,12 +14,26 @@ MAX_LENGTH = 300
 """Characters kept of what a server says."""
 
 
-class CursorRefusedError(FatalAPIError):
+class RefusedError(FatalAPIError):
+    """Zendesk refuses a request, and asking again is pointless."""
+
+    def __init__(self, message: str, status: int) -> None:
+        """Remember the status.
+
+        Args:
+            message: What to say.
+            status: The HTTP status.
+        """
+        super().__init__(message)
+        self.status = status
+
+
+class CursorRefusedError(RefusedError):
     """Zendesk does not take the cursor any more (400, 422)."""
 
 
-class UnavailableError(FatalAPIError):
-    """Zendesk does not serve this to this login or account (402, 403, 404, a redirect)."""
+class UnreadableRecordError(Exception):
+    """A page holds a record that cannot be read."""
 
 
 class RateLimitedError(Exception):
@@ -60,7 +74,7 @@ def zendesk_says(body: bytes) -> str:
     """
     try:
         payload = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
     return brief(": ".join(_texts(payload))).rstrip(".") if isinstance(payload, dict) else ""
 

@@ -12,7 +12,7 @@ from singer_sdk.schema.source import SchemaDirectory, StreamSchema
 
 from tap_zendesk_incremental import bookmarks, output, progress, schemas
 from tap_zendesk_incremental.by_page import ByPageStream
-from tap_zendesk_incremental.errors import CursorRefusedError, UnavailableError
+from tap_zendesk_incremental.errors import CursorRefusedError, RefusedError
 from tap_zendesk_incremental.fed import FedStream
 from tap_zendesk_incremental.pagination import (
     CursorPaginator,
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from singer_sdk import Tap
     from singer_sdk.singerlib import Catalog, MetadataMapping
 
-    from tap_zendesk_incremental.account import Account
-    from tap_zendesk_incremental.endpoint import Endpoint
+    from tap_zendesk_incremental.http.client import Client
+    from tap_zendesk_incremental.http.endpoint import Endpoint
 
 
 @dataclass(frozen=True)
@@ -85,15 +85,15 @@ class ExportStream(ByPageStream):
     parameters: tuple[str, ...] = ()
     """Settings that are passed on as query parameters."""
 
-    optional: bool = True
-    """Whether an account may do without the resource."""
+    tolerated_statuses: frozenset[int] = frozenset({402, 403, 404})
+    """What an account answers that does not have the resource, so that the stream is skipped."""
 
     primary_keys = ("id",)
     schema = StreamSchema(SchemaDirectory(schemas))
 
-    def __init__(self, tap: Tap, account: Account, name: str | None = None) -> None:
-        """Choose the form of the export; see `ZendeskStream`."""
-        super().__init__(tap, account, name)
+    def __init__(self, tap: Tap, client: Client, name: str | None = None) -> None:
+        """Choose the form of the export; see `ByPageStream`."""
+        super().__init__(tap, client, name)
         wanted = self.cursor if self.config.get("export_method") != "time" else self.time
         endpoint = wanted or self.cursor or self.time
         if endpoint is None:
@@ -134,7 +134,7 @@ class ExportStream(ByPageStream):
             The records that no page before held, and when they were read.
 
         Raises:
-            UnavailableError: If the account does not have a resource that every account has.
+            RefusedError: If Zendesk refuses, and that is not how it answers who lacks the resource.
         """
         children = (stream for stream in self.child_streams if stream.selected)
         fed = [
@@ -163,11 +163,11 @@ class ExportStream(ByPageStream):
                     yield step.records, step.page.read_at
                     self._move_bookmark(step)
                     self._flush()
-                    report.page(step.page, len(step.records), self.account.requests_left)
-                report.finish(self.requests, self.waited_seconds)
+                    report.page(step.page, len(step.records), self.client.requests_left)
+                report.finish(self.client.requests, self.client.waited_seconds)
                 self.is_complete = not self._is_sampled and self._end is None
-            except UnavailableError as error:
-                if not self.optional or report.pages:
+            except RefusedError as error:
+                if error.status not in self.tolerated_statuses or report.pages:
                     raise
                 self.logger.warning("%s; the stream is skipped", error)
 
@@ -220,7 +220,7 @@ class ExportStream(ByPageStream):
         with self.get_http_request_counter() as counter:
             while not paginator.finished:
                 try:
-                    page = self.fetch(paginator.current_value, its.read)
+                    page = self.client.fetch(self.endpoint, paginator.current_value, its.read)
                 except CursorRefusedError as error:
                     if paginator.count:
                         raise
@@ -256,7 +256,8 @@ class ExportStream(ByPageStream):
         )
         writer = self._tap.message_writer
         self._write = output.choose(self, self._records, writer, self._write_record_message)
-        self.query = self._fixed_parameters(fed)
+        self.client.query = self._fixed_parameters(fed)
+        self.client.is_hurried = self.ABORT_AT_RECORD_COUNT is not None
 
     def _fixed_parameters(self, fed: list[FedStream]) -> Params:
         """Give what every request asks for: settings, and the sideloads of what is selected."""

@@ -13,9 +13,10 @@ import msgspec
 from singer_sdk.authenticators import OAuthAuthenticator
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 
-from tap_zendesk_incremental import retry, shutdown
-from tap_zendesk_incremental.body import read_body
+from tap_zendesk_incremental import shutdown
 from tap_zendesk_incremental.errors import one_line, zendesk_says
+from tap_zendesk_incremental.http import retry
+from tap_zendesk_incremental.http.session import read_body
 from tap_zendesk_incremental.redaction import hide
 from tap_zendesk_incremental.token_file import (
     MAX_TOKEN_LENGTH,
@@ -178,7 +179,7 @@ class RenewingAuthenticator(OAuthAuthenticator):
             stream=True,
         )
         with response:
-            body = read_body(response, TOKEN_TIMEOUT_SECONDS, MAX_ANSWER_BYTES)
+            body = read_body(response, MAX_ANSWER_BYTES)
         status = response.status_code
         says = f"HTTP {status} {zendesk_says(body)}".rstrip()
         if retry.is_retriable(status) or status == HTTPStatus.TOO_MANY_REQUESTS:

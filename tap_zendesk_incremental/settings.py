@@ -167,7 +167,7 @@ SETTINGS = th.PropertiesList(
         th.IntegerType(minimum=1, maximum=86400),
         default=300,
         title="Request timeout",
-        description="Seconds to wait for an answer before trying again",
+        description="Seconds in which a whole answer has to be there, before the tap tries again",
     ),
     th.Property(
         "user_agent",

@@ -10,9 +10,9 @@ from tap_zendesk_incremental.discovery import (
     TypedFields,
     sample_columns,
 )
-from tap_zendesk_incremental.endpoint import Endpoint, listing, sample
 from tap_zendesk_incremental.export import ExportStream
 from tap_zendesk_incremental.fed import FedByComments, FedStream
+from tap_zendesk_incremental.http.endpoint import Endpoint, listing, sample
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from singer_sdk import Tap
     from singer_sdk.singerlib import Catalog
 
-    from tap_zendesk_incremental.account import Account
+    from tap_zendesk_incremental.http.client import Client
 
 
 class Tickets(ExportStream):
@@ -42,7 +42,7 @@ class Tickets(ExportStream):
         "incident_count": "incident_counts",
     }
     parameters = ("exclude_deleted", "support_type_scope")
-    optional = False
+    tolerated_statuses = frozenset()
 
 
 class TicketEvents(ExportStream):
@@ -54,7 +54,7 @@ class TicketEvents(ExportStream):
     time = Endpoint("/api/v2/incremental/ticket_events.json")
     sample = sample("/api/v2/incremental/ticket_events/sample.json")
     parameters = ("support_type_scope",)
-    optional = False
+    tolerated_statuses = frozenset()
 
 
 class Users(ExportStream):
@@ -66,7 +66,7 @@ class Users(ExportStream):
     time = Endpoint("/api/v2/incremental/users.json")
     sample = sample("/api/v2/incremental/users/sample.json")
     schema = TypedFields("user_fields")
-    optional = False
+    tolerated_statuses = frozenset()
 
 
 class Organizations(ExportStream):
@@ -77,7 +77,7 @@ class Organizations(ExportStream):
     time = Endpoint("/api/v2/incremental/organizations.json")
     sample = sample("/api/v2/incremental/organizations/sample.json")
     schema = TypedFields("organization_fields")
-    optional = False
+    tolerated_statuses = frozenset()
 
 
 class TicketMetricEvents(ExportStream):
@@ -164,7 +164,7 @@ class TicketExports(ExportStream):
         super().apply_catalog(catalog)
         if self.selected:
             schema = self.effective_schema
-            columns = sample_columns(self._tap, self.account, self.sample)
+            columns = sample_columns(self.client, self.sample)
             schema["properties"] = {**columns, **schema["properties"]}
             self._tap.mapper.register_raw_stream_schema(self.name, schema, self.primary_keys)
 
@@ -176,16 +176,16 @@ class CustomObject(ExportStream):
     records_key = "custom_object_records"
     schema = CustomObjectSchema()
 
-    def __init__(self, tap: Tap, account: Account, key: str) -> None:
+    def __init__(self, tap: Tap, client: Client, key: str) -> None:
         """Name the stream after the object; see `ExportStream`.
 
         Args:
             tap: The tap.
-            account: What all streams share.
+            client: Asks the account.
             key: The custom object's key.
         """
         self.cursor = Endpoint(f"/api/v2/incremental/custom_objects/{key}/cursor.json")
-        super().__init__(tap, account, CUSTOM_OBJECT_PREFIX + key)
+        super().__init__(tap, client, CUSTOM_OBJECT_PREFIX + key)
 
 
 class TicketMetrics(FedStream):

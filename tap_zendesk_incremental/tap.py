@@ -13,9 +13,9 @@ from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
 
 from tap_zendesk_incremental import given_state, oversights, settings, shutdown
-from tap_zendesk_incremental.account import Account
 from tap_zendesk_incremental.auth import API_TOKENS_END, LOGIN_SETTINGS, hide_secrets
 from tap_zendesk_incremental.discovery import CUSTOM_OBJECT_PREFIX, custom_object_keys
+from tap_zendesk_incremental.http.client import Client
 from tap_zendesk_incremental.streams import FED_STREAMS, STREAMS, CustomObject
 from tap_zendesk_incremental.writer import CollectingWriter
 
@@ -38,10 +38,10 @@ class TapZendeskIncremental(Tap):
 
     def discover_streams(self) -> Sequence[Stream]:
         """Make every stream; they share one session, one login and one set of limits."""
-        account = Account(self.config)
+        client = Client(self.config, self.logger)
         return [
-            *(stream(self, account) for stream in STREAMS),
-            *(CustomObject(self, account, key) for key in custom_object_keys(self, account)),
+            *(stream(self, client) for stream in STREAMS),
+            *(CustomObject(self, client, key) for key in custom_object_keys(self, client)),
             *(fed_stream(self) for fed_stream in FED_STREAMS),
         ]
 

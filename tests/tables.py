@@ -83,7 +83,7 @@ def _export_row(stream: type[ExportStream], name: str) -> tuple[str, ...]:
         ", ".join(f"`{key}`" for key in stream.primary_keys),
         f"`{stream.replication_key}`" if stream.replication_key else "none: all of it in each run",
         ("by " + " or ".join(forms) if stream.replication_key else "a plain list") + "".join(slow),
-        f"{selected}, skipped if missing" if stream.optional else selected,
+        f"{selected}, skipped if missing" if stream.tolerated_statuses else selected,
         "yes" if stream.sample else "",
     )
 

@@ -88,12 +88,12 @@ def test_refused_connections(zendesk: Simulator, tmp_path: Path) -> None:
 
 
 def test_retry_after_of_503_is_obeyed(tap: FastTap) -> None:
-    headers = {"Retry-After": "1234"}
+    headers = {"Retry-After": "765"}
     tap.zendesk.faults.add("status", path=TICKETS, code=503, headers=headers)
     run = tap.run()
     assert run.exit_code == 0
     (line,) = run.log("WARNING")
-    assert "next try in 1234.0 s" in line
+    assert "next try in 765.0 s" in line
 
 
 @pytest.mark.parametrize("name", sorted(SLOW))
@@ -133,7 +133,7 @@ def test_giving_up_is_one_line(tap: FastTap, fault: dict[str, Any], says: str) -
     state = run.state
     assert state
     cursor = state["bookmarks"]["tickets"]["cursor"]
-    assert f"tickets: gave up on the page at cursor={cursor}: " in line
+    assert f"tickets: gave up on the page at cursor={cursor} with per_page=10: " in line
     assert says in line
     assert "state is safe: run again with it" in line
     assert "Traceback" not in run.stderr
@@ -171,14 +171,17 @@ def test_nobody_listens(tap: FastTap) -> None:
         run = tap.run(api_url=f"http://127.0.0.1:{port}")
     assert run.exit_code == 1
     (line,) = run.log("ERROR")
+    assert f"no answer from http://127.0.0.1:{port}" in line
     assert "refused" in line
+    assert "check subdomain" in line
+    assert len(run.log("WARNING")) == 5
     assert len(line) < 600
 
 
 def test_a_host_that_does_not_exist(tap: FastTap) -> None:
     run = tap.run(api_url="https://no-such-host.invalid")
     assert run.exit_code == 1
-    assert len(run.log("WARNING")) == 24
+    assert len(run.log("WARNING")) == 5
     (line,) = run.log("ERROR")
     assert "resolve" in line
 
@@ -281,9 +284,9 @@ def test_a_bookmark_of_nulls_is_none(tap: FastTap) -> None:
 
 
 def test_dates_are_understood_in_retry_after(tap: FastTap) -> None:
-    later = format_datetime(datetime.now(timezone.utc) + timedelta(minutes=20), usegmt=True)
+    later = format_datetime(datetime.now(timezone.utc) + timedelta(minutes=10), usegmt=True)
     tap.zendesk.faults.add("status", path=TICKETS, code=503, headers={"Retry-After": later})
     run = tap.run()
     assert run.exit_code == 0
     (wait,) = re.findall(r"next try in ([\d.]+) s", run.stderr)
-    assert 1190 < float(wait) <= 1200
+    assert 590 < float(wait) <= 600

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tap_zendesk_incremental.page_size import PageSize
+from tap_zendesk_incremental.http.endpoint import PageSize
 
 
 def test_it_shrinks_to_fifty_and_grows_back() -> None:
@@ -10,7 +10,7 @@ def test_it_shrinks_to_fifty_and_grows_back() -> None:
     asked = []
     for _ in range(6):
         asked.append(size.next())
-        size.timed_out(asked[-1])
+        size.too_much(asked[-1])
     assert asked == [1000, 500, 250, 125, 62, 50]
     assert size.next() == 50
     grown = []
@@ -24,7 +24,7 @@ def test_it_shrinks_to_fifty_and_grows_back() -> None:
 
 def test_a_small_wish_is_never_exceeded() -> None:
     size = PageSize(20)
-    size.timed_out(size.next())
+    size.too_much(size.next())
     assert size.next() == 20
     for _ in range(30):
         size.good_page()
@@ -33,10 +33,10 @@ def test_a_small_wish_is_never_exceeded() -> None:
 
 def test_a_time_out_between_good_pages_starts_the_count_again() -> None:
     size = PageSize(1000)
-    size.timed_out(1000)
+    size.too_much(1000)
     size.good_page()
     size.good_page()
-    size.timed_out(500)
+    size.too_much(500)
     size.good_page()
     assert size.next() == 250
 
@@ -44,6 +44,6 @@ def test_a_time_out_between_good_pages_starts_the_count_again() -> None:
 def test_a_paginators_own_size_counts_unless_it_times_out() -> None:
     size = PageSize(100)
     assert size.next(1000) == 1000
-    size.timed_out(1000)
+    size.too_much(1000)
     assert size.next(1000) == 500
     assert size.next() == 100

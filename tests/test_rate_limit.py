@@ -7,10 +7,10 @@ from email.utils import format_datetime
 
 import pytest
 
-from tap_zendesk_incremental.rate_limit import (
+from tap_zendesk_incremental.http.rate_limit import (
     account_wait_seconds,
     export_requests_left,
-    export_wait_seconds,
+    limit_waits,
     retry_after_seconds,
 )
 
@@ -32,7 +32,7 @@ EXPORTS = "zendesk-ratelimit-incremental-exports"
 )
 def test_export_limit(headers: dict[str, str], left: int | None, wait: float) -> None:
     assert export_requests_left(headers) == left
-    assert export_wait_seconds(headers) == wait
+    assert max(limit_waits(headers).values(), default=0) == wait
 
 
 @pytest.mark.parametrize(

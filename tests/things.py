@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import msgspec
 from singer_sdk.schema.source import SchemaSource, StreamSchema
 
-from tap_zendesk_incremental.account import Account
-from tap_zendesk_incremental.endpoint import Endpoint
 from tap_zendesk_incremental.export import ExportStream
+from tap_zendesk_incremental.http.client import Client
+from tap_zendesk_incremental.http.endpoint import Endpoint
 from tap_zendesk_incremental.tap import TapZendeskIncremental
 
 from .running import sync
@@ -17,7 +17,7 @@ from .running import sync
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tap_zendesk_incremental.client import ReadPage
+    from tap_zendesk_incremental.http.client import ReadPage
     from tap_zendesk_incremental.pagination import Page, Params
 
 Json = dict[str, Any]
@@ -39,6 +39,18 @@ class GivenSchema(SchemaSource[str]):
         return self._schema
 
 
+class GivenPages(Client):
+    """A client that needs no account."""
+
+    bodies: ClassVar[list[bytes]] = []
+
+    def fetch(self, endpoint: Endpoint, params: Params, read: ReadPage) -> Page[Any]:
+        """Reads the next of the given pages, the number of which is its second."""
+        del endpoint
+        asked: Params = {**params, "per_page": 1000}
+        return read(self.bodies[int(params["start_time"])], asked)
+
+
 class Things(ExportStream):
     """An export whose pages are given."""
 
@@ -47,12 +59,6 @@ class Things(ExportStream):
     exported_in_epoch = True
     time = Endpoint("/things")
     left_out = frozenset({LEFT_OUT})
-    bodies: ClassVar[list[bytes]] = []
-
-    def fetch(self, params: Params, read: ReadPage) -> Page[Any]:
-        """Reads the next of the given pages, the number of which is its second."""
-        asked: Params = {**params, "per_page": 1000}
-        return read(self.bodies[int(params["start_time"])], asked)
 
 
 class TapThings(TapZendeskIncremental):
@@ -62,7 +68,7 @@ class TapThings(TapZendeskIncremental):
 
     def discover_streams(self) -> Sequence[ExportStream]:
         """Just the one stream."""
-        return [self.stream_type(self, Account(self.config))]
+        return [self.stream_type(self, GivenPages(self.config, self.logger))]
 
 
 def export(
@@ -85,12 +91,12 @@ def export(
     Returns:
         The messages.
     """
-    Things.bodies = []
+    GivenPages.bodies = []
     for number, records in enumerate(pages, 1):
         end = b"true" if number == len(pages) else b"false"
         paging = b'"end_of_stream":%b,"end_time":%d' % (end, number)
         body = b'{"things":[%b],%b}' % (b",".join(records), paging)
-        Things.bodies.append(msgspec.json.format(body, indent=3) if pretty else body)
+        GivenPages.bodies.append(msgspec.json.format(body, indent=3) if pretty else body)
     given = {"type": "object", "properties": schema}
     Things.schema = StreamSchema(GivenSchema(given))
     metadata: list[Json] = [

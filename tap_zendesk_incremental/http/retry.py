@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -10,10 +11,10 @@ import requests
 from singer_sdk.exceptions import RetriableAPIError
 
 from tap_zendesk_incremental.errors import brief
-from tap_zendesk_incremental.rate_limit import retry_after_seconds
+from tap_zendesk_incremental.http.rate_limit import Wait, retry_after_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterator
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -24,6 +25,12 @@ MAX_WAIT_SECONDS = 60
 MAX_TRIES = 25
 """With full jitter the 24 waits between them add up to 9.5 minutes on average."""
 
+HURRIED_TRIES = 6
+"""Where somebody waits or nothing has answered yet: the waits add up to 15 s on average."""
+
+HURRIED_SECONDS = 30.0
+"""After which no other try is made there."""
+
 _RETRIABLE_STATUSES = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT})
 
 RETRIABLE_ERRORS = (
@@ -32,6 +39,7 @@ RETRIABLE_ERRORS = (
     requests.exceptions.Timeout,
     requests.exceptions.ChunkedEncodingError,
     requests.exceptions.ContentDecodingError,
+    requests.exceptions.InvalidHeader,
 )
 """Faults of the network or the server that another try may get past."""
 
@@ -46,9 +54,8 @@ def waits() -> Generator[float, Any, None]:
     error = yield 0.0
     while True:
         step = backoff.full_jitter(next(steps))
-        response = error.response if isinstance(error, RetriableAPIError) else None
-        asked = retry_after_seconds(response.headers) if response is not None else None
-        error = yield step if asked is None else max(step, asked)
+        asked = _asked(error)
+        error = yield step if asked is None else max(step, asked.seconds)
 
 
 def describe(error: BaseException) -> str:
@@ -56,7 +63,8 @@ def describe(error: BaseException) -> str:
     reason = getattr(error.args[0] if error.args else None, "reason", None)
     if isinstance(error, requests.exceptions.ReadTimeout):
         return "no answer in time"
-    return brief(str(reason or error)) or type(error).__name__
+    asked = _asked(error)
+    return (brief(str(reason or error)) or type(error).__name__) + (asked.remark if asked else "")
 
 
 def is_retriable(status: int) -> bool:
@@ -65,12 +73,20 @@ def is_retriable(status: int) -> bool:
 
 
 def is_final(error: Exception) -> bool:
-    """Say whether trying again is pointless: a certificate does not become valid."""
-    return isinstance(error, requests.exceptions.SSLError)
+    """Say whether trying again is pointless: a certificate does not become valid.
+
+    Every other trouble with TLS may be the network's, or a server's that is being replaced.
+    """
+    return isinstance(error, requests.exceptions.SSLError) and any(
+        isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(error)
+    )
 
 
 def retried(
-    func: Callable[P, T], max_tries: int, on_backoff: Callable[[Any], None]
+    func: Callable[P, T],
+    max_tries: int,
+    on_backoff: Callable[[Any], None],
+    is_final: Callable[[Exception], bool] = is_final,
 ) -> Callable[P, T]:
     """Wrap a function so that faults are tried again.
 
@@ -78,6 +94,7 @@ def retried(
         func: What to try.
         max_tries: After how many tries the last fault is raised.
         on_backoff: Is given backoff's details before each wait.
+        is_final: Says whether another try is pointless after a fault.
     """
     decorated: Callable[P, T] = backoff.on_exception(
         waits,
@@ -89,3 +106,18 @@ def retried(
         logger=None,  # or backoff says each retry once more, with its arguments
     )(func)
     return decorated
+
+
+def _asked(error: Any) -> Wait | None:  # noqa: ANN401 (what backoff sends)
+    """Give the wait that the response of a fault asks for, if any."""
+    response = error.response if isinstance(error, RetriableAPIError) else None
+    seconds = None if response is None else retry_after_seconds(response.headers)
+    return None if seconds is None else Wait.of(seconds)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Give an error and those it wraps, as requests and urllib3 wrap them."""
+    yield error
+    for cause in (*error.args, getattr(error, "reason", None)):
+        if isinstance(cause, BaseException) and cause is not error:
+            yield from _causes(cause)

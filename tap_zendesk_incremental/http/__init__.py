@@ -1,0 +1,1 @@
+"""Requests to Zendesk: one client, and what it hides of HTTP."""

@@ -1,0 +1,384 @@
+"""The client: a request's address, login, limits and faults; what answers becomes a page."""
+
+from __future__ import annotations
+
+import copy
+import time
+from functools import cached_property
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import requests
+from singer_sdk import metrics
+from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
+
+from tap_zendesk_incremental.auth import login_problem, new_authenticator
+from tap_zendesk_incremental.errors import (
+    CursorRefusedError,
+    RateLimitedError,
+    RefusedError,
+    UnreadableRecordError,
+    brief,
+    zendesk_says,
+)
+from tap_zendesk_incremental.http import rate_limit, retry
+from tap_zendesk_incremental.http.endpoint import MAX_PAGE_SIZE, PageSize
+from tap_zendesk_incremental.http.session import (
+    CONNECT_TIMEOUT_SECONDS,
+    ZendeskSession,
+    read_body,
+    read_error,
+)
+from tap_zendesk_incremental.oauth import RenewingAuthenticator
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable, Mapping
+
+    from singer_sdk.authenticators import APIAuthenticatorBase
+
+    from tap_zendesk_incremental.http.endpoint import Endpoint
+    from tap_zendesk_incremental.pagination import Page, Params
+
+    ReadPage = Callable[[bytes, Params], Page[Any]]
+
+TOO_RECENT = "Too recent start_time"
+CURSOR_STATUSES = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
+ADVICE: dict[int, str] = {
+    HTTPStatus.UNAUTHORIZED: "check the settings to log in; a token may have ended",
+    HTTPStatus.FORBIDDEN: (
+        "the exports need an admin's login (OAuth: a token of an admin with the scope read), and "
+        "some need a plan that has them"
+    ),
+    HTTPStatus.NOT_FOUND: "check subdomain (or api_url), and whether the account has this export",
+}
+
+SERVER_ERRORS_TO_SHRINK = 3
+"""5xx in a row for one page, after each of which a smaller page is asked for."""
+
+SAME_BODIES = 3
+"""How often a page with an unreadable record has to come, byte for byte, to be given up."""
+
+
+class _Account:
+    """What the clients of a run share."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._config = config
+        self.api_url = str(
+            config.get("api_url") or f"https://{config.get('subdomain')}.zendesk.com"
+        ).rstrip("/")
+        self.session = ZendeskSession()
+        self.limits = rate_limit.RateLimits()
+        self.worth_asking = login_problem(config) is None
+        self.has_answered = False
+
+    @cached_property
+    def authenticator(self) -> APIAuthenticatorBase:
+        """The login, made at the first request so that discovery needs no credentials."""
+        return new_authenticator(self._config, self.api_url, self.session)
+
+
+class _Tries:
+    """The tries of one page."""
+
+    def __init__(self) -> None:
+        self._started_at = time.monotonic()
+        self.count = 0
+        self.server_errors = 0
+        self.size = 0
+        self._body = b""
+        self._same_bodies = 0
+
+    @property
+    def seconds(self) -> float:
+        """Since the first of them began."""
+        return time.monotonic() - self._started_at
+
+    def same_bodies(self, body: bytes) -> int:
+        """Give how often in a row an unreadable body has come, this time included."""
+        self._same_bodies = self._same_bodies + 1 if body == self._body else 1
+        self._body = body
+        return self._same_bodies
+
+
+class Client:
+    """Asks Zendesk for pages, one at a time.
+
+    The clients of a run, one a stream, share a session, a login and rate limits.
+
+    Attributes:
+        name: Names it in messages: that of its stream.
+        logger: Says what is waited for.
+        query: Parameters of all its requests.
+        requests: How many it has sent, those for pages that had to be asked for again too.
+        waited_seconds: How long limits and faults made it wait.
+    """
+
+    def __init__(self, config: Mapping[str, Any], logger: logging.Logger) -> None:
+        """Prepare for requests; none is sent yet.
+
+        Args:
+            config: The tap's settings.
+            logger: Says what is waited for.
+        """
+        self._config = config
+        self._account = _Account(config)
+        self._start("discovery", logger, is_hurried=True)
+
+    def named(self, name: str, logger: logging.Logger, *, is_hurried: bool = False) -> Client:
+        """Give a client of the same account.
+
+        Args:
+            name: Names it in messages: that of its stream.
+            logger: Says what is waited for.
+            is_hurried: Whether somebody waits for an answer, so that faults are not sat out.
+        """
+        client = copy.copy(self)
+        client._start(name, logger, is_hurried=is_hurried)  # noqa: SLF001 (the same class)
+        return client
+
+    def _start(self, name: str, logger: logging.Logger, *, is_hurried: bool) -> None:
+        self.name = name
+        self.is_hurried = is_hurried
+        self.query: Params = {}
+        self.requests = 0
+        self.waited_seconds = 0.0
+        self.logger = logger
+        self._size = PageSize(int(self._config.get("per_page") or MAX_PAGE_SIZE))
+        self._tries = _Tries()
+
+    @property
+    def requests_left(self) -> int | None:
+        """How many requests Zendesk still allows this minute, None if it does not say."""
+        return self._account.limits.requests_left
+
+    @property
+    def is_worth_asking(self) -> bool:
+        """Whether there is a login to ask with, and nothing was given up for want of an answer."""
+        return self._account.worth_asking
+
+    def fetch(self, endpoint: Endpoint, params: Params, read: ReadPage) -> Page[Any]:
+        """Get one page, however long its limits and faults make it take.
+
+        Args:
+            endpoint: Where it is.
+            params: The page's token.
+            read: Makes a page of a body and the parameters it was asked with; raises a
+                `msgspec.MsgspecError` if the body is not such a page, and an
+                `UnreadableRecordError` if it is, but for a record.
+
+        Raises:
+            RefusedError: If Zendesk refuses.
+            FatalAPIError: If another try is pointless for other reasons, or the tries are used up.
+        """
+        self._tries = _Tries()
+        attempt = retry.retried(
+            self._attempt, retry.MAX_TRIES, self._before_next_try, self._is_final
+        )
+        while True:
+            try:
+                page: Page[Any] = attempt(endpoint, params, read)
+            except RateLimitedError as error:  # noqa: PERF203 (a try takes seconds)
+                self._wait(
+                    rate_limit.Wait.of(error.wait_seconds), "Zendesk says 429, too many requests"
+                )
+            except retry.RETRIABLE_ERRORS as error:
+                raise self._given_up(params, error) from error
+            else:
+                return page
+
+    @property
+    def _is_patient(self) -> bool:
+        """Whether to sit faults out: only what is there can come back."""
+        return self._account.has_answered and not self.is_hurried
+
+    def _is_final(self, error: Exception) -> bool:
+        if retry.is_final(error):
+            return True
+        if self._is_patient:
+            return False
+        # What takes long to answer may do with a smaller page.
+        is_slow = isinstance(error, requests.exceptions.ReadTimeout) and not self.is_hurried
+        return self._tries.count >= retry.HURRIED_TRIES or (
+            self._tries.seconds >= retry.HURRIED_SECONDS and not is_slow
+        )
+
+    def _given_up(self, params: Params, error: Exception) -> FatalAPIError:
+        self._account.worth_asking = self._is_patient
+        if not self._account.has_answered:
+            msg = (
+                f"{self.name}: no answer from {self._account.api_url}: {retry.describe(error)}; "
+                "check subdomain (or api_url) and the network"
+            )
+            return FatalAPIError(msg)
+        msg = (
+            f"{self.name}: gave up on the page at {_position(params)} with per_page="
+            f"{self._tries.size}: {retry.describe(error)}. The last state is safe: run again with "
+            "it to go on from this page."
+        )
+        return FatalAPIError(msg)
+
+    def _before_next_try(self, details: Any) -> None:  # noqa: ANN401 (backoff's type is private)
+        """Say once what failed and what happens next."""
+        self.waited_seconds += details["wait"]
+        self.logger.warning(
+            "%s: try %d of a page failed (%s); next try in %.1f s",
+            self.name,
+            details["tries"],
+            retry.describe(details["exception"]),
+            details["wait"],
+        )
+
+    def _attempt(self, endpoint: Endpoint, params: Params, read: ReadPage) -> Page[Any]:
+        """Ask once, or twice if the login has to be renewed."""
+        tries = self._tries
+        size = min(self._size.next(int(params.get("per_page", 0))), endpoint.max_size)
+        tries.count, tries.size = tries.count + 1, size
+        asked: Params = {**self.query, **params, endpoint.size_parameter: size}
+        body = b""
+        try:
+            with self._send(endpoint, asked) as response:
+                self._look_at_status(response.status_code, size)
+                self._validate(response)
+                body = read_body(response)
+            page = read(body, asked)
+        except requests.exceptions.ReadTimeout:
+            self._size.too_much(size)
+            raise
+        except UnreadableRecordError as error:
+            if tries.same_bodies(body) < SAME_BODIES:
+                raise RetriableAPIError(str(error), response) from error
+            msg = (
+                f"{self.name}: the page at {_position(params)} cannot be read, and Zendesk sends "
+                f"it again byte for byte: {error}. The last state is safe. Have Zendesk support "
+                "correct that record, or deselect the stream to go on without it."
+            )
+            raise FatalAPIError(msg) from error
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            why = zendesk_says(body) or brief(str(error))
+            msg = f"the answer is not a page of {self.name}: {why}"
+            raise RetriableAPIError(msg, response) from error
+        self._size.good_page()
+        return page
+
+    def _look_at_status(self, status: int, size: int) -> None:
+        """Ask for less where a page may be too much: at once after 504, soon after other 5xx."""
+        if status == HTTPStatus.GATEWAY_TIMEOUT:
+            self._size.too_much(size)
+        elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            self._tries.server_errors += 1
+            if self._tries.server_errors % SERVER_ERRORS_TO_SHRINK == 0:
+                self._size.too_much(size)
+        else:
+            self._tries.server_errors = 0
+
+    @property
+    def _timeout_seconds(self) -> float:
+        """For a whole answer."""
+        seconds = float(self._config.get("request_timeout") or retry.HURRIED_SECONDS)
+        return min(seconds, retry.HURRIED_SECONDS) if self.is_hurried else seconds
+
+    def _send(self, endpoint: Endpoint, asked: Params, refusals: int = 0) -> requests.Response:
+        account = self._account
+        self._wait(account.limits.wait(endpoint.limit), "Zendesk's limit is reached")
+        authenticator = account.authenticator
+        if isinstance(authenticator, RenewingAuthenticator):
+            authenticator.max_tries = retry.MAX_TRIES if self._is_patient else retry.HURRIED_TRIES
+        user_agent = self._config.get("user_agent")
+        request = account.session.prepare_request(
+            requests.Request(
+                "GET",
+                account.api_url + endpoint.path,
+                params=asked,
+                headers={"User-Agent": str(user_agent)} if user_agent else {},
+                auth=authenticator,
+            )
+        )
+        # Session.send alone ignores REQUESTS_CA_BUNDLE.
+        settings = account.session.merge_environment_settings(
+            request.url, {}, stream=True, verify=None, cert=None
+        )
+        self.requests += 1
+        timeout_seconds = self._timeout_seconds
+        response = account.session.send(
+            request,
+            timeout=(min(CONNECT_TIMEOUT_SECONDS, timeout_seconds), timeout_seconds),
+            allow_redirects=False,  # credentials go to api_url alone
+            **settings,
+        )
+        account.has_answered = True
+        self._measure(endpoint, response)
+        account.limits.observe(endpoint.limit, response.headers, endpoint.interval_seconds)
+        if response.status_code == HTTPStatus.UNAUTHORIZED and isinstance(
+            authenticator, RenewingAuthenticator
+        ):
+            wait_seconds = authenticator.refused(request, refusals + 1)
+            if wait_seconds is not None:
+                response.close()
+                self.waited_seconds += wait_seconds
+                time.sleep(wait_seconds)
+                return self._send(endpoint, asked, refusals + 1)
+        return response
+
+    def _measure(self, endpoint: Endpoint, response: requests.Response) -> None:
+        """Log the SDK's metric of a request."""
+        is_good = response.status_code < HTTPStatus.BAD_REQUEST
+        point = metrics.Point(
+            "timer",
+            metric=metrics.Metric.HTTP_REQUEST_DURATION,
+            value=response.elapsed.total_seconds(),
+            tags={
+                metrics.Tag.STREAM: self.name,
+                metrics.Tag.ENDPOINT: endpoint.path,
+                metrics.Tag.HTTP_STATUS_CODE: response.status_code,
+                metrics.Tag.STATUS: metrics.Status.SUCCEEDED if is_good else metrics.Status.FAILED,
+            },
+        )
+        metrics.log(metrics.get_metrics_logger(), point)
+
+    def _validate(self, response: requests.Response) -> None:
+        """Sort a response into good, to be tried again, and final.
+
+        Raises:
+            RateLimitedError: On 429.
+            RetriableAPIError: On what may pass.
+            CursorRefusedError: If Zendesk does not take a cursor.
+            RefusedError: On everything else that is not a page.
+        """
+        status = response.status_code
+        if status < HTTPStatus.MULTIPLE_CHOICES:
+            return
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            wait = rate_limit.retry_after_seconds(response.headers)
+            raise RateLimitedError(
+                rate_limit.DEFAULT_RETRY_AFTER_SECONDS if wait is None else max(wait, 1.0)
+            )
+        says = read_error(response)
+        what = f"HTTP {status}{f', {says}' if says else ''}"
+        if retry.is_retriable(status) or TOO_RECENT in says:
+            raise RetriableAPIError(what, response)
+        if status < HTTPStatus.BAD_REQUEST:
+            msg = (
+                f"{self.name}: HTTP {status}: Zendesk sends requests to another address, which "
+                "are not followed; set subdomain (or api_url) to the account's own address"
+            )
+            raise RefusedError(msg, status)
+        if status in CURSOR_STATUSES and "cursor=" in str(response.request.url):
+            msg = f"{self.name}: {what}; Zendesk does not take the cursor any more"
+            raise CursorRefusedError(msg, status)
+        msg = "; ".join(filter(None, (f"{self.name}: {what}", ADVICE.get(status))))
+        raise RefusedError(msg, status)
+
+    def _wait(self, wait: rate_limit.Wait, why: str) -> None:
+        if wait.seconds <= 0:
+            return
+        self.waited_seconds += wait.seconds
+        self.logger.info("%s: %s%s; waiting %.0f s", self.name, why, wait.remark, wait.seconds)
+        time.sleep(wait.seconds)
+
+
+def _position(params: Params) -> str:
+    token = (f"{name}={value}" for name, value in params.items() if name != "per_page")
+    return ", ".join(token) or "the start"

@@ -1,0 +1,168 @@
+"""The HTTP session: requests' own, bound to one address, one deadline and one size an answer."""
+
+from __future__ import annotations
+
+import io
+import time
+from functools import cache
+from http.client import HTTPResponse
+from http.cookiejar import DefaultCookiePolicy
+from typing import TYPE_CHECKING, Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from singer_sdk.exceptions import FatalAPIError
+
+from tap_zendesk_incremental.errors import zendesk_says
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Iterator, MutableMapping
+
+CONNECT_TIMEOUT_SECONDS = 10.0
+"""For a connection, and again for its TLS handshake."""
+
+MAX_BODY_BYTES = 512 * 1024 * 1024
+"""A page is about 3 MB; one that unpacks to more than this is an attack or a mistake."""
+
+MAX_ERROR_BYTES = 64 * 1024
+
+_CHUNK_BYTES = 64 * 1024
+
+
+class ZendeskSession(requests.Session):
+    """Talks to the address it is given and to no other, and waits for no answer for ever."""
+
+    def __init__(self) -> None:
+        """Take no cookies: every request carries its login."""
+        super().__init__()
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        for scheme in ("https://", "http://"):
+            self.mount(scheme, _DeadlineAdapter())
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Give none; requests reads the whole body of a redirect even where it follows none."""
+        del resp
+
+    def merge_environment_settings(
+        self,
+        url: Any,  # noqa: ANN401 (as in requests)
+        proxies: MutableMapping[str, str] | None,
+        stream: Any,  # noqa: ANN401
+        verify: Any,  # noqa: ANN401
+        cert: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        """Take proxies and certificate authorities from the environment.
+
+        Plain http is for loopback addresses, so no proxy may see it.
+        """
+        settings = super().merge_environment_settings(url, proxies, stream, verify, cert)
+        if str(url).startswith("http:"):
+            settings["proxies"] = {}
+        return settings
+
+
+class _DeadlineAdapter(HTTPAdapter):
+    """Makes the time-out of a request one for the whole answer, whatever its pieces."""
+
+    def get_connection_with_tls_context(
+        self,
+        *args: Any,  # noqa: ANN401 (as in requests)
+        **kwargs: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401 (typeshed has a base class without ConnectionCls)
+        """Give a pool whose connections read their answers until a deadline."""
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        pool.ConnectionCls = _with_deadline(pool.ConnectionCls)
+        return pool
+
+
+@cache
+def _with_deadline(connection: Any) -> Any:  # noqa: ANN401 (urllib3 has a class a scheme)
+    if issubclass(connection.response_class, _DeadlineResponse):
+        return connection
+    return type(connection.__name__, (connection,), {"response_class": _DeadlineResponse})
+
+
+class _DeadlineResponse(HTTPResponse):
+    """An answer, headers and body, that has to be there in the time that a single read may take.
+
+    A socket's own time-out starts anew with every byte.
+    """
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(sock, *args, **kwargs)
+        self.fp = io.BufferedReader(_DeadlineReader(sock, self.fp.detach()))
+
+
+class _DeadlineReader(io.RawIOBase):
+    """Reads from a socket with what is left of the socket's time-out."""
+
+    def __init__(self, sock: socket.socket, raw: io.RawIOBase) -> None:
+        self._sock = sock
+        self._raw = raw
+        timeout_seconds = sock.gettimeout()
+        self._deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:  # noqa: ANN401 (a buffer, as in io)
+        if self._deadline is not None:
+            left_seconds = self._deadline - time.monotonic()
+            if left_seconds <= 0:
+                msg = "the answer was not complete in time"
+                raise TimeoutError(msg)
+            self._sock.settimeout(left_seconds)
+        count: int | None = self._raw.readinto(buffer)
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+def read_body(response: requests.Response, max_bytes: int = MAX_BODY_BYTES) -> bytes:
+    """Give the whole body, unpacked.
+
+    Args:
+        response: A response whose body has not been read.
+        max_bytes: What it may unpack to.
+
+    Raises:
+        FatalAPIError: If it is larger than any page, found out before memory is gone.
+        requests.exceptions.ReadTimeout: If it is not complete in time.
+    """
+    chunks, size = [], 0
+    for chunk in _chunks(response):
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > max_bytes:
+            msg = (
+                f"A page unpacks to more than {max_bytes // 1024**2} MiB and was refused; "
+                "lower per_page, or check what answers at api_url"
+            )
+            raise FatalAPIError(msg)
+    return b"".join(chunks)
+
+
+def read_error(response: requests.Response) -> str:
+    """Give what an error response says, "" if that cannot be read or shown."""
+    body = bytearray()
+    try:
+        for chunk in _chunks(response):
+            body += chunk
+            if len(body) > MAX_ERROR_BYTES:
+                return ""
+    except requests.exceptions.RequestException:
+        return ""
+    return zendesk_says(bytes(body))
+
+
+def _chunks(response: requests.Response) -> Iterator[bytes]:
+    try:
+        yield from response.iter_content(_CHUNK_BYTES)
+    except requests.exceptions.SSLError:
+        raise
+    except requests.exceptions.ConnectionError as error:
+        # What requests makes of a time-out while it reads a body.
+        raise requests.exceptions.ReadTimeout(*error.args) from error
