@@ -15,8 +15,8 @@ import pytest
 import requests
 from singer_sdk.exceptions import FatalAPIError
 
-from tap_zendesk_incremental.oauth import RefreshTokenAuthenticator, RenewingAuthenticator
-from tap_zendesk_incremental.token_file import Slots, TokenFile, fingerprint
+from tap_zendesk_incremental.auth.oauth import RefreshTokenAuthenticator, RenewingAuthenticator
+from tap_zendesk_incremental.auth.token_file import Slots, TokenFile, fingerprint
 
 from .simulator import Simulator
 from .simulator import credentials as known

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tap_zendesk_incremental.redaction import MASK, RedactingFilter, hide, redact
+from tap_zendesk_incremental.auth.redaction import MASK, RedactingFilter, hide, redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

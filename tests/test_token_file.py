@@ -12,7 +12,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tap_zendesk_incremental.token_file import MAX_TOKEN_LENGTH, TokenFile, TokenPair, fingerprint
+from tap_zendesk_incremental.auth.token_file import (
+    MAX_TOKEN_LENGTH,
+    TokenFile,
+    TokenPair,
+    fingerprint,
+)
 
 SEED = fingerprint("first-refresh-token")
 OLD_PAIR = TokenPair("access-zero", "refresh-zero", 1_800_000_000.5, SEED)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from tap_zendesk_incremental.token_file import TokenFile
+from tap_zendesk_incremental.auth.token_file import TokenFile
 
 from .faulty import FastTap, check_complete
 from .running import command_for, config_for, run, run_tap, select, start
@@ -23,7 +23,7 @@ from .simulator import Simulator, credentials
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tap_zendesk_incremental.token_file import TokenPair
+    from tap_zendesk_incremental.auth.token_file import TokenPair
 
     from .running import Json
 

@@ -13,7 +13,8 @@ import requests
 from singer_sdk import metrics
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 
-from tap_zendesk_incremental.auth import login_problem, new_authenticator
+from tap_zendesk_incremental.auth.login import login_problem, new_authenticator
+from tap_zendesk_incremental.auth.oauth import RenewingAuthenticator
 from tap_zendesk_incremental.errors import (
     CursorRefusedError,
     RateLimitedError,
@@ -30,7 +31,6 @@ from tap_zendesk_incremental.http.session import (
     read_body,
     read_error,
 )
-from tap_zendesk_incremental.oauth import RenewingAuthenticator
 
 if TYPE_CHECKING:
     import logging

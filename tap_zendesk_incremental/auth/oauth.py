@@ -14,22 +14,22 @@ from singer_sdk.authenticators import OAuthAuthenticator
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 
 from tap_zendesk_incremental import shutdown
-from tap_zendesk_incremental.errors import one_line, zendesk_says
-from tap_zendesk_incremental.http import retry
-from tap_zendesk_incremental.http.session import read_body
-from tap_zendesk_incremental.redaction import hide
-from tap_zendesk_incremental.token_file import (
+from tap_zendesk_incremental.auth.redaction import hide
+from tap_zendesk_incremental.auth.token_file import (
     MAX_TOKEN_LENGTH,
     TokenPair,
     fingerprint,
 )
+from tap_zendesk_incremental.errors import one_line, zendesk_says
+from tap_zendesk_incremental.http import retry
+from tap_zendesk_incremental.http.session import read_body
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import requests
 
-    from tap_zendesk_incremental.token_file import Slots, TokenFile
+    from tap_zendesk_incremental.auth.token_file import Slots, TokenFile
 
 MIN_TOKEN_SECONDS = 300
 MAX_TOKEN_SECONDS = 172_800

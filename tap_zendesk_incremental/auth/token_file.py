@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tap_zendesk_incremental.redaction import hide
+from tap_zendesk_incremental.auth.redaction import hide
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,9 +13,9 @@ from singer_sdk.authenticators import (
     BearerTokenAuthenticator,
 )
 
-from tap_zendesk_incremental.oauth import RefreshTokenAuthenticator, RenewingAuthenticator
-from tap_zendesk_incremental.redaction import hide
-from tap_zendesk_incremental.token_file import TokenFile
+from tap_zendesk_incremental.auth.oauth import RefreshTokenAuthenticator, RenewingAuthenticator
+from tap_zendesk_incremental.auth.redaction import hide
+from tap_zendesk_incremental.auth.token_file import TokenFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

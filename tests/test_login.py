@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_zendesk_incremental.auth import login_problem
+from tap_zendesk_incremental.auth.login import login_problem
 
 from .running import STREAMS, config_for, run_tap, select
 from .simulator import credentials as known
