@@ -92,9 +92,8 @@ def end(signum: int) -> None:
 def _stop_awaiting(signum: int, frame: FrameType | None) -> None:
     """Give up an answer that did not come in time."""
     del signum, frame
-    for token in list(_awaiting):
-        _busy.pop(token, None)
-    if not _busy:
+    given_up = [token for token in list(_awaiting) if _busy.pop(token, None)]
+    if given_up and not _busy:
         raise SystemExit(SIGNAL_EXIT_CODE + _waiting[0])
 
 

@@ -7,7 +7,7 @@ import threading
 import time
 from datetime import datetime, timezone
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from singer_sdk.authenticators import OAuthAuthenticator
@@ -16,7 +16,7 @@ from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 from tap_zendesk_incremental import shutdown
 from tap_zendesk_incremental.auth.redaction import hide
 from tap_zendesk_incremental.auth.token_file import (
-    MAX_TOKEN_LENGTH,
+    Token,
     TokenPair,
     fingerprint,
 )
@@ -41,9 +41,6 @@ MAX_ANSWER_BYTES = 1024 * 1024
 REFUSAL_WAITS_SECONDS = (0, 1, 2, 4, 8)
 """The waits after each refusal of a request in a row: another token, then time for Zendesk's
 replicas to hear of it. One more refusal is final."""
-
-Token = Annotated[str, msgspec.Meta(pattern=r"^[!#-\[\]-~]+\Z", max_length=MAX_TOKEN_LENGTH)]
-"""What a token may hold by RFC 6749, appendix A, so that it fits into a header and the file."""
 
 
 class Answer(msgspec.Struct):
@@ -195,8 +192,8 @@ class RenewingAuthenticator(OAuthAuthenticator):
             raise FatalAPIError(msg)
         try:
             answer = msgspec.json.decode(body, type=Answer)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            msg = "the answer is not JSON with an access_token"
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            msg = f"the answer is not JSON with an access_token {zendesk_says(body)}".rstrip()
             raise RetriableAPIError(msg, response) from error
         hide(answer.access_token, answer.refresh_token)
         return answer

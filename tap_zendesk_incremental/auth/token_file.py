@@ -20,7 +20,7 @@ import hashlib
 import os
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 MAX_TOKEN_LENGTH = 4096
 """Zendesk's tokens have 64 characters. A slot takes two of the greatest length."""
+
+Token = Annotated[str, msgspec.Meta(pattern=r"^[!#-\[\]-~]+\Z", max_length=MAX_TOKEN_LENGTH)]
+"""What a token may hold by RFC 6749, appendix A, so that it fits into a header and a slot."""
 
 _SLOT_BYTES = 4 * MAX_TOKEN_LENGTH
 _SLOTS = 2
@@ -50,8 +53,8 @@ class TokenPair(msgspec.Struct, frozen=True, omit_defaults=True):
         number: Which pair of this file it is; the greatest one is current.
     """
 
-    access_token: str
-    refresh_token: str
+    access_token: Token
+    refresh_token: Token
     expires_at: float | None
     seed: str
     account: str = ""
