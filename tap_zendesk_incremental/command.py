@@ -10,8 +10,8 @@ import click
 from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
 
 from tap_zendesk_incremental import shutdown
+from tap_zendesk_incremental.auth.redaction import RedactingFilter
 from tap_zendesk_incremental.errors import one_line
-from tap_zendesk_incremental.redaction import RedactingFilter
 from tap_zendesk_incremental.tap import TapZendeskIncremental
 
 SDK_NOISE = ("An unhandled error occurred while syncing", "Config validation failed")

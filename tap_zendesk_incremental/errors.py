@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from singer_sdk.exceptions import FatalAPIError
 
-from tap_zendesk_incremental.redaction import redact
+from tap_zendesk_incremental.auth.redaction import redact
 
 MAX_LENGTH = 300
 """Characters kept of what a server says."""

@@ -252,7 +252,7 @@ class ExportStream(ByPageStream):
                     raise
                 restart = paginator.params
                 self.logger.warning(
-                    "%s; the export goes on from the replication key's value, at %s",
+                    "%s; the export goes on from a day before the last record, at %s",
                     error,
                     restart or "the start",
                 )

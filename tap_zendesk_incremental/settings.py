@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from singer_sdk import typing as th
 from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR, extend_validator_with_defaults
 
-from tap_zendesk_incremental.auth import API_TOKENS_END, SECRETS, login_problem
+from tap_zendesk_incremental.auth.login import API_TOKENS_END, SECRETS, login_problem
 from tap_zendesk_incremental.bookmarks import epoch
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
 
 from tap_zendesk_incremental import given_state, oversights, settings, shutdown
-from tap_zendesk_incremental.auth import API_TOKENS_END, LOGIN_SETTINGS, hide_secrets
+from tap_zendesk_incremental.auth.login import API_TOKENS_END, LOGIN_SETTINGS, hide_secrets
 from tap_zendesk_incremental.discovery import CUSTOM_OBJECT_PREFIX, custom_object_keys
 from tap_zendesk_incremental.http.client import Client
 from tap_zendesk_incremental.streams import FED_STREAMS, STREAMS, CustomObject

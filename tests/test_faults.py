@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tap_zendesk_incremental.bookmarks import SAFE_SECONDS
+
 from .faulty import TICKETS, FastTap, check_complete, pages_asked
 from .running import STREAMS, config_for, run_tap
 
@@ -230,14 +232,37 @@ def test_a_refused_cursor_is_left_for_the_replication_key(tap: FastTap, code: in
     assert run.exit_code == 0, run.stderr
     (line,) = run.log("WARNING")
     assert f"HTTP {code}" in line
-    assert f"{newest}" in line
+    start = newest - SAFE_SECONDS
+    assert f"{start}" in line
     refused, asked = pages_asked(tap.zendesk)
     assert refused.params["cursor"] == bookmark["cursor"]
-    assert asked.params["start_time"] == str(newest)
-    assert {record["generated_timestamp"] for record in run.records["tickets"]} == {newest}
+    assert asked.params["start_time"] == str(start)
+    times = {record["generated_timestamp"] for record in run.records["tickets"]}
+    assert newest in times
+    assert min(times) >= start
     state = run.state
     assert state
     assert state["bookmarks"]["tickets"]["cursor"] != bookmark["cursor"]
+
+
+def test_a_cursor_refused_in_the_middle_of_a_run_is_left_too(tap: FastTap) -> None:
+    tap.zendesk.faults.add("status", code=400, shape="description", path="cursor=", after=2)
+    run = tap.run(per_page=5)
+    assert run.exit_code == 0, run.stderr
+    (line,) = run.log("WARNING")
+    assert "goes on from a day before the last record" in line
+    assert {record["id"] for record in run.records["tickets"]} == set(
+        tap.zendesk.store.records["tickets"]
+    )
+
+
+def test_a_cursor_that_is_always_refused_ends_the_run(tap: FastTap) -> None:
+    tap.zendesk.faults.add("status", times=99, code=400, shape="description", path="cursor=")
+    run = tap.run(per_page=5)
+    assert run.exit_code == 1
+    (line,) = run.log("ERROR")
+    assert "does not take the cursor any more" in line
+    assert len(tap.zendesk.requests) < 10
 
 
 @pytest.mark.parametrize(

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import errno
+import json
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 import requests
 from singer_sdk.exceptions import FatalAPIError
 
-from tap_zendesk_incremental.oauth import RefreshTokenAuthenticator, RenewingAuthenticator
-from tap_zendesk_incremental.token_file import TokenFile
+from tap_zendesk_incremental.auth.oauth import RefreshTokenAuthenticator, RenewingAuthenticator
+from tap_zendesk_incremental.auth.token_file import Slots, TokenFile, fingerprint
 
+from .simulator import Simulator
 from .simulator import credentials as known
+from .simulator.auth import Token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from .simulator import Simulator
 
 CLIENT = {"client_id": known.CLIENT_ID, "client_secret": known.CLIENT_SECRET}
 
@@ -36,6 +42,12 @@ def authorized(authenticator: RenewingAuthenticator) -> str:
     return str(authenticator.authenticate_request(request).headers["Authorization"])
 
 
+def refused(authenticator: RenewingAuthenticator, header: str, times: int) -> float | None:
+    """What follows a refusal of a request with this header."""
+    request = requests.Request("GET", "http://127.0.0.1/", {"Authorization": header}).prepare()
+    return authenticator.refused(request, times)
+
+
 def test_one_token_serves_many_requests(zendesk: Simulator, session: requests.Session) -> None:
     authenticator = RenewingAuthenticator(CLIENT, zendesk.url, session)
     assert zendesk.requests == []
@@ -44,9 +56,46 @@ def test_one_token_serves_many_requests(zendesk: Simulator, session: requests.Se
     zendesk.api.auth.check(header)
     assert len(zendesk.requests) == 1
     assert authenticator.expires_in == 172_800
-    authenticator.renew()
+    assert refused(authenticator, header, 1) == 0
     assert authorized(authenticator) != header
     assert len(zendesk.requests) == 2
+
+
+def test_a_new_token_that_is_refused_is_given_time(
+    zendesk: Simulator, session: requests.Session
+) -> None:
+    """It is not renewed again: a newer one would be known even later."""
+    authenticator = RenewingAuthenticator(CLIENT, zendesk.url, session)
+    header = authorized(authenticator)
+    waits: list[float] = []
+    while (wait := refused(authenticator, header, len(waits) + 1)) is not None:
+        waits.append(wait)
+        header = authorized(authenticator)
+    assert waits == [0, 1, 2, 4, 8]
+    assert len(zendesk.requests) == 2
+
+
+def test_a_token_that_another_thread_has_renewed_stays(
+    zendesk: Simulator, session: requests.Session
+) -> None:
+    authenticator = RenewingAuthenticator(CLIENT, zendesk.url, session)
+    header = authorized(authenticator)
+    assert refused(authenticator, header, 1) == 0
+    renewed = authorized(authenticator)
+    assert refused(authenticator, header, 1) == 0
+    assert authorized(authenticator) == renewed
+    assert len(zendesk.requests) == 2
+
+
+def test_threads_get_one_token(zendesk: Simulator, session: requests.Session) -> None:
+    authenticator = RenewingAuthenticator(CLIENT, zendesk.url, session)
+    zendesk.faults.add("slow_body", path="oauth", seconds=0.2, pieces=2)
+    with ThreadPoolExecutor(4) as pool:
+        headers = {
+            future.result() for future in [pool.submit(authorized, authenticator) for _ in range(4)]
+        }
+    assert len(headers) == 1
+    assert len(zendesk.requests) == 1
 
 
 def test_a_token_is_renewed_before_it_ends(zendesk: Simulator, session: requests.Session) -> None:
@@ -62,6 +111,70 @@ def test_a_token_is_renewed_before_it_ends(zendesk: Simulator, session: requests
     assert authorized(authenticator) != header
 
 
+BAD_TOKENS: tuple[object, ...] = (
+    None,
+    "",
+    1,
+    True,
+    [],
+    ["a-token"],
+    {},
+    "two words",
+    "line\nfeed",
+    "中文",
+    "x" * 9999,
+)
+
+
+@pytest.mark.parametrize("token", BAD_TOKENS, ids=lambda token: repr(token)[:12])
+@pytest.mark.parametrize("name", ["access_token", "refresh_token"])
+def test_what_is_no_token_does_not_become_one(  # noqa: PLR0913, PLR0917 (fixtures)
+    zendesk: Simulator,
+    session: requests.Session,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    token: object,
+) -> None:
+    """The next try gets a good one; of refresh tokens, none means that the old one stays."""
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    answer = {"access_token": "good-access", "refresh_token": "good-refresh", name: token}
+    body = msgspec.json.encode(answer).decode()
+    zendesk.faults.add("status", code=200, body=body, path="oauth")
+    file = TokenFile(str(tmp_path / "tokens.json"))
+    config = CLIENT | {"refresh_token": known.REFRESH_TOKEN}
+    authenticator = RefreshTokenAuthenticator(config, zendesk.url, session, file)
+    header = authorized(authenticator)
+    with file.locked() as slots:
+        pair = slots.read()
+    assert pair is not None
+    if name == "refresh_token" and token is None:
+        assert (header, pair.refresh_token) == ("Bearer good-access", known.REFRESH_TOKEN)
+        assert len(zendesk.requests) == 1
+    else:
+        zendesk.api.auth.check(header)
+        assert pair.refresh_token == zendesk.api.auth.tokens[-1].refresh_token
+        assert len(zendesk.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("life", "seconds"),
+    [
+        (None, None), (0, None), ("", None), (3600, 3600), ("3600", 3600), (90.5, 90),
+        (-1, 300), ("soon", 300), ([1], 300), ({"a": 1}, 300), (True, 300), (1e300, 172_800),
+        (10**30, 172_800), ("nan", 300), ("inf", 300),
+    ],
+)  # fmt: skip
+def test_lives_of_tokens(
+    zendesk: Simulator, session: requests.Session, life: object, seconds: int | None
+) -> None:
+    answer = {"access_token": "a", "expires_in": life, "scope": ["not", "text"]}
+    zendesk.faults.add("status", code=200, body=json.dumps(answer), path="oauth")
+    authenticator = RenewingAuthenticator(CLIENT, zendesk.url, session)
+    assert authorized(authenticator) == "Bearer a"
+    assert authenticator.expires_in == seconds
+
+
 @pytest.mark.parametrize("kind", ["reset", "not_json", "empty", "html", "no_token", "busy"])
 def test_a_fault_of_the_token_endpoint_is_tried_again(
     zendesk: Simulator, session: requests.Session, kind: str
@@ -75,13 +188,17 @@ def test_a_fault_of_the_token_endpoint_is_tried_again(
     assert len(zendesk.requests) == 2
 
 
+NO_ACCOUNT = '{"error": {"title": "No help desk at acme.zendesk.com", "message": "Check it"}}'
+
+
 @pytest.mark.parametrize(
     ("code", "body", "match"),
     [
         (200, '{"access_token": "scoped-token-1", "scope": "tickets:write"}', "'tickets:write'"),
         (401, '{"error": "invalid_client"}', "HTTP 401 invalid_client; check client_id"),
-        (404, "<html>", "HTTP 404"),
-        (302, "", "HTTP 302"),
+        (404, NO_ACCOUNT, r"HTTP 404 No help desk at acme.*\); check subdomain \(or api_url\)$"),
+        (404, "<html>", r"HTTP 404\); check subdomain"),
+        (302, "", r"HTTP 302\); check subdomain"),
     ],
 )
 def test_refusals_are_final(
@@ -101,7 +218,8 @@ def test_a_void_refresh_token_says_what_to_do(
     config = CLIENT | {"refresh_token": "used-long-ago"}
     with pytest.raises(FatalAPIError, match="a used or expired one needs a new authorization"):
         authorized(RefreshTokenAuthenticator(config, zendesk.url, session, file))
-    assert not file.path.exists()
+    with file.locked() as slots:
+        assert slots.read() is None
 
 
 def test_a_token_path_that_cannot_be_used_is_found_before_the_token_is_spent(
@@ -118,6 +236,71 @@ def test_a_token_path_that_cannot_be_used_is_found_before_the_token_is_spent(
     assert foreign.path.read_text() == "not ours"
 
 
+def test_each_account_and_client_needs_a_file_of_its_own(
+    zendesk: Simulator, session: requests.Session, tmp_path: Path
+) -> None:
+    """What one account gave is neither sent to another nor lost to it."""
+    file = TokenFile(str(tmp_path / "tokens.json"))
+    config = CLIENT | {"refresh_token": known.REFRESH_TOKEN}
+    header = authorized(RefreshTokenAuthenticator(config, zendesk.url, session, file))
+    content = file.path.read_bytes()
+    with Simulator() as other:
+        with pytest.raises(FatalAPIError, match=rf"holds the tokens of {zendesk.url}; give each"):
+            authorized(RefreshTokenAuthenticator(config, other.url, session, file))
+        assert not other.requests
+    public = {"client_id": known.PUBLIC_CLIENT_ID, "refresh_token": known.PUBLIC_REFRESH_TOKEN}
+    with pytest.raises(FatalAPIError, match="holds the tokens of another OAuth client; give each"):
+        authorized(RefreshTokenAuthenticator(public, zendesk.url, session, file))
+    assert len(zendesk.requests) == 1
+    assert file.path.read_bytes() == content
+    assert authorized(RefreshTokenAuthenticator(config, zendesk.url, session, file)) == header
+    # A new authorization of the same client replaces it.
+    zendesk.api.auth.tokens.append(Token(known.CLIENT_ID, "read", "access-anew", "refresh-anew"))
+    anew = config | {"refresh_token": "refresh-anew"}
+    zendesk.api.auth.check(authorized(RefreshTokenAuthenticator(anew, zendesk.url, session, file)))
+    assert file.path.read_bytes() != content
+
+
+def test_a_file_of_an_earlier_version_goes_on(
+    zendesk: Simulator, session: requests.Session, tmp_path: Path
+) -> None:
+    """It names no account; from the next pair on it does."""
+    file = TokenFile(str(tmp_path / "tokens.json"))
+    config = CLIENT | {"refresh_token": "used-up"}
+    old = {"access_token": known.ACCESS_TOKEN, "refresh_token": known.REFRESH_TOKEN}
+    old |= {"seed": fingerprint("used-up")}
+    file.path.write_text(json.dumps(old | {"expires_at": time.time() + 900}))
+    authenticator = RefreshTokenAuthenticator(config, zendesk.url, session, file)
+    assert authorized(authenticator) == f"Bearer {known.ACCESS_TOKEN}"
+    assert not zendesk.requests
+    file.path.write_text(json.dumps(old | {"expires_at": time.time()}))
+    authenticator = RefreshTokenAuthenticator(config, zendesk.url, session, file)
+    zendesk.api.auth.check(authorized(authenticator))
+    with file.locked() as slots:
+        pair = slots.read()
+    assert pair is not None
+    assert (pair.account, pair.client) == (zendesk.url, fingerprint(known.CLIENT_ID))
+    assert pair.refresh_token == zendesk.api.auth.tokens[-1].refresh_token
+
+
+def test_a_disk_that_fails_after_all(
+    zendesk: Simulator,
+    session: requests.Session,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Then it does not say that the old token is good."""
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(Slots, "write", fail)
+    file = TokenFile(str(tmp_path / "tokens.json"))
+    config = CLIENT | {"refresh_token": known.REFRESH_TOKEN}
+    with pytest.raises(FatalAPIError, match=r"could not be kept .* a new authorization is needed"):
+        authorized(RefreshTokenAuthenticator(config, zendesk.url, session, file))
+
+
 def test_two_runs_share_one_pair(
     zendesk: Simulator, session: requests.Session, tmp_path: Path
 ) -> None:
@@ -130,9 +313,9 @@ def test_two_runs_share_one_pair(
     assert authorized(two) == first
     assert len(zendesk.requests) == 1
     # One renews; what the other holds is void, and it takes the new pair from the file.
-    one.renew()
+    refused(one, first, 1)
     renewed = authorized(one)
     assert renewed != first
-    two.renew()
+    refused(two, first, 1)
     assert authorized(two) == renewed
     assert len(zendesk.requests) == 2

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import logging
 from itertools import count
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 
-from tap_zendesk_incremental.redaction import MASK, RedactingFilter, hide, redact
+from tap_zendesk_incremental.auth.redaction import MASK, RedactingFilter, hide, redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +49,25 @@ def test_base64() -> None:
     hide(f"me@example.com:{SECRET}")
     packed = base64.b64encode(f"me@example.com:{SECRET}".encode()).decode()
     assert redact(f"Authorization: Basic {packed}") == f"Authorization: Basic {MASK}"
+
+
+def test_quoted_forms() -> None:
+    secret = 'a "quoted" täst\\of/signs'
+    hide(secret)
+    for form in (repr(secret), json.dumps(secret), json.dumps(secret, ensure_ascii=False)):
+        assert redact(form)[1:-1] == MASK
+    assert redact(f"https://host/?q={quote(secret, safe='')}") == f"https://host/?q={MASK}"
+
+
+def test_arguments_that_do_not_fit(log: tuple[logging.Logger, io.StringIO]) -> None:
+    """Logging shows them where a message cannot be made; here, not even that."""
+    logger, text = log
+    logger.warning("%d items", SECRET)
+    logger.warning("%s and %s", SECRET)  # noqa: PLE1206 (as a library might)
+    assert text.getvalue().splitlines() == [
+        "%d items (with arguments that do not fit)",
+        "%s and %s (with arguments that do not fit)",
+    ]
 
 
 def test_messages_and_arguments(log: tuple[logging.Logger, io.StringIO]) -> None:

@@ -2,19 +2,50 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import subprocess
+import sys
 import threading
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import msgspec
 import pytest
 
-from tap_zendesk_incremental.token_file import TokenFile, TokenPair, fingerprint
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tap_zendesk_incremental.auth.token_file import (
+    MAX_TOKEN_LENGTH,
+    TokenFile,
+    TokenPair,
+    fingerprint,
+)
 
 SEED = fingerprint("first-refresh-token")
-PAIR = TokenPair("access-one", "refresh-one", 1_800_000_000.5, SEED)
+OLD_PAIR = TokenPair("access-zero", "refresh-zero", 1_800_000_000.5, SEED)
+OLD_FILE = (
+    f'{{"access_token":"access-zero","refresh_token":"refresh-zero",'
+    f'"expires_at":1800000000.5,"seed":"{SEED}"}}'
+)
+"""What earlier versions wrote."""
+
+
+def numbered(number: int) -> TokenPair:
+    """The pair of a number, as long as it can be."""
+    token = f"{number:0{MAX_TOKEN_LENGTH}}"
+    return TokenPair(token, token, None, SEED, "https://example.zendesk.com", SEED, number)
+
+
+def read(file: TokenFile) -> TokenPair | None:
+    """Read as a run does."""
+    with file.locked() as slots:
+        return slots.read()
+
+
+def write(file: TokenFile, pair: TokenPair) -> None:
+    """Replace the pair as a run does."""
+    with file.locked() as slots:
+        slots.read()
+        slots.reserve()
+        slots.write(pair)
 
 
 @pytest.fixture
@@ -24,51 +55,97 @@ def file(tmp_path: Path) -> TokenFile:
 
 
 def test_a_pair_comes_back(file: TokenFile) -> None:
-    assert file.read(SEED) is None
-    with file.locked(), file.replacement() as replacement:
-        replacement.write(PAIR)
-    assert file.read(SEED) == PAIR
+    assert read(file) is None
+    for number in range(1, 5):
+        write(file, numbered(number))
+        assert read(file) == numbered(number)
     assert file.path.stat().st_mode & 0o777 == 0o600
-    lasting = TokenPair("access-two", "refresh-two", None, SEED)
-    with file.locked(), file.replacement() as replacement:
-        replacement.write(lasting)
-    assert file.read(SEED) == lasting
-    assert {p.name for p in file.path.parent.iterdir()} == {"tokens.json", "tokens.json.lock"}
+    assert [path.name for path in file.path.parent.iterdir()] == ["tokens.json"]
 
 
-def test_a_new_setting_makes_the_kept_pair_void(file: TokenFile) -> None:
-    with file.replacement() as replacement:
-        replacement.write(PAIR)
-    assert file.read(fingerprint("another-refresh-token")) is None
-    assert "first-refresh-token" not in file.path.read_text()
+@pytest.mark.parametrize("content", ["", "\n", " " * 9000, "\0" * 20000])
+def test_an_empty_file_is_none_yet(file: TokenFile, content: str) -> None:
+    file.path.write_text(content)
+    assert read(file) is None
+    write(file, numbered(1))
+    assert read(file) == numbered(1)
 
 
-def test_nothing_is_replaced_unless_written(file: TokenFile) -> None:
-    with file.replacement() as replacement:
-        replacement.write(PAIR)
-    with pytest.raises(OSError, match="no answer"), file.replacement():
-        raise OSError("no answer")  # noqa: EM101, TRY003
-    assert file.read(SEED) == PAIR
-    assert [p.name for p in file.path.parent.iterdir()] == ["tokens.json"]
+def test_a_file_of_an_earlier_version(file: TokenFile) -> None:
+    file.path.write_text(OLD_FILE)
+    file.path.chmod(0o644)
+    assert read(file) == OLD_PAIR
+    assert file.path.read_text() == OLD_FILE
+    write(file, numbered(1))
+    assert read(file) == numbered(1)
+    assert file.path.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_foreign_file_is_not_overlooked(file: TokenFile) -> None:
-    file.path.write_text('{"another": "file"}')
-    with pytest.raises(msgspec.MsgspecError):
-        file.read(SEED)
+@pytest.mark.parametrize("old", [OLD_PAIR, numbered(1), numbered(2)])
+def test_a_write_that_is_cut_leaves_the_old_pair(
+    file: TokenFile, old: TokenPair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever the machine stops, in the reservation or in the write."""
+    if old.number:
+        for number in range(1, old.number + 1):
+            write(file, numbered(number))
+    else:
+        file.path.write_text(OLD_FILE)
+    before = file.path.read_bytes()
+    put, left = os.pwrite, 0
+
+    def cut(handle: int, content: bytes, offset: int) -> int:
+        nonlocal left
+        written = put(handle, content[:left], offset)
+        left -= written
+        return written
+
+    monkeypatch.setattr(os, "pwrite", cut)
+    for limit in (0, 1, 100, 10_000, 20_000, 33_000, 40_000):
+        file.path.write_bytes(before)
+        left = limit
+        with contextlib.suppress(OSError):
+            write(file, numbered(old.number + 1))
+        assert read(file) in ([old, numbered(old.number + 1)] if left else [old])
 
 
-def test_no_place_to_write_to_is_found_beforehand(tmp_path: Path) -> None:
-    file = TokenFile(str(tmp_path / "missing" / "tokens.json"))
-    with pytest.raises(FileNotFoundError), file.locked():
-        pass
-    with pytest.raises(FileNotFoundError), file.replacement():
-        pass
+def test_a_foreign_file_is_neither_overlooked_nor_changed(file: TokenFile) -> None:
+    for content in (b'{"another": "file"}', b"text", b"\xff\xfe\x00", b"[]", b"x" * 100_000):
+        file.path.write_bytes(content)
+        with pytest.raises((msgspec.MsgspecError, UnicodeDecodeError)):
+            read(file)
+        assert file.path.read_bytes() == content
 
 
-def test_runs_take_turns(file: TokenFile) -> None:
+@pytest.mark.parametrize("path", ["missing/tokens.json", ".", "/dev/null", "/dev/full"])
+def test_no_place_to_write_to_is_found_beforehand(tmp_path: Path, path: str) -> None:
+    with pytest.raises(OSError, match=r"No such file|Is a directory|not a regular file"):
+        read(TokenFile(str(tmp_path / path)))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs prlimit")
+def test_a_full_disk_is_found_beforehand(file: TokenFile) -> None:
+    """A limit on the size of files stands in for it."""
+    code = (
+        "import resource, signal, sys\n"
+        "from tests.test_token_file import *\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))\n"
+        "with TokenFile(sys.argv[1]).locked() as slots:\n"
+        "    slots.read()\n"
+        "    slots.reserve()\n"
+    )
+    file.path.write_text(OLD_FILE)
+    root = Path(__file__).parent.parent
+    command = [sys.executable, "-c", code, str(file.path)]
+    ended = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert "OSError: [Errno 28] No space left on device" in ended.stderr
+    assert read(file) == OLD_PAIR
+
+
+def waits_for(file: TokenFile, other: TokenFile) -> bool:
+    """Whether a run with one file waits for a run with the other."""
     order = []
-    other = TokenFile(str(file.path))
 
     def second_run() -> None:
         with other.locked():
@@ -78,10 +155,43 @@ def test_runs_take_turns(file: TokenFile) -> None:
         thread = threading.Thread(target=second_run)
         thread.start()
         thread.join(0.1)  # as long as this run holds the lock, the other one cannot end
-        assert thread.is_alive()
         order.append("first")
     thread.join(20)
-    assert order == ["first", "second"]
+    return order == ["first", "second"]
+
+
+def test_runs_take_turns(file: TokenFile) -> None:
+    assert waits_for(file, TokenFile(str(file.path)))
+    assert not waits_for(file, TokenFile(f"{file.path}.2"))
+
+
+def test_another_path_to_the_file(file: TokenFile) -> None:
+    """Also before there is a file."""
+    link = TokenFile(str(file.path.with_name("link.json")))
+    link.path.symlink_to(file.path)
+    assert waits_for(link, file)
+    write(link, numbered(1))
+    assert link.path.is_symlink()
+    assert read(file) == numbered(1)
+    hard = TokenFile(str(file.path.with_name("hard.json")))
+    hard.path.hardlink_to(file.path)
+    assert waits_for(hard, file)
+    write(hard, numbered(2))
+    assert read(file) == numbered(2)
+
+
+def test_a_file_that_is_replaced_meanwhile(file: TokenFile) -> None:
+    """A copy that is moved into place, as from a backup, while another run waits."""
+    found = []
+    with file.locked():
+        thread = threading.Thread(target=lambda: found.append(read(file)))
+        thread.start()
+        thread.join(0.1)
+        copy = TokenFile(f"{file.path}.copy")
+        write(copy, numbered(7))
+        copy.path.replace(file.path)
+    thread.join(20)
+    assert found == [numbered(7)]
 
 
 def test_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-import json
+import os
+import shutil
+import signal
 import stat
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 
+from tap_zendesk_incremental.auth.token_file import TokenFile
+
 from .faulty import FastTap, check_complete
-from .running import command_for, config_for, run, select, start
+from .running import command_for, config_for, run, run_tap, select, start
 from .simulator import Simulator, credentials
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tap_zendesk_incremental.auth.token_file import TokenPair
+
     from .running import Json
 
 OAUTH: Json = {"client_id": credentials.CLIENT_ID, "client_secret": credentials.CLIENT_SECRET}
+
+UNSHARE = shutil.which("unshare")
 
 
 @pytest.fixture
@@ -32,6 +42,14 @@ def refresh(folder: Path) -> Json:
     """Give the settings of the refresh grant, with a token file."""
     token = credentials.REFRESH_TOKEN
     return {**OAUTH, "refresh_token": token, "oauth_token_path": str(folder / "token.json")}
+
+
+def kept_pair(path: Path) -> TokenPair:
+    """Give the pair that a token file holds."""
+    with TokenFile(str(path)).locked() as slots:
+        pair = slots.read()
+    assert pair is not None
+    return pair
 
 
 def posts(zendesk: Simulator) -> list[int]:
@@ -60,6 +78,24 @@ def test_a_new_token_that_is_refused_ends_the_run(tap: FastTap) -> None:
     assert posts(tap.zendesk) == [200, 200]
     (line,) = run.log("ERROR")
     assert "HTTP 401" in line
+
+
+def test_refusals_in_a_row_in_the_middle_are_got_past(tap: FastTap) -> None:
+    tap.zendesk.faults.add("status", code=401, times=5, after=2, path="incremental")
+    run = tap.run(per_page=10, **refresh(tap.folder))
+    assert run.exit_code == 0
+    check_complete([run], tap.zendesk, once=True)
+    assert posts(tap.zendesk) == [200, 200]
+    assert len(run.log("WARNING")) == 4
+
+
+def test_a_token_that_is_not_known_everywhere_yet(zendesk: Simulator, tmp_path: Path) -> None:
+    zendesk.settings.token_lag = 2.0
+    ended = run_tap(tmp_path, config_for(zendesk, **OAUTH), catalog=select("tickets"))
+    assert ended.exit_code == 0
+    check_complete([ended], zendesk, once=True)
+    assert posts(zendesk) == [200, 200]
+    assert ["just given" in line for line in ended.log("WARNING")] == [True, True]
 
 
 def test_tokens_are_renewed_before_they_end(tap: FastTap) -> None:
@@ -104,16 +140,15 @@ def test_a_pair_is_kept_before_it_is_used(tap: FastTap) -> None:
             assert process.is_alive()
     path = tap.folder / "token.json"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    first = json.loads(path.read_bytes())
-    assert tap.zendesk.api.auth.tokens[-1].refresh_token == first["refresh_token"]
+    first = kept_pair(path)
+    assert tap.zendesk.api.auth.tokens[-1].refresh_token == first.refresh_token
     tap.zendesk.clear()
     tap.zendesk.expire_tokens()
     run = tap.run(**refresh(tap.folder))
     assert run.exit_code == 0
     check_complete([run], tap.zendesk, once=True)
-    second = json.loads(path.read_bytes())
-    assert first["refresh_token"] != second["refresh_token"]
-    assert not [file for file in tap.folder.iterdir() if file.name.startswith(".token")]
+    assert first.refresh_token != kept_pair(path).refresh_token
+    assert [file.name for file in tap.folder.iterdir() if "token" in file.name] == ["token.json"]
 
 
 def test_a_pair_is_kept_although_the_target_ends(tmp_path: Path) -> None:
@@ -132,8 +167,8 @@ def test_a_pair_is_kept_although_the_target_ends(tmp_path: Path) -> None:
             assert process.stderr
             process.stderr.read()
         assert process.returncode == 1
-        kept = json.loads((tmp_path / "token.json").read_bytes())
-        assert zendesk.api.auth.tokens[-1].refresh_token == kept["refresh_token"]
+        kept = kept_pair(tmp_path / "token.json")
+        assert zendesk.api.auth.tokens[-1].refresh_token == kept.refresh_token
         assert run(command).exit_code == 0
 
 
@@ -151,6 +186,91 @@ def test_a_path_that_is_no_good_is_found_before_the_token_is_spent(tap: FastTap,
     (line,) = run.log("ERROR")
     assert f"oauth_token_path {path}" in line
     assert not tap.zendesk.requests
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or not UNSHARE or os.geteuid() != 0,
+    reason="needs root, and unshare of Linux, to mount a file",
+)
+@pytest.mark.parametrize("folder", ["writable", "read-only"])
+@pytest.mark.parametrize("content", ["empty", "kept"])
+def test_a_file_that_is_mounted(
+    zendesk: Simulator, tmp_path: Path, folder: str, content: str
+) -> None:
+    """As in a container: nothing can take its place."""
+    behind, mounted = tmp_path / "volume.json", tmp_path / "mount" / "token.json"
+    mounted.parent.mkdir()
+    mounted.touch()
+    behind.touch()
+    settings = {**refresh(tmp_path), "oauth_token_path": str(behind)}
+    if content == "kept":
+        config = config_for(zendesk, **settings)
+        assert run_tap(tmp_path, config, catalog=select("tickets")).exit_code == 0
+        zendesk.expire_tokens()
+    config = config_for(zendesk, **settings | {"oauth_token_path": str(mounted)})
+    command = command_for(tmp_path, config=config, catalog=select("tickets"))
+    read_only = "mount --bind -o ro $2 $2 &&" if folder == "read-only" else ""
+    script = f'{read_only} mount --bind "$1" "$2/token.json" && shift 2 && exec "$@"'
+    mount = ["sh", "-c", script, "sh", str(behind), str(mounted.parent)]
+    apart = [str(UNSHARE), "-m", *mount]
+    if subprocess.run([*apart, "true"], check=False).returncode:
+        pytest.skip("mounting is not allowed here")
+    ended = run([*apart, *command])
+    assert ended.exit_code == 0, ended.stderr
+    assert zendesk.api.auth.tokens[-1].refresh_token == kept_pair(behind).refresh_token
+    assert not mounted.read_bytes()
+    zendesk.expire_tokens()
+    assert run([*apart, *command]).exit_code == 0
+
+
+def test_a_kill_at_any_moment_of_the_exchange(tap: FastTap) -> None:
+    """It leaves the file, and a run that does not lose more than the answer under way."""
+    tap.zendesk.faults.add("hang", seconds=9.0, path="oauth")
+    with tap.started(**refresh(tap.folder)) as process:
+        while not posts(tap.zendesk):
+            assert process.is_alive()
+    assert [file.name for file in tap.folder.iterdir() if "token" in file.name] == ["token.json"]
+    run = tap.run(**refresh(tap.folder))
+    assert run.exit_code == 0
+    kept = kept_pair(tap.folder / "token.json")
+    assert tap.zendesk.api.auth.tokens[-1].refresh_token == kept.refresh_token
+
+
+@pytest.mark.parametrize("thread", ["main", "background"])
+@pytest.mark.parametrize("signals", [1, 2])
+def test_a_signal_waits_for_a_token_and_not_for_ever(
+    tmp_path: Path, thread: str, signals: int
+) -> None:
+    """An answer of 20 seconds is given up after five, one of two seconds is kept."""
+    with Simulator(tickets=600) as zendesk:
+        after = 0 if thread == "main" else 1
+        if after:
+            zendesk.faults.add("status", code=401, path="tickets/cursor", after=1)
+        for seconds in (20.0, 2.0):
+            zendesk.faults.add("slow_body", path="oauth", after=after, seconds=seconds, pieces=40)
+            config = config_for(zendesk, per_page=100, **refresh(tmp_path))
+            command = command_for(tmp_path, config=config, catalog=select("tickets"))
+            with start(command) as process:
+                while len(posts(zendesk)) < after + 1:
+                    assert process.poll() is None
+                    time.sleep(0.01)
+                time.sleep(0.3)
+                begin = time.monotonic()
+                for _ in range(signals):
+                    process.send_signal(signal.SIGTERM)
+                    time.sleep(0.3)
+                output, _ = process.communicate(timeout=15)
+            assert process.returncode == 143
+            assert output == b"" or output.endswith(b"\n")
+            assert (4 < time.monotonic() - begin < 7) == (seconds == 20.0)
+            if seconds == 20.0:  # its answer is lost; go on with one that is known
+                zendesk.api.auth.tokens[-1].refresh_token = credentials.REFRESH_TOKEN
+                (tmp_path / "token.json").unlink()
+                zendesk.clear()
+                if after:
+                    zendesk.faults.add("status", code=401, path="tickets/cursor", after=1)
+        kept = kept_pair(tmp_path / "token.json")
+        assert zendesk.api.auth.tokens[-1].refresh_token == kept.refresh_token
 
 
 def test_two_runs_at_once(zendesk: Simulator, tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ import requests
 from singer_sdk import metrics
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 
-from tap_zendesk_incremental.auth import login_problem, new_authenticator
+from tap_zendesk_incremental.auth.login import login_problem, new_authenticator
+from tap_zendesk_incremental.auth.oauth import RenewingAuthenticator
 from tap_zendesk_incremental.errors import (
     CursorRefusedError,
     RateLimitedError,
@@ -30,7 +31,6 @@ from tap_zendesk_incremental.http.session import (
     read_body,
     read_error,
 )
-from tap_zendesk_incremental.oauth import RenewingAuthenticator
 
 if TYPE_CHECKING:
     import logging
@@ -148,7 +148,6 @@ class Client:
         self.logger = logger
         self._size = PageSize(int(self._config.get("per_page") or MAX_PAGE_SIZE))
         self._tries = _Tries()
-        self._renewed = False
 
     @property
     def requests_left(self) -> int | None:
@@ -283,7 +282,7 @@ class Client:
         seconds = float(self._config.get("request_timeout") or retry.HURRIED_SECONDS)
         return min(seconds, retry.HURRIED_SECONDS) if self.is_hurried else seconds
 
-    def _send(self, endpoint: Endpoint, asked: Params) -> requests.Response:
+    def _send(self, endpoint: Endpoint, asked: Params, refusals: int = 0) -> requests.Response:
         account = self._account
         self._wait(account.limits.wait(endpoint.limit), "Zendesk's limit is reached")
         authenticator = account.authenticator
@@ -314,17 +313,15 @@ class Client:
         account.has_answered = True
         self._measure(endpoint, response)
         account.limits.observe(endpoint.limit, response.headers, endpoint.interval_seconds)
-        if (
-            response.status_code == HTTPStatus.UNAUTHORIZED
-            and isinstance(authenticator, RenewingAuthenticator)
-            and not self._renewed
+        if response.status_code == HTTPStatus.UNAUTHORIZED and isinstance(
+            authenticator, RenewingAuthenticator
         ):
-            response.close()
-            self.logger.info("Zendesk says that the access token has ended; getting a new one")
-            authenticator.renew()
-            self._renewed = True
-            return self._send(endpoint, asked)
-        self._renewed = response.status_code == HTTPStatus.UNAUTHORIZED
+            wait_seconds = authenticator.refused(request, refusals + 1)
+            if wait_seconds is not None:
+                response.close()
+                self.waited_seconds += wait_seconds
+                time.sleep(wait_seconds)
+                return self._send(endpoint, asked, refusals + 1)
         return response
 
     def _measure(self, endpoint: Endpoint, response: requests.Response) -> None:

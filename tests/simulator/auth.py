@@ -33,6 +33,7 @@ class Token:
         access_token: the one that opens the API.
         refresh_token: the one that gets the next pair.
         expires_at: monotonic second at which the access token ends. None: never.
+        known_at: monotonic second from which all servers know the access token.
     """
 
     client_id: str
@@ -40,6 +41,7 @@ class Token:
     access_token: str
     refresh_token: str
     expires_at: float | None = None
+    known_at: float = 0.0
 
 
 class Auth:
@@ -84,7 +86,8 @@ class Auth:
             token = next((t for t in self.tokens if t.access_token == value), None)
         if scheme.lower() != "bearer" or token is None:
             raise ApiError(401, "plain", "", "Couldn't authenticate you")
-        if token.expires_at is not None and token.expires_at <= time.monotonic():
+        now = time.monotonic()
+        if token.known_at > now or (token.expires_at is not None and token.expires_at <= now):
             message = "The access token provided is expired, revoked, malformed or invalid."
             raise ApiError(401, "description", "invalid_token", message)
         if "read" not in token.scope.split():
@@ -129,6 +132,7 @@ class Auth:
             lifetime = self._settings.token_lifetime
             lifetime = expires_in if lifetime is None else lifetime
             token.expires_at = None if lifetime is None else time.monotonic() + lifetime
+            token.known_at = time.monotonic() + self._settings.token_lag
             self.tokens.append(token)
         answer = {
             "access_token": token.access_token,

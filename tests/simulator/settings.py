@@ -25,6 +25,7 @@ class Settings:
         empty_pages: empty pages put before the last page of a cursor export; in a time export, any
             number but 0 puts an empty page into every gap between seconds.
         token_lifetime: seconds a new OAuth token really lasts, whatever it says. None: as it says.
+        token_lag: seconds until all servers know a new OAuth token; it is refused until then.
         ticket_exports: whether the ticket export of 2012 is served (404 otherwise).
         routing_pages: skill routing pages as in Zendesk's reference ("documented": `count`,
             `end_time` and a `next_page` that holds the cursor, an empty page at the end), or in the
@@ -44,6 +45,7 @@ class Settings:
     end_of_stream: bool = True
     empty_pages: int = 0
     token_lifetime: float | None = None
+    token_lag: float = 0.0
     ticket_exports: bool = False
     routing_pages: Literal["documented", "cursor"] = "documented"
     denied: dict[str, int] = field(default_factory=dict)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import json
 import logging
+from urllib.parse import quote
 
 MASK = "(hidden)"
 
@@ -14,12 +16,17 @@ _secrets: set[str] = set()
 
 
 def hide(*secrets: object) -> None:
-    """Have these values hidden in all text from now on, also in their base64 form."""
+    """Have these values hidden in all text from now on, as they are and as others write them.
+
+    That is in base64, in an address, and quoted by Python or JSON.
+    """
     for secret in secrets:
         text = str(secret or "").strip()
         if len(text) >= _MIN_LENGTH:
-            encoded = base64.b64encode(text.encode()).decode()
-            _secrets.update((text, repr(text)[1:-1], encoded))
+            data = text.encode(errors="surrogatepass")
+            in_json = (json.dumps(text, ensure_ascii=is_ascii) for is_ascii in (True, False))
+            _secrets.update(form[1:-1] for form in (repr(text), *in_json))
+            _secrets.update((text, quote(data, safe=""), base64.b64encode(data).decode()))
 
 
 def redact(text: str) -> str:
@@ -34,8 +41,13 @@ class RedactingFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let every record pass, without its secrets."""
-        message = record.getMessage()
-        clean = redact(message)
+        message: str | None
+        try:
+            message = record.getMessage()
+            clean = redact(message)
+        except Exception:  # noqa: BLE001 (whatever a library's arguments raise)
+            # `logging` itself would show the arguments that do not fit, secrets and all.
+            message, clean = None, redact(f"{record.msg} (with arguments that do not fit)")
         if clean != message:
             record.msg, record.args = clean, ()
         if record.exc_info:

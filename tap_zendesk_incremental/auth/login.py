@@ -13,9 +13,9 @@ from singer_sdk.authenticators import (
     BearerTokenAuthenticator,
 )
 
-from tap_zendesk_incremental.oauth import RefreshTokenAuthenticator, RenewingAuthenticator
-from tap_zendesk_incremental.redaction import hide
-from tap_zendesk_incremental.token_file import TokenFile
+from tap_zendesk_incremental.auth.oauth import RefreshTokenAuthenticator, RenewingAuthenticator
+from tap_zendesk_incremental.auth.redaction import hide
+from tap_zendesk_incremental.auth.token_file import TokenFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,6 +54,8 @@ def login_problem(config: Mapping[str, Any]) -> str | None:
     Args:
         config: The tap's settings.
     """
+    if damaged := sorted(name for name in LOGIN_SETTINGS if not _is_text(config.get(name))):
+        return f"{', '.join(damaged)}: not UTF-8 text; copy it again"
     if _login(config):
         return None
     ways = "; ".join(map(str, LOGINS))
@@ -73,6 +75,12 @@ def login_problem(config: Mapping[str, Any]) -> str | None:
     if enough:
         return f"{', '.join(given)}: not enough to log in; add {' or '.join(enough)}"
     return f"{', '.join(given)}: not one way to log in; set exactly one of these: {ways}"
+
+
+def _is_text(value: object) -> bool:
+    """Say whether a setting can be sent; the environment may hold bytes that are no text."""
+    text = str(value or "")
+    return "\0" not in text and text == text.encode(errors="ignore").decode()
 
 
 def _login(config: Mapping[str, Any]) -> _Login | None:

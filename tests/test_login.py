@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_zendesk_incremental.auth import login_problem
+from tap_zendesk_incremental.auth.login import login_problem
 
 from .running import STREAMS, config_for, run_tap, select
 from .simulator import credentials as known
@@ -117,7 +118,7 @@ def test_a_token_that_ends_within_a_run_is_renewed(zendesk: Simulator, tmp_path:
     [
         ({"access_token": "no-such-token"}, "HTTP 401, Couldn't authenticate you"),
         ({"email": known.EMAIL, "password": "wrong-password"}, "HTTP 401, Couldn't authenticate"),
-        ({"client_id": known.CLIENT_ID, "client_secret": "wrong-secret"}, "HTTP 401"),
+        ({"client_id": known.CLIENT_ID, "client_secret": "wrong-secret"}, "check client_id"),
     ],
 )
 def test_wrong_credentials_end_with_one_line(
@@ -130,6 +131,40 @@ def test_wrong_credentials_end_with_one_line(
     assert "check" in line
     assert not run.records
     assert not [value for value in ("no-such-token", "wrong-") if value in run.stderr]
+
+
+def test_a_login_beyond_ascii(zendesk: Simulator, tmp_path: Path) -> None:
+    """UTF-8 on the way, as RFC 7617 has it."""
+    zendesk.api.auth.basic.add("größe@例.com:пароль")
+    login = {"email": "größe@例.com", "password": "пароль"}
+    run = run_tap(tmp_path, config_for(zendesk, **login), catalog=select("tickets"))
+    assert run.exit_code == 0
+    assert logins_of(zendesk) == {basic("größe@例.com", "пароль")}
+
+
+@pytest.mark.parametrize(
+    "login",
+    [
+        {"EMAIL": b"m\xfcller@example.com", "PASSWORD": b"caf\xe9-secret"},
+        {"EMAIL": b"me@example.com", "API_TOKEN": b"\xff\xfesecret"},
+        {"ACCESS_TOKEN": b"caf\xe9-token"},
+        {"CLIENT_ID": b"caf\xe9", "REFRESH_TOKEN": b"caf\xe9-secret", "OAUTH_TOKEN_PATH": b"x"},
+    ],
+)
+def test_a_login_that_is_not_utf8(
+    zendesk: Simulator, tmp_path: Path, login: dict[str, Any]
+) -> None:
+    """As a shell of another encoding gives it: said without a codec's words."""
+    variables = {f"TAP_ZENDESK_INCREMENTAL_{key}": os.fsdecode(login[key]) for key in login}
+    config = config_for(zendesk, access_token=None)
+    run = run_tap(tmp_path, config, "--config=ENV", env=variables)
+    assert run.exit_code == 1
+    lines = run.log("ERROR")
+    assert "not UTF-8 text; copy it again" in lines[0]
+    assert all(key.lower() in lines[0] for key in login if b"\xe9" in login[key])
+    assert "codec" not in run.stderr
+    assert "-secret" not in run.stderr
+    assert not zendesk.requests
 
 
 def test_which_settings_are_one_way_to_log_in() -> None:

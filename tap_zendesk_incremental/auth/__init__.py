@@ -1,0 +1,1 @@
+"""Logging in: the only modules that see a secret."""
