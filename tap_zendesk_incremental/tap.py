@@ -12,7 +12,7 @@ import msgspec
 from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
 
-from tap_zendesk_incremental import given_state, oversights, settings, shutdown
+from tap_zendesk_incremental import config, given_state, oversights, shutdown
 from tap_zendesk_incremental.account import Account
 from tap_zendesk_incremental.auth import API_TOKENS_END, LOGIN_SETTINGS, hide_secrets
 from tap_zendesk_incremental.discovery import CUSTOM_OBJECT_PREFIX, custom_object_keys
@@ -34,7 +34,7 @@ class TapZendeskIncremental(Tap):
 
     name = "tap-zendesk-incremental"
     message_writer_class = CollectingWriter
-    config_jsonschema: ClassVar[dict[str, Any]] = settings.SETTINGS.to_dict()
+    config_jsonschema: ClassVar[dict[str, Any]] = config.SETTINGS.to_dict()
 
     def discover_streams(self) -> Sequence[Stream]:
         """Make every stream; they share one session, one login and one set of limits."""
@@ -127,7 +127,7 @@ class TapZendeskIncremental(Tap):
         """
         hide_secrets(self._config)
         self.append_builtin_config(self.config_jsonschema)
-        errors = settings.problems(self._config, self.config_jsonschema)
+        errors = config.problems(self._config, self.config_jsonschema)
         # Discovery may go without settings. With a login it sends that: no wrong setting may pass.
         if errors and (raise_errors or any(map(self._config.get, LOGIN_SETTINGS))):
             msg = "Config validation failed"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tap_zendesk_incremental import oversights
-from tap_zendesk_incremental.settings import SETTINGS
+from tap_zendesk_incremental.config import SETTINGS
 
 from .running import Json, config_for, discover, run_tap, select
 

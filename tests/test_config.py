@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tap_zendesk_incremental.settings import problems
+from tap_zendesk_incremental.config import problems
 from tap_zendesk_incremental.tap import TapZendeskIncremental
 
 from .running import config_for, run_tap
