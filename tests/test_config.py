@@ -17,6 +17,7 @@ from .running import config_for, run_tap
 Json = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMA: Json = TapZendeskIncremental.config_jsonschema
+TapZendeskIncremental.append_builtin_config(SCHEMA)
 GOOD = {"subdomain": "acme", "access_token": "a-good-token"}
 
 
@@ -30,6 +31,9 @@ GOOD = {"subdomain": "acme", "access_token": "a-good-token"}
         GOOD | {"start_date": "2024-01-01"},
         GOOD | {"start_date": None},
         GOOD | {"start_date": "", "end_date": ""},
+        GOOD | {"start_date": "20240101"},
+        GOOD | {"start_date": "2024-W03-2 12:00"},
+        GOOD | {"export_method": "", "per_page": " ", "sample": "", "stream_maps": ""},
         GOOD | {"per_page": 1},
         GOOD | {"per_page": 1000},
         GOOD | {"export_method": "time"},
@@ -56,6 +60,18 @@ def test_good_settings(config: Json) -> None:
         (GOOD | {"subdomain": ""}, "subdomain"),
         (GOOD | {"access_token": 5}, "access_token must be of type string"),
         (GOOD | {"start_date": "last summer"}, "start_date 'last summer' is not an ISO 8601 date"),
+        (
+            GOOD | {"start_date": "1711012312345"},
+            "is not an ISO 8601 date, such as 2024-03-21T09:11:",
+        ),
+        (GOOD | {"start_date": "1711012312"}, "is not an ISO 8601 date, such as 2024-03-21T09:11:"),
+        (GOOD | {"end_date": "17110123123456"}, "not an ISO 8601 date, such as 2024-01-01T00:00:0"),
+        (
+            GOOD | {"stream_maps": {"users": {"x": 5}}},
+            "stream_maps.users.x is of a wrong type: 5",
+        ),
+        (GOOD | {"stream_maps": {"users": "md5"}}, "stream_maps.users is of a wrong type: 'md5'"),
+        (GOOD | {"stream_maps": {"__else__": 5}}, "stream_maps.__else__ is of a wrong type: 5"),
         (GOOD | {"user_agent": "a\nb"}, "user_agent may hold printable ASCII only"),
         (GOOD | {"access_token": "sn\u2603w"}, "access_token may hold printable ASCII only"),
         ({"subdomain": "acme", "client_id": "a"}, "client_id: not enough to log in; add client_s"),
