@@ -14,7 +14,7 @@ from tap_zendesk_incremental.auth import API_TOKENS_END, LOGIN_SETTINGS, hide_se
 from tap_zendesk_incremental.discovery import CUSTOM_OBJECT_PREFIX, custom_object_keys
 from tap_zendesk_incremental.sdk import SdkTap
 from tap_zendesk_incremental.streams import FED_STREAMS, STREAMS, CustomObject
-from tap_zendesk_incremental.writer import CollectingWriter
+from tap_zendesk_incremental.writer import CollectingWriter, print_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -77,6 +77,16 @@ class TapZendeskIncremental(SdkTap):
         for stream in self.streams.values():
             if stream.selected:
                 mapper.check_names(stream)
+
+    def run_discovery(self) -> str:
+        """Print the catalog, and give it.
+
+        Raises:
+            TargetGoneError: If standard output does not take it.
+        """
+        catalog = self.catalog_json_text
+        print_text(catalog)
+        return catalog
 
     @classmethod
     def invoke(
