@@ -113,7 +113,7 @@ class TypedFields(StreamSchema):
                     **FIELD_TYPES.get(row.get("type", ""), {"type": ["string", "null"]}),
                 }
                 for row in lookup.rows(*self.endpoint(stream)) or ()
-                if "key" in row
+                if row.get("key")
             }
             typed[stream.name] = schema
         return typed[stream.name]
@@ -177,4 +177,4 @@ def custom_object_keys(tap: Tap, account: Account) -> list[str]:
         return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
     endpoint = listing("/api/v2/custom_objects.json")
     rows = Lookup(tap, account).rows(endpoint, "custom_objects") or ()
-    return [row["key"] for row in rows if "key" in row]
+    return [row["key"] for row in rows if row.get("key")]

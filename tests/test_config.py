@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tap_zendesk_incremental.config import problems
 from tap_zendesk_incremental.tap import TapZendeskIncremental
 
-from .running import config_for, run_tap
+from .covering import asked
+from .running import config_for, run_tap, select
+
+if TYPE_CHECKING:
+    from .simulator import Simulator
 
 Json = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[1]
@@ -172,3 +176,19 @@ def test_settings_are_described() -> None:
     secrets = {name for name, setting in SCHEMA["properties"].items() if setting.get("secret")}
     assert secrets >= {"client_secret", "refresh_token", "access_token", "api_token", "password"}
     assert config_for("http://127.0.0.1:1").keys() <= SCHEMA["properties"].keys()
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Kolkata"])
+def test_a_date_without_a_zone_is_in_utc(
+    zendesk_shared: Simulator, tmp_path: Path, zone: str
+) -> None:
+    start = 1_704_067_200  # 2024-01-01T00:00:00Z
+    zendesk_shared.requests.clear()
+    config = config_for(zendesk_shared, start_date="2024-01-01T00:00:00")
+    bookmark = {"replication_key": "updated_at", "replication_key_value": "2024-02-01 00:00:00"}
+    state = {"bookmarks": {"organizations": bookmark}}
+    catalog = select("users", "organizations")
+    run = run_tap(tmp_path, config, state=state, catalog=catalog, env={"TZ": zone})
+    assert run.exit_code == 0, run.stderr
+    assert asked(zendesk_shared, "/users")[0]["start_time"] == f"{start}"
+    assert asked(zendesk_shared, "/organizations")[0]["start_time"] == f"{start + 31 * 86_400}"

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 from singer_sdk.exceptions import SingerSDKError
+
+from tap_zendesk_incremental.account import Account
+from tap_zendesk_incremental.streams import TicketMetrics, Tickets, Users
+from tap_zendesk_incremental.tap import TapZendeskIncremental
 
 from .covering import discovered
 from .running import config_for, run_tap, select, sync
 from .test_export import by_id, data_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from singer_sdk import Stream
+    from singer_sdk.helpers.types import Context, Record
 
     from .running import Json
     from .simulator import Simulator
@@ -169,6 +179,59 @@ def test_a_catalog_of_one_stream_is_enough(zendesk: Simulator, tmp_path: Path, s
     assert set(run.schemas) == {stream}
     again = run_tap(tmp_path, config_for(zendesk), catalog=catalog, state=run.state)
     assert len(again.records[stream]) < len(run.records[stream])
+
+
+class EvenUsers(Users):
+    """A stream with a `post_process`, as a contributor may write one."""
+
+    def post_process(self, row: Record, context: Context | None = None) -> Record | None:
+        """Leaves users with odd ids out, and gives the others a name."""
+        del context
+        return None if row["id"] % 2 else {**row, "name": "Somebody"}
+
+
+class EvenMetrics(TicketMetrics):
+    """A sideloaded stream with one."""
+
+    def post_process(self, row: Record, context: Context | None = None) -> Record | None:
+        """Leaves metrics with odd ids out."""
+        del context
+        return None if row["id"] % 2 else row
+
+
+class EvenTap(TapZendeskIncremental):
+    """A tap of these streams."""
+
+    def discover_streams(self) -> Sequence[Stream]:
+        """Gives them, and the parent that one of them needs."""
+        account = Account(self.config)
+        return [EvenUsers(self, account), Tickets(self, account), EvenMetrics(self)]
+
+
+@pytest.mark.parametrize("path", ["passed", "mapped", "by the SDK", "batch"])
+def test_post_process(zendesk_shared: Simulator, tmp_path: Path, path: str) -> None:
+    settings: Json = {
+        "mapped": {"stream_maps": {"users": {"email": None}}},
+        "batch": {
+            "batch_config": {
+                "encoding": {"format": "jsonl", "compression": "gzip"},
+                "storage": {"root": f"file://{tmp_path}"},
+            }
+        },
+    }
+    config = config_for(zendesk_shared, **settings.get(path, {}))
+    off = ["photo.thumbnails"] if path == "by the SDK" else []
+    run = sync(config, catalog=select("users", "ticket_metrics", off=off), tap=EvenTap)
+    records: dict[str, list[Json]] = {**run.records}
+    for file in sorted(tmp_path.glob("*.gz")):
+        lines = gzip.decompress(file.read_bytes()).splitlines()
+        records.setdefault("users", []).extend(map(msgspec.json.decode, lines))
+    even = {id_ for id_ in zendesk_shared.store.records["users"] if id_ % 2 == 0}
+    assert {user["id"] for user in records["users"]} == even
+    assert {user["name"] for user in records["users"]} == {"Somebody"}
+    metrics = records["ticket_metrics"]
+    assert metrics
+    assert all(metric["id"] % 2 == 0 for metric in metrics)
 
 
 def test_what_a_stream_map_removes_is_not_exported(zendesk: Simulator) -> None:
