@@ -179,16 +179,13 @@ def test_settings_are_described() -> None:
 
 
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Kolkata"])
-def test_a_date_without_a_zone_is_in_utc(
-    zendesk_shared: Simulator, tmp_path: Path, zone: str
-) -> None:
+def test_a_date_without_a_zone_is_in_utc(zendesk: Simulator, tmp_path: Path, zone: str) -> None:
     start = 1_704_067_200  # 2024-01-01T00:00:00Z
-    zendesk_shared.requests.clear()
-    config = config_for(zendesk_shared, start_date="2024-01-01T00:00:00")
+    config = config_for(zendesk, start_date="2024-01-01T00:00:00")
     bookmark = {"replication_key": "updated_at", "replication_key_value": "2024-02-01 00:00:00"}
     state = {"bookmarks": {"organizations": bookmark}}
     catalog = select("users", "organizations")
     run = run_tap(tmp_path, config, state=state, catalog=catalog, env={"TZ": zone})
     assert run.exit_code == 0, run.stderr
-    assert asked(zendesk_shared, "/users")[0]["start_time"] == f"{start}"
-    assert asked(zendesk_shared, "/organizations")[0]["start_time"] == f"{start + 31 * 86_400}"
+    assert asked(zendesk, "/users")[0]["start_time"] == f"{start}"
+    assert asked(zendesk, "/organizations")[0]["start_time"] == f"{start + 31 * 86_400}"

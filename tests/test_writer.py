@@ -70,6 +70,18 @@ def test_records_do_not_wait_beyond_a_megabyte() -> None:
         assert output.getvalue().endswith(b"\n")
 
 
+def test_records_one_by_one_do_not_wait_beyond_a_megabyte() -> None:
+    with standard_output() as output:
+        writer = CollectingWriter()
+        message = RecordMessage(stream="things", record={"id": "x" * 100_000})
+        for _ in range(10):
+            writer.write_message(message)
+        assert output.getvalue() == b""
+        writer.write_message(message)
+        assert len(output.getvalue()) > MAX_COLLECTED_BYTES
+        assert output.getvalue().endswith(b"\n")
+
+
 def test_a_signal_within_a_write_lets_the_lines_be_finished(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
