@@ -110,7 +110,7 @@ class ByPageStream(Stream, abc.ABC):
         if sum(not isinstance(its, RemoveRecordTransform) for its in self.stream_maps) > 1:
             msg = f"{self.name} has several stream maps, which batch_config cannot serve: keep one"
             raise SingerSDKError(msg)
-        for record in self._records.opened(records):
+        for record in output.opened(self, self._records, records):
             for message in self._generate_record_messages(record):
                 yield message.record
 

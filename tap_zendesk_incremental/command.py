@@ -8,6 +8,7 @@ import traceback
 
 import click
 from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
+from singer_sdk.singerlib import Catalog
 
 from tap_zendesk_incremental import shutdown
 from tap_zendesk_incremental.auth.redaction import RedactingFilter
@@ -25,25 +26,47 @@ class _QuietFilter(logging.Filter):
         return not str(record.msg).startswith(SDK_NOISE)
 
 
+def _quieten(selection: logging.Logger) -> None:
+    """Leave out what the SDK says of each property at level DEBUG: a thousand lines a run.
+
+    Args:
+        selection: The SDK's logger of selection; a level that the user has set stays.
+    """
+    if selection.level == logging.NOTSET:
+        selection.setLevel(logging.INFO)
+
+
+def _invoke(command: click.Command) -> int:
+    """Run the command.
+
+    Raises:
+        SingerSDKError: If standard output is closed.
+    """
+    if sys.stdout is None:
+        msg = "Standard output is closed; the tap writes its messages there"
+        raise SingerSDKError(msg)
+    return int(command.main(prog_name=TapZendeskIncremental.name, standalone_mode=False) or 0)
+
+
 def run() -> None:
     """Run the tap as a command; what goes wrong ends it with exit code 1 and one line."""
     command = TapZendeskIncremental.cli  # sets the SDK's log handlers up
     for handler in logging.getLogger().handlers:
         handler.addFilter(_QuietFilter())
         handler.addFilter(RedactingFilter())
+    _quieten(logging.getLogger(Catalog.__module__))
+    code = 1
     try:
-        code = command.main(prog_name=TapZendeskIncremental.name, standalone_mode=False)
+        code = _invoke(command)
     except click.ClickException as error:
         logger.error("%s", one_line(error.format_message()))  # noqa: TRY400
         code = error.exit_code
     except ConfigValidationError as error:
         for line in error.errors:
             logger.error("%s", line)  # noqa: TRY400
-        code = 1
     except (SingerSDKError, OSError, ValueError) as error:
         logger.error("%s", one_line(str(error)))  # noqa: TRY400
         logger.debug("%s", traceback.format_exc())
-        code = 1
     except Exception as error:  # noqa: BLE001 (a bug of ours; its traceback is for the report)
         logger.critical(
             "Unexpected %s: %s. Please report it, with what LOGLEVEL=DEBUG logs",
@@ -51,7 +74,6 @@ def run() -> None:
             one_line(str(error)),
         )
         logger.debug("%s", traceback.format_exc())
-        code = 1
     finally:
         shutdown.settle()
     sys.exit(code)

@@ -116,7 +116,7 @@ class TypedFields(StreamSchema):
                     **FIELD_TYPES.get(row.get("type", ""), {"type": ["string", "null"]}),
                 }
                 for row in self._definitions(stream)
-                if "key" in row
+                if row.get("key")
             }
             self._typed[stream] = schema
         return self._typed[stream]
@@ -182,4 +182,4 @@ def custom_object_keys(tap: Tap, client: Client) -> list[str]:
         prefix = CUSTOM_OBJECT_PREFIX
         return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
     rows = list_rows(client, listing("/api/v2/custom_objects.json"), "custom_objects")
-    return [row["key"] for row in rows if "key" in row]
+    return [row["key"] for row in rows if row.get("key")]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from singer_sdk.exceptions import FatalAPIError
 
 from tap_zendesk_incremental.auth.redaction import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 MAX_LENGTH = 300
 """Characters kept of what a server says."""
@@ -61,6 +65,17 @@ def brief(text: str) -> str:
     """
     folded = one_line(text)
     return folded if len(folded) <= MAX_LENGTH else f"{folded[:MAX_LENGTH]}…"
+
+
+def did_you_mean(name: str, known: Collection[str]) -> str:
+    """Give the end of a line about an unknown name: the known one that is like it, if any.
+
+    Args:
+        name: The name, perhaps misspelt.
+        known: The names that there are.
+    """
+    near = get_close_matches(name, known, 1)
+    return f"; is {near[0]} meant?" if near else ""
 
 
 def zendesk_says(body: bytes) -> str:

@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from singer_sdk import Stream
 from singer_sdk.exceptions import SingerSDKError
 from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from singer_sdk import Stream
     from singer_sdk.mapper import StreamMap
     from singer_sdk.singerlib.encoding import GenericSingerWriter
 
@@ -81,7 +81,7 @@ def choose(
 
     def write_walked(page: Iterable[Any], read_at: datetime | None) -> None:
         del read_at  # the SDK has its own
-        for record in records.opened(page):
+        for record in opened(stream, records, page):
             write_by_sdk(record)
 
     if (
@@ -98,14 +98,29 @@ def choose(
 
     def write_mapped(page: Iterable[Any], read_at: datetime | None) -> None:
         for stream_map in stream.stream_maps:
-            mapped = _mapped(stream_map, records.opened(page), stream.name)
+            mapped = _mapped(stream_map, opened(stream, records, page), stream.name)
             writer.write_records(stream_map.stream_alias, mapped, read_at)
 
     if _is_untouched(stream):
         stream.logger.debug("Records pass through as bytes")
         return write_passed
-    stream.logger.debug("Records are opened for stream maps, flattening or batch files")
+    stream.logger.debug(
+        "Records are opened for stream maps, flattening, batch files or post_process"
+    )
     return write_mapped
+
+
+def opened(stream: Stream, records: Records, page: Iterable[Any]) -> Iterator[dict[str, Any]]:
+    """Give records as dictionaries, as the stream's `post_process` leaves them.
+
+    Args:
+        stream: The stream.
+        records: What took the page apart.
+        page: Its records.
+    """
+    for record in records.opened(page):
+        if (processed := stream.post_process(record)) is not None:
+            yield processed
 
 
 @contextlib.contextmanager
@@ -156,4 +171,5 @@ def _is_untouched(stream: Stream) -> bool:
         and type(maps[0]) is SameRecordTransform
         and not maps[0].flattening_enabled
         and not stream.get_batch_config(stream.config)
+        and type(stream).post_process is Stream.post_process
     )

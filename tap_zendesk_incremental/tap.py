@@ -1,40 +1,61 @@
-"""The tap: its settings and its streams."""
+"""The tap: settings in, streams out."""
 
 from __future__ import annotations
 
-import os
-from io import StringIO
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+import io
+from typing import IO, TYPE_CHECKING, Any, ClassVar
 
-import click
 import msgspec
-from singer_sdk import Tap
-from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
+from singer_sdk.singerlib import Catalog
 
-from tap_zendesk_incremental import given_state, oversights, settings, shutdown
+from tap_zendesk_incremental import config, given_state, input_files, stream_maps
 from tap_zendesk_incremental.auth.login import API_TOKENS_END, LOGIN_SETTINGS, hide_secrets
 from tap_zendesk_incremental.discovery import CUSTOM_OBJECT_PREFIX, custom_object_keys
 from tap_zendesk_incremental.http.client import Client
+from tap_zendesk_incremental.sdk import SdkTap
 from tap_zendesk_incremental.streams import FED_STREAMS, STREAMS, CustomObject
-from tap_zendesk_incremental.writer import CollectingWriter
+from tap_zendesk_incremental.writer import CollectingWriter, print_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from types import FrameType
-    from typing import IO
+    from collections.abc import Mapping, Sequence
 
     from singer_sdk import Stream
 
     from tap_zendesk_incremental.export import ExportStream
 
 
-class TapZendeskIncremental(Tap):
+class TapZendeskIncremental(SdkTap):
     """Singer tap for Zendesk's incremental export API."""
 
     name = "tap-zendesk-incremental"
     message_writer_class = CollectingWriter
-    config_jsonschema: ClassVar[dict[str, Any]] = settings.SETTINGS.to_dict()
+    config_jsonschema: ClassVar[dict[str, Any]] = config.SETTINGS.to_dict()
+
+    read_config = staticmethod(input_files.read_config)
+    environment_problems = staticmethod(config.environment_problems)
+
+    def __init__(
+        self,
+        *,
+        catalog: dict[str, Any] | Catalog | None = None,
+        **options: Any,  # noqa: ANN401 (the SDK's)
+    ) -> None:
+        """Prepare a run; see `singer_sdk.Tap`.
+
+        Args:
+            catalog: What `--catalog` holds.
+            options: What else the SDK's tap takes.
+
+        Raises:
+            SingerSDKError: If the catalog, the state or a stream map cannot be used.
+            ConfigValidationError: If a setting is wrong.
+        """
+        if catalog is not None:
+            given = catalog.to_dict() if isinstance(catalog, Catalog) else catalog
+            catalog = input_files.checked_catalog(given)
+            for line in input_files.unknown_streams(catalog):
+                self.logger.warning("%s", line)
+        super().__init__(catalog=catalog, **options)
 
     def discover_streams(self) -> Sequence[Stream]:
         """Make every stream; they share one session, one login and one set of limits."""
@@ -45,6 +66,28 @@ class TapZendeskIncremental(Tap):
             *(fed_stream(self) for fed_stream in FED_STREAMS),
         ]
 
+    def setup_mapper(self) -> None:
+        """Make the stream maps of what is selected, and check them.
+
+        Raises:
+            SingerSDKError: If one of them cannot be used.
+        """
+        mapper = self.mapper = stream_maps.StreamMapper(self)
+        mapper.register_raw_streams_from_catalog(self.catalog)
+        for stream in self.streams.values():
+            if stream.selected:
+                mapper.check_names(stream)
+
+    def run_discovery(self) -> str:
+        """Print the catalog, and give it.
+
+        Raises:
+            TargetGoneError: If standard output does not take it.
+        """
+        catalog = self.catalog_json_text
+        print_text(catalog)
+        return catalog
+
     @classmethod
     def invoke(
         cls,
@@ -53,9 +96,7 @@ class TapZendeskIncremental(Tap):
         catalog: IO[str] | None = None,
         **options: Any,  # noqa: ANN401 (the SDK's)
     ) -> None:
-        """Run the tap, but not with a state or a catalog that is damaged.
-
-        The SDK takes an empty list for no state, and does not say which file is no JSON.
+        """Run the tap; the SDK does not say which file is no JSON, and closes none.
 
         Args:
             state: The file of `--state`.
@@ -65,13 +106,11 @@ class TapZendeskIncremental(Tap):
         Raises:
             SingerSDKError: If one of them is damaged.
         """
-        if state is not None:
-            state = _checked(state, "state", dict)
-        if catalog is not None:
-            checked = catalog = _checked(catalog, "catalog", _Catalog)
-            for line in oversights.in_catalog(msgspec.json.decode(checked.getvalue())):
-                cls.logger.warning("%s", line)
-        super().invoke(state=state, catalog=catalog, **options)
+        super().invoke(
+            state=_file(input_files.read_state(state)) if state else None,
+            catalog=_file(input_files.read_catalog(catalog)) if catalog else None,
+            **options,
+        )
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take over a state that can be gone on from.
@@ -94,47 +133,15 @@ class TapZendeskIncremental(Tap):
             **{name: CustomObject for name in names if name.startswith(CUSTOM_OBJECT_PREFIX)},
         }
 
-    @classmethod
-    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:  # noqa: ANN401 (private)
-        """Read the files of `--config`; the SDK does not say which of them is no JSON object."""
-        for path in value:
-            if path == "ENV":
-                cls._check_environment()
-            else:
-                _check_json_object(path)
-        return super().cb_config(ctx, param, value)
-
-    @classmethod
-    def _check_environment(cls) -> None:
-        """Leave out what is set to nothing; the SDK does not say which variable is no number."""
-        cls.append_builtin_config(cls.config_jsonschema)
-        for name, schema in cls.config_jsonschema["properties"].items():
-            variable = f"{cls._env_var_prefix}{name.upper()}"
-            if not (value := os.environ.get(variable, "").strip()):
-                os.environ.pop(variable, None)
-            elif "integer" in schema["type"]:
-                _check_json(variable, value, int)
-            elif "object" in schema["type"]:
-                _check_json(variable, value, dict)
-
-    # Private hooks of the SDK, for want of public ones.
-
-    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        """Check the settings.
-
-        The SDK's own check shows the values it does not like, which may be secrets, and knows
-        nothing of settings that go together.
-        """
-        hide_secrets(self._config)
-        self.append_builtin_config(self.config_jsonschema)
-        errors = settings.problems(self._config, self.config_jsonschema)
-        # Discovery may go without settings. With a login it sends that: no wrong setting may pass.
-        if errors and (raise_errors or any(map(self._config.get, LOGIN_SETTINGS))):
-            msg = "Config validation failed"
-            raise ConfigValidationError(msg, errors=errors)
-        for line in oversights.in_settings(self._config, self.config_jsonschema["properties"]):
+    def config_problems(self, given: dict[str, Any], schema: Mapping[str, Any]) -> list[str]:
+        """Check the settings, and fill in their defaults; see `SdkTap`."""
+        hide_secrets(given)
+        errors = config.problems(given, dict(schema))
+        for line in config.unknown(given, schema["properties"]):
             self.logger.warning("%s", line)
-        if self._config.get("api_token") and not errors:
+        for line in stream_maps.unknown_streams(given):
+            self.logger.warning("%s", line)
+        if given.get("api_token") and not errors:
             self.logger.warning(
                 "Zendesk's API tokens stop working on %s; move to OAuth (client_id and "
                 "client_secret) before that day",
@@ -142,56 +149,10 @@ class TapZendeskIncremental(Tap):
             )
         return errors
 
-    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
-        """End with the exit code of the signal; the state of the last full page is out.
-
-        The SDK's handler exits with 0 and may write into the middle of a line.
-        """
-        del frame
-        shutdown.end(signum)
+    def needs_valid_config(self, given: Mapping[str, Any]) -> bool:
+        """Say whether discovery would send a login: no wrong setting may pass then."""
+        return any(map(given.get, LOGIN_SETTINGS))
 
 
-def _check_json_object(path: str) -> None:
-    try:
-        text = Path(path).read_bytes()
-    except OSError as error:
-        msg = f"{path}: {error.strerror}"
-        raise click.BadParameter(msg) from error
-    _check_json(path, text, dict)
-
-
-def _check_json(name: str, text: str | bytes, type_: type) -> None:
-    try:
-        msgspec.json.decode(text, type=type_)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        kind = "a JSON object" if type_ is dict else "an integer"
-        msg = f"{name} is not {kind}: {error}"
-        raise click.BadParameter(msg) from error
-
-
-class _Schema(msgspec.Struct):
-    properties: dict[str, Any]
-
-
-class _Entry(msgspec.Struct):
-    schema: _Schema
-
-
-class _Catalog(msgspec.Struct):
-    """What a catalog must have at least."""
-
-    streams: list[_Entry]
-
-
-def _checked(file: IO[str], what: str, type_: type) -> StringIO:
-    text = ""
-    try:
-        text = file.read()
-        msgspec.json.decode(text, type=type_)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        why = (
-            f"{error}" if text.strip() else f"it is empty; leave --{what} out if there is none yet"
-        )
-        msg = f"The {what} cannot be used: {file.name}: {why}. Nothing was exported."
-        raise SingerSDKError(msg) from error
-    return StringIO(text)
+def _file(content: dict[str, Any]) -> IO[str]:
+    return io.StringIO(msgspec.json.encode(content).decode())

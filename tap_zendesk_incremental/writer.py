@@ -18,7 +18,7 @@ from singer_sdk.singerlib.messages import RecordMessage
 from tap_zendesk_incremental import shutdown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from singer_sdk.singerlib.messages import Message
@@ -27,7 +27,7 @@ MAX_COLLECTED_BYTES = 1024 * 1024
 
 
 class TargetGoneError(SingerSDKError):
-    """Nobody reads what the tap writes any more."""
+    """Nobody reads what the tap writes any more, or there is no room for it."""
 
 
 class CollectingWriter(MsgSpecWriter):
@@ -42,7 +42,7 @@ class CollectingWriter(MsgSpecWriter):
         """Collect a message; any but a record goes out at once, with all before it.
 
         Raises:
-            TargetGoneError: If the pipe is broken.
+            TargetGoneError: If that cannot be done.
         """
         encoder.encode_into(message.to_dict(), self._lines, -1)
         self._lines += b"\n"
@@ -60,7 +60,7 @@ class CollectingWriter(MsgSpecWriter):
             read_at: When they were read.
 
         Raises:
-            TargetGoneError: If the pipe is broken.
+            TargetGoneError: If that cannot be done.
         """
         head = b'{"type":"RECORD","stream":%b,"record":' % encoder.encode(stream)
         tail = b',"time_extracted":%b}\n' % encoder.encode(read_at)
@@ -75,19 +75,39 @@ class CollectingWriter(MsgSpecWriter):
         """Write out what was collected, whole lines only.
 
         Raises:
-            TargetGoneError: If the pipe is broken.
+            TargetGoneError: If that cannot be done.
         """
         lines, self._lines = self._lines, bytearray()
-        try:
-            with shutdown.held_off():
-                # Unbuffered (PYTHONUNBUFFERED), a write that a signal interrupts is a short one.
-                left = memoryview(lines)
-                while left:
-                    left = left[sys.stdout.buffer.write(left) :]
-                sys.stdout.buffer.flush()
-        except BrokenPipeError as error:
-            # Python flushes standard output once more at exit, and would complain.
-            with contextlib.suppress(OSError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with _explained(), shutdown.held_off():
+            # Unbuffered (PYTHONUNBUFFERED), a write that a signal interrupts is a short one.
+            left = memoryview(lines)
+            while left:
+                left = left[sys.stdout.buffer.write(left) :]
+            sys.stdout.buffer.flush()
+
+
+def print_text(text: str) -> None:
+    """Print a line to standard output.
+
+    Args:
+        text: The line.
+
+    Raises:
+        TargetGoneError: If that cannot be done.
+    """
+    with _explained():
+        print(text, flush=True)  # noqa: T201 (what a command is asked to print)
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        # Python flushes standard output once more at exit, and would complain.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        msg = f"Standard output cannot be written to: {error.strerror}"
+        if isinstance(error, BrokenPipeError):
             msg = "The target has ended and reads no more; its own log says why"
-            raise TargetGoneError(msg) from error
+        raise TargetGoneError(msg) from error

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tap_zendesk_incremental.settings import SETTINGS
+from tap_zendesk_incremental.config import SETTINGS
 from tap_zendesk_incremental.streams import FED_STREAMS, STREAMS, CustomObject
 
 if TYPE_CHECKING:

@@ -200,3 +200,15 @@ def test_a_login_goes_nowhere_with_wrong_settings(
     assert run.stdout == b""
     assert [line for line in run.log("ERROR") if next(reversed(wrong)) in line]
     assert zendesk.requests == []
+
+
+def test_a_definition_without_a_key_is_none(zendesk: Simulator, tmp_path: Path) -> None:
+    body = json.dumps({"custom_objects": [{"key": None, "title": "Odd"}, {"title": "Odder"}]})
+    zendesk.faults.add("status", code=200, path=r"custom_objects\.json", body=body)
+    body = json.dumps({"user_fields": [{"key": None, "type": "text"}]})
+    zendesk.faults.add("status", code=200, path="user_fields", body=body)
+    catalog = discovered(zendesk, tmp_path)
+    names = {entry["tap_stream_id"] for entry in catalog["streams"]}
+    assert not {name for name in names if name.startswith("custom_object_")}
+    fields = entry_of(catalog, "users")["schema"]["properties"]["user_fields"]
+    assert "null" not in fields.get("properties", {})

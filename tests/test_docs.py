@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from tap_zendesk_incremental import bookmarks
-from tap_zendesk_incremental.settings import SETTINGS
+from tap_zendesk_incremental.config import SETTINGS
 from tap_zendesk_incremental.streams import FED_STREAMS, STREAMS
 from tests.tables import README, with_tables
 

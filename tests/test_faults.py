@@ -13,7 +13,7 @@ import pytest
 from tap_zendesk_incremental.bookmarks import SAFE_SECONDS
 
 from .faulty import TICKETS, FastTap, check_complete, pages_asked
-from .running import STREAMS, config_for, run_tap
+from .running import STREAMS, TIMEOUT_SECONDS, Run, command_for, config_for, start
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,8 +82,17 @@ def test_faults_of_every_stream_and_method(zendesk: Simulator, tmp_path: Path) -
 
 
 def test_refused_connections(zendesk: Simulator, tmp_path: Path) -> None:
-    zendesk.refuse(2.0)
-    run = run_tap(tmp_path, config_for(zendesk))
+    zendesk.refuse(3600.0)
+    with start(command_for(tmp_path, config=config_for(zendesk))) as process:
+        assert process.stderr
+        log = b""
+        while b"refused" not in log:
+            line = process.stderr.readline()
+            assert line, "the run has ended"
+            log += line
+        zendesk.refuse(0.0)
+        output, errors = process.communicate(timeout=TIMEOUT_SECONDS)
+    run = Run(process.returncode, output, (log + errors).decode())
     assert run.exit_code == 0, run.stderr
     check_complete([run], zendesk, *STREAMS, once=True)
     assert any("refused" in line for line in run.log("WARNING"))

@@ -24,7 +24,6 @@ def test_settings_that_are_null_take_their_defaults(zendesk: Simulator, tmp_path
 @pytest.mark.parametrize(
     "state",
     [
-        {"singer_state": {"bookmarks": {}}},
         {"type": "STATE", "value": {}},
         {"bookmarks": {"custom_object_vehicle": {"replication_key_value": [1]}}},
         {"bookmarks": {"custom_object_vehicle": {"cursor2": "x"}}},

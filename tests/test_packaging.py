@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from tap_zendesk_incremental.settings import SETTINGS, problems
+from tap_zendesk_incremental.config import SETTINGS, problems
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "tap_zendesk_incremental"

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import gzip
+import re
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 from singer_sdk.exceptions import SingerSDKError
 
-from .running import config_for, select, sync
+from tap_zendesk_incremental.http.client import Client
+from tap_zendesk_incremental.streams import TicketMetrics, Tickets, Users
+from tap_zendesk_incremental.tap import TapZendeskIncremental
+
+from .covering import discovered
+from .running import config_for, run_tap, select, sync
 from .test_export import by_id, data_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from singer_sdk import Stream
+    from singer_sdk.helpers.types import Context, Record
+
+    from .running import Json
     from .simulator import Simulator
 
 
@@ -66,7 +79,7 @@ def test_a_renamed_stream(zendesk_shared: Simulator) -> None:
 
 
 @pytest.mark.parametrize(
-    "expression", ["id / (id - id)", "nope(1)", "md5(no_such_property)", "int(subject)"]
+    "expression", ["id / (id - id)", "subject.nope()", "record['no_such']", "int(subject)"]
 )
 @pytest.mark.parametrize("path", ["mapped", "by the SDK", "batch"])
 def test_a_stream_map_that_fails_says_where(
@@ -84,6 +97,141 @@ def test_a_stream_map_that_fails_says_where(
     catalog = select("tickets", off=["via.source"] if path == "by the SDK" else [])
     with pytest.raises(SingerSDKError, match=r"^The stream map of tickets failed on a record: \w"):
         sync(config, catalog=catalog)
+
+
+@pytest.mark.parametrize(
+    ("maps", "says"),
+    [
+        (
+            {"users": {"x": "md5(emial)"}},
+            "users: x uses emial, which is no selected property of us",
+        ),
+        ({"users": {"x": "md5(emial)"}}, "of users; is email meant? (there are _rescued_data, act"),
+        ({"users": {"x": "mp5(email)"}}, "users: x uses mp5, which is no selected property of use"),
+        ({"users": {"x": "md5(phone)"}}, "users: x uses phone, which is no selected property of u"),
+        ({"user?": {"__filter__": "nope"}}, "user?: __filter__ uses nope, which is no selected "),
+        ({"p": {"__source__": "users", "x": "nope"}}, "p: x uses nope, which is no selected prop"),
+        ({"users": {"x": "1 +"}}, "users: users cannot be used: Failed to parse expression 1 +."),
+        ({"users": {"x": "'\0'"}}, "users: users cannot be used: "),
+        ({"users": {"id": None}}, "users: users cannot be used: Removing key property 'id'"),
+        ({"__nope__": None}, "stream_maps cannot be used: Option '__nope__:None' is not expected"),
+    ],
+)
+def test_a_wrong_stream_map_is_named_before_anything_is_sent(
+    zendesk: Simulator, maps: Json, says: str
+) -> None:
+    with pytest.raises(SingerSDKError) as failed:
+        sync(config_for(zendesk, stream_maps=maps), catalog=select("users", off=["phone"]))
+    assert says in str(failed.value)
+    assert str(failed.value).startswith("stream_maps")
+    assert not zendesk.requests
+
+
+def test_names_that_expressions_may_use(zendesk_shared: Simulator) -> None:
+    maps = {
+        "users": {
+            "a": "_['id']",
+            "b": "[str(tag) + name for tag in record['tags']]",
+            "c": "config['salt'] + __stream_name__ + str(datetime.date.today())",
+            "name": "self.upper()",
+            "id": "id",
+            "__else__": None,
+        }
+    }
+    config = config_for(zendesk_shared, stream_maps=maps, stream_map_config={"salt": "s"})
+    run = sync(config, catalog=select("users"))
+    assert len(run.records["users"]) == 30
+    assert {len(user) for user in run.records["users"]} == {5}
+
+
+@pytest.mark.parametrize("stream", ["user_identities", "ticket_metrics", "articles"])
+def test_a_stream_map_of_a_deselected_stream_is_none(
+    zendesk_shared: Simulator, stream: str
+) -> None:
+    maps = {stream: {"value": "md5(value)", "x": "no_such_property"}}
+    run = sync(config_for(zendesk_shared, stream_maps=maps), catalog=select("users"))
+    assert set(run.records) == {"users"}
+
+
+def test_a_stream_map_of_a_deselected_stream_holds_in_a_dry_run(
+    zendesk_shared: Simulator, tmp_path: Path
+) -> None:
+    maps = {"user_identities": {"value": "md5(value)"}}
+    run = run_tap(tmp_path, config_for(zendesk_shared, stream_maps=maps), "--test")
+    assert run.exit_code == 0, run.stderr
+    [identity] = run.records["user_identities"]
+    assert re.fullmatch("[0-9a-f]{32}", identity["value"])
+    assert "value" in run.schemas["user_identities"]["schema"]["properties"]
+
+
+@pytest.mark.parametrize(
+    "stream", ["ticket_metrics", "ticket_comments", "user_identities", "custom_object_vehicle"]
+)
+def test_a_catalog_of_one_stream_is_enough(zendesk: Simulator, tmp_path: Path, stream: str) -> None:
+    catalog = discovered(zendesk, tmp_path)
+    catalog["streams"] = [e for e in catalog["streams"] if e["tap_stream_id"] == stream]
+    for item in catalog["streams"][0]["metadata"]:
+        if not item["breadcrumb"]:
+            item["metadata"]["selected"] = True
+    run = run_tap(tmp_path, config_for(zendesk), catalog=catalog)
+    assert run.exit_code == 0, run.stderr
+    assert set(run.records) == {stream}
+    assert set(run.schemas) == {stream}
+    again = run_tap(tmp_path, config_for(zendesk), catalog=catalog, state=run.state)
+    assert len(again.records[stream]) < len(run.records[stream])
+
+
+class EvenUsers(Users):
+    """A stream with a `post_process`, as a contributor may write one."""
+
+    def post_process(self, row: Record, context: Context | None = None) -> Record | None:
+        """Leaves users with odd ids out, and gives the others a name."""
+        del context
+        return None if row["id"] % 2 else {**row, "name": "Somebody"}
+
+
+class EvenMetrics(TicketMetrics):
+    """A sideloaded stream with one."""
+
+    def post_process(self, row: Record, context: Context | None = None) -> Record | None:
+        """Leaves metrics with odd ids out."""
+        del context
+        return None if row["id"] % 2 else row
+
+
+class EvenTap(TapZendeskIncremental):
+    """A tap of these streams."""
+
+    def discover_streams(self) -> Sequence[Stream]:
+        """Gives them, and the parent that one of them needs."""
+        client = Client(self.config, self.logger)
+        return [EvenUsers(self, client), Tickets(self, account), EvenMetrics(self)]
+
+
+@pytest.mark.parametrize("path", ["passed", "mapped", "by the SDK", "batch"])
+def test_post_process(zendesk_shared: Simulator, tmp_path: Path, path: str) -> None:
+    settings: Json = {
+        "mapped": {"stream_maps": {"users": {"email": None}}},
+        "batch": {
+            "batch_config": {
+                "encoding": {"format": "jsonl", "compression": "gzip"},
+                "storage": {"root": f"file://{tmp_path}"},
+            }
+        },
+    }
+    config = config_for(zendesk_shared, **settings.get(path, {}))
+    off = ["photo.thumbnails"] if path == "by the SDK" else []
+    run = sync(config, catalog=select("users", "ticket_metrics", off=off), tap=EvenTap)
+    records: dict[str, list[Json]] = {**run.records}
+    for file in sorted(tmp_path.glob("*.gz")):
+        lines = gzip.decompress(file.read_bytes()).splitlines()
+        records.setdefault("users", []).extend(map(msgspec.json.decode, lines))
+    even = {id_ for id_ in zendesk_shared.store.records["users"] if id_ % 2 == 0}
+    assert {user["id"] for user in records["users"]} == even
+    assert {user["name"] for user in records["users"]} == {"Somebody"}
+    metrics = records["ticket_metrics"]
+    assert metrics
+    assert all(metric["id"] % 2 == 0 for metric in metrics)
 
 
 def test_what_a_stream_map_removes_is_not_exported(zendesk: Simulator) -> None:

@@ -10,8 +10,8 @@ import pytest
 from jsonschema import Draft7Validator
 
 import tap_zendesk_incremental.schemas
+from tap_zendesk_incremental.config import SETTINGS
 from tap_zendesk_incremental.http.endpoint import Endpoint
-from tap_zendesk_incremental.settings import SETTINGS
 from tap_zendesk_incremental.streams import FED_STREAMS, STREAMS, CustomObject
 
 from .covering import (

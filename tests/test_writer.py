@@ -16,8 +16,14 @@ from singer_sdk.singerlib.messages import RecordMessage, StateMessage
 from tap_zendesk_incremental import shutdown
 from tap_zendesk_incremental.writer import MAX_COLLECTED_BYTES, CollectingWriter, TargetGoneError
 
+from .running import command_for, config_for, run, run_tap, select
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+    from .running import Json, Run
+    from .simulator import Simulator
 
 READ_AT = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
 STATE = StateMessage(value={"bookmarks": {}})
@@ -64,6 +70,18 @@ def test_records_do_not_wait_beyond_a_megabyte() -> None:
         assert output.getvalue().endswith(b"\n")
 
 
+def test_records_one_by_one_do_not_wait_beyond_a_megabyte() -> None:
+    with standard_output() as output:
+        writer = CollectingWriter()
+        message = RecordMessage(stream="things", record={"id": "x" * 100_000})
+        for _ in range(10):
+            writer.write_message(message)
+        assert output.getvalue() == b""
+        writer.write_message(message)
+        assert len(output.getvalue()) > MAX_COLLECTED_BYTES
+        assert output.getvalue().endswith(b"\n")
+
+
 def test_a_signal_within_a_write_lets_the_lines_be_finished(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -101,3 +119,59 @@ def test_a_target_that_is_gone() -> None:
         with pytest.raises(TargetGoneError, match="reads no more"):
             writer.write_message(STATE)
         writer.flush()  # as Python does at its end: nothing complains a second time
+
+
+def run_in_shell(folder: Path, redirection: str, *arguments: str, config: Json | None) -> Run:
+    """Runs the tap with its standard files redirected by bash."""
+    catalog = None if arguments else select("users")
+    command = command_for(folder, config=config, catalog=catalog)
+    return run(["bash", "-c", f'"$0" "$@" {redirection}', *command, *arguments])
+
+
+@pytest.mark.parametrize("arguments", [(), ("--discover",)])
+@pytest.mark.parametrize(
+    ("redirection", "says"),
+    [
+        (">/dev/full", "Standard output cannot be written to: No space left on device"),
+        (">&-", "Standard output is closed; the tap writes its messages there"),
+    ],
+)
+def test_a_standard_output_that_takes_nothing_is_named(
+    zendesk_shared: Simulator,
+    tmp_path: Path,
+    redirection: str,
+    says: str,
+    arguments: tuple[str, ...],
+) -> None:
+    config = config_for(zendesk_shared)
+    failed = run_in_shell(tmp_path, redirection, *arguments, config=config)
+    assert failed.exit_code == 1
+    [line] = failed.log("ERROR")
+    assert line.endswith(says)
+    assert "Traceback" not in failed.stderr
+    assert "Exception ignored" not in failed.stderr
+
+
+def test_a_catalog_that_nobody_reads_to_its_end(zendesk_shared: Simulator, tmp_path: Path) -> None:
+    config = config_for(zendesk_shared)
+    script = "| true; exit ${PIPESTATUS[0]}"
+    failed = run_in_shell(tmp_path, script, "--discover", config=config)
+    assert failed.exit_code == 1
+    [line] = failed.log("ERROR")
+    assert "reads no more" in line
+    assert "Exception ignored" not in failed.stderr
+
+
+def test_a_closed_standard_error_changes_nothing(zendesk_shared: Simulator, tmp_path: Path) -> None:
+    quiet = run_in_shell(tmp_path, "2>&-", config=config_for(zendesk_shared))
+    assert quiet.exit_code == 0
+    assert len(quiet.records["users"]) == 30
+
+
+def test_debug_leaves_the_selection_of_each_property_out(
+    zendesk_shared: Simulator, tmp_path: Path
+) -> None:
+    found = run_tap(tmp_path, config_for(zendesk_shared), env={"LOGLEVEL": "DEBUG"})
+    assert "Records pass through as bytes" in found.stderr
+    assert "Selection metadata omitted" not in found.stderr
+    assert len(found.stderr.splitlines()) < 300

@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_zendesk_incremental.settings import problems
+from tap_zendesk_incremental.config import problems
 from tap_zendesk_incremental.tap import TapZendeskIncremental
 
-from .running import config_for, run_tap
+from .covering import asked
+from .running import config_for, run_tap, select
+
+if TYPE_CHECKING:
+    from .simulator import Simulator
 
 Json = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMA: Json = TapZendeskIncremental.config_jsonschema
+TapZendeskIncremental.append_builtin_config(SCHEMA)
 GOOD = {"subdomain": "acme", "access_token": "a-good-token"}
 
 
@@ -30,6 +35,9 @@ GOOD = {"subdomain": "acme", "access_token": "a-good-token"}
         GOOD | {"start_date": "2024-01-01"},
         GOOD | {"start_date": None},
         GOOD | {"start_date": "", "end_date": ""},
+        GOOD | {"start_date": "20240101"},
+        GOOD | {"start_date": "2024-W03-2 12:00"},
+        GOOD | {"export_method": "", "per_page": " ", "sample": "", "stream_maps": ""},
         GOOD | {"per_page": 1},
         GOOD | {"per_page": 1000},
         GOOD | {"export_method": "time"},
@@ -56,6 +64,18 @@ def test_good_settings(config: Json) -> None:
         (GOOD | {"subdomain": ""}, "subdomain"),
         (GOOD | {"access_token": 5}, "access_token must be of type string"),
         (GOOD | {"start_date": "last summer"}, "start_date 'last summer' is not an ISO 8601 date"),
+        (
+            GOOD | {"start_date": "1711012312345"},
+            "is not an ISO 8601 date, such as 2024-03-21T09:11:",
+        ),
+        (GOOD | {"start_date": "1711012312"}, "is not an ISO 8601 date, such as 2024-03-21T09:11:"),
+        (GOOD | {"end_date": "17110123123456"}, "not an ISO 8601 date, such as 2024-01-01T00:00:0"),
+        (
+            GOOD | {"stream_maps": {"users": {"x": 5}}},
+            "stream_maps.users.x is of a wrong type: 5",
+        ),
+        (GOOD | {"stream_maps": {"users": "md5"}}, "stream_maps.users is of a wrong type: 'md5'"),
+        (GOOD | {"stream_maps": {"__else__": 5}}, "stream_maps.__else__ is of a wrong type: 5"),
         (GOOD | {"user_agent": "a\nb"}, "user_agent may hold printable ASCII only"),
         (GOOD | {"access_token": "sn\u2603w"}, "access_token may hold printable ASCII only"),
         ({"subdomain": "acme", "client_id": "a"}, "client_id: not enough to log in; add client_s"),
@@ -156,3 +176,16 @@ def test_settings_are_described() -> None:
     secrets = {name for name, setting in SCHEMA["properties"].items() if setting.get("secret")}
     assert secrets >= {"client_secret", "refresh_token", "access_token", "api_token", "password"}
     assert config_for("http://127.0.0.1:1").keys() <= SCHEMA["properties"].keys()
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Kolkata"])
+def test_a_date_without_a_zone_is_in_utc(zendesk: Simulator, tmp_path: Path, zone: str) -> None:
+    start = 1_704_067_200  # 2024-01-01T00:00:00Z
+    config = config_for(zendesk, start_date="2024-01-01T00:00:00")
+    bookmark = {"replication_key": "updated_at", "replication_key_value": "2024-02-01 00:00:00"}
+    state = {"bookmarks": {"organizations": bookmark}}
+    catalog = select("users", "organizations")
+    run = run_tap(tmp_path, config, state=state, catalog=catalog, env={"TZ": zone})
+    assert run.exit_code == 0, run.stderr
+    assert asked(zendesk, "/users")[0]["start_time"] == f"{start}"
+    assert asked(zendesk, "/organizations")[0]["start_time"] == f"{start + 31 * 86_400}"

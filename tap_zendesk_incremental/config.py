@@ -8,19 +8,38 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import msgspec
 from singer_sdk import typing as th
 from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR, extend_validator_with_defaults
 
 from tap_zendesk_incremental.auth.login import API_TOKENS_END, SECRETS, login_problem
-from tap_zendesk_incremental.bookmarks import epoch
+from tap_zendesk_incremental.bookmarks import epoch, iso
+from tap_zendesk_incremental.errors import did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
     from jsonschema import ValidationError
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 SUBDOMAIN = r"^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$(?!\n)"
 
 _HEADER = re.compile(r"[ -~]*")
+
+_DATE = re.compile(r"\d{4}-?(\d\d-?\d\d|W\d\d(-?\d)?)([Tt ].*)?")
+"""Python also takes 1711012312345 for a date, in the year 1711."""
+
+_SECONDS_DIGITS = 10
+"""More digits than epoch seconds have are milliseconds."""
+
+_BOOLEANS = frozenset({"true", "1", "yes", "on", "false", "0", "no", "off"})
+"""What a variable of the environment may say; the SDK takes anything else for false."""
+
+_JSON_TYPES: dict[str, tuple[str, type]] = {
+    "integer": ("an integer", int),
+    "object": ("a JSON object", dict),
+    "array": ("a JSON array", list),
+}
 
 _Validator = extend_validator_with_defaults(DEFAULT_JSONSCHEMA_VALIDATOR)
 
@@ -190,9 +209,9 @@ def problems(config: dict[str, Any], schema: dict[str, Any]) -> list[str]:
     Returns:
         Everything that is wrong, a line each, without the values of secrets.
     """
-    for name in [name for name, value in config.items() if value is None]:
-        del config[name]  # as good as not set, so that the default applies
-    found = [_describe(error) for error in _Validator(schema).iter_errors(config)]
+    for name in [name for name, value in config.items() if _is_unset(value)]:
+        del config[name]  # so that the default applies
+    found = [_describe(_innermost(error)) for error in _Validator(schema).iter_errors(config)]
     if wrong := login_problem(config):
         found.append(wrong)
     if wrong := _api_url_problem(config.get("api_url")):
@@ -211,11 +230,69 @@ def problems(config: dict[str, Any], schema: dict[str, Any]) -> list[str]:
     return found
 
 
+def unknown(config: Mapping[str, Any], known: Collection[str]) -> Iterator[str]:
+    """Say which settings the tap does not have, a line each.
+
+    Args:
+        config: The settings as given.
+        known: The names of all settings that there are.
+    """
+    for name in sorted(set(config).difference(known)):
+        yield f"{name} is no setting of this tap, and is ignored{did_you_mean(name, known)}"
+
+
+def environment_problems(
+    environment: Mapping[str, str], prefix: str, schema: Mapping[str, Any]
+) -> list[str]:
+    """Check the settings in the environment, where all values are text.
+
+    Args:
+        environment: The variables.
+        prefix: What the name of a setting's variable starts with.
+        schema: JSON Schema of the settings.
+
+    Returns:
+        What is wrong with them, a line each, without their values: some are secrets.
+    """
+    return [
+        f"{prefix}{name.upper()} is not {wrong}"
+        for name, setting in schema["properties"].items()
+        for type_ in setting.get("type", ())
+        if (value := environment.get(prefix + name.upper()))
+        and (wrong := _should_be(type_, value.strip()))
+    ]
+
+
+def _should_be(type_: str, value: str) -> str | None:
+    """Say what a variable's value should be, None if it is that."""
+    if type_ == "boolean" and value.lower() not in _BOOLEANS:
+        return "true or false"
+    if type_ not in _JSON_TYPES:
+        return None
+    name, python_type = _JSON_TYPES[type_]
+    try:
+        msgspec.json.decode(value, type=python_type)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        return f"{name}: {error}"
+    return None
+
+
+def _is_unset(value: object) -> bool:
+    """Say whether a value is as good as none: null, or no text, as an empty variable is."""
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def _innermost(error: ValidationError) -> ValidationError:
+    """Give the error that names the place, where a value may have one of several forms."""
+    errors = (error, *map(_innermost, error.context or ()))
+    return max(errors, key=lambda found: len(found.absolute_path))
+
+
 def _describe(error: ValidationError) -> str:
     if error.validator == "required":
         _, name, *_ = error.message.split("'")
         return f"{name} is required"
-    name = str(error.path[0])
+    name = ".".join(map(str, error.absolute_path))
     if isinstance(error.schema, dict) and error.schema.get("secret"):
         return f"{name} must be of type {error.schema['type'][0]}"
     if error.validator == "pattern":
@@ -223,6 +300,8 @@ def _describe(error: ValidationError) -> str:
             f"{name} {error.instance!r} may hold letters, digits and inner hyphens only; of "
             "acme.zendesk.com, give acme"
         )
+    if error.validator == "anyOf":
+        return f"{name} is of a wrong type: {error.instance!r}"
     return f"{name}: {error.message}"
 
 
@@ -232,7 +311,7 @@ def _date_problems(config: dict[str, Any]) -> list[str]:
     dates = {name: date for name, date in given.items() if isinstance(date, str)}
     if wrong := [name for name, date in dates.items() if not _is_date(date)]:
         return [
-            f"{name} {dates[name]!r} is not an ISO 8601 date, such as 2024-01-01T00:00:00Z"
+            f"{name} {dates[name]!r} is not an ISO 8601 date, such as {_example(dates[name])}"
             for name in wrong
         ]
     if "start_date" in dates and epoch(dates["start_date"]) > time.time():
@@ -243,9 +322,16 @@ def _date_problems(config: dict[str, Any]) -> list[str]:
 
 def _is_date(date: str) -> bool:
     try:
-        return epoch(date) is not None
-    except ValueError:
+        return bool(_DATE.fullmatch(date)) and epoch(date) is not None
+    except (ValueError, OverflowError):
         return False
+
+
+def _example(text: str) -> str:
+    """Give a date as it should be written: the same one, if the text holds epoch seconds."""
+    if re.fullmatch(r"\d{9,10}|\d{12,13}", text):
+        return iso(int(text[:-3] if len(text) > _SECONDS_DIGITS else text))
+    return "2024-01-01T00:00:00Z"
 
 
 def _api_url_problem(url: object) -> str | None:

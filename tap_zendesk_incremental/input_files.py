@@ -1,0 +1,249 @@
+"""The files of --config, --state and --catalog: checked before anything is sent."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import msgspec
+from singer_sdk.exceptions import SingerSDKError
+from singer_sdk.singerlib import Catalog
+
+from tap_zendesk_incremental.discovery import CUSTOM_OBJECT_PREFIX
+from tap_zendesk_incremental.errors import did_you_mean
+from tap_zendesk_incremental.export import ExportStream
+from tap_zendesk_incremental.streams import FED_STREAMS, STREAMS, CustomObject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tap_zendesk_incremental.fed import FedStream
+
+Json = dict[str, Any]
+
+_STREAMS: dict[str, type[ExportStream | FedStream]] = {
+    **{stream.name: stream for stream in STREAMS},
+    **{stream.name: stream for stream in FED_STREAMS},
+}
+
+NAMES = [*_STREAMS]
+"""Every stream whose name does not depend on the account."""
+
+_METHODS = ("FULL_TABLE", "INCREMENTAL")
+_TEXT_BOOLEANS = {"true": True, "false": False}
+
+
+class _Metadata(msgspec.Struct):
+    breadcrumb: list[str]
+    metadata: Json
+
+
+class _Schema(msgspec.Struct):
+    properties: dict[str, Json]
+
+
+class _Entry(msgspec.Struct):
+    tap_stream_id: str
+    schema: _Schema
+    key_properties: list[str] | None = None
+    metadata: list[_Metadata] | None = None
+
+
+class _Catalog(msgspec.Struct):
+    """What a catalog must have at least."""
+
+    streams: list[_Entry]
+
+
+def is_stream(pattern: str) -> bool:
+    """Say whether there may be a stream of this name.
+
+    Args:
+        pattern: A name, or a pattern of names as stream maps have them.
+    """
+    names = (*NAMES, CUSTOM_OBJECT_PREFIX)
+    return pattern.startswith(CUSTOM_OBJECT_PREFIX) or any(fnmatchcase(n, pattern) for n in names)
+
+
+def read_config(path: str) -> Json:
+    """Read a file of settings.
+
+    Args:
+        path: The file; may be a pipe.
+
+    Raises:
+        SingerSDKError: If it is not there, or holds no JSON object.
+    """
+    try:
+        return _json_object(Path(path).read_bytes())
+    except OSError as error:
+        msg = f"{path}: {error.strerror}"
+        raise SingerSDKError(msg) from error
+    except ValueError as error:
+        msg = f"{path} is not a JSON object: {str(error) or 'it is empty'}"
+        raise SingerSDKError(msg) from error
+
+
+def read_state(file: IO[str]) -> Json:
+    """Read the file of `--state`, and close it.
+
+    Args:
+        file: A state, or what `meltano state get` prints, which holds the state.
+
+    Raises:
+        SingerSDKError: If it holds no JSON object.
+    """
+    state = _read(file, "state")
+    inner = state.get("singer_state")
+    return inner if isinstance(inner, dict) else state
+
+
+def read_catalog(file: IO[str]) -> Json:
+    """Read the file of `--catalog`, and close it.
+
+    Args:
+        file: The file.
+
+    Raises:
+        SingerSDKError: If it holds no JSON object.
+    """
+    return _read(file, "catalog")
+
+
+def _read(file: IO[str], what: str) -> Json:
+    try:
+        with file:
+            return _json_object(file.read().encode())
+    except (OSError, ValueError) as error:
+        why = str(error) or f"it is empty; leave --{what} out if there is none yet"
+        msg = f"The {what} cannot be used: {file.name}: {why}. Nothing was exported."
+        raise SingerSDKError(msg) from error
+
+
+def _json_object(text: bytes) -> Json:
+    """Decode a JSON object.
+
+    Raises:
+        ValueError: If it is none; without a message if there is nothing at all.
+    """
+    try:
+        return msgspec.json.decode(text, type=Json)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise ValueError(str(error) if text.strip() else "") from error
+
+
+def checked_catalog(catalog: Json) -> Json:
+    """Check a catalog, and give it in the one form that the SDK understands.
+
+    The metadata of an entry come before the entry: Singer defines the key and the replication
+    method there, and Meltano's `metadata` writes them there. The SDK has it the other way round,
+    and knows only a part of them.
+
+    Args:
+        catalog: What `--catalog` holds.
+
+    Raises:
+        SingerSDKError: If it cannot be used.
+    """
+    try:
+        msgspec.convert(catalog, _Catalog)
+        return {**catalog, "streams": [_checked_entry(entry) for entry in catalog["streams"]]}
+    except (msgspec.MsgspecError, ValueError) as error:
+        msg = f"The catalog cannot be used: {error}. Nothing was exported."
+        raise SingerSDKError(msg) from error
+
+
+def _checked_entry(entry: Json) -> Json:
+    name = entry["tap_stream_id"]
+    metadata = [
+        {**item, "metadata": _with_booleans(item["metadata"], name)}
+        for item in entry.get("metadata") or ()
+    ]
+    declared = CustomObject if name.startswith(CUSTOM_OBJECT_PREFIX) else _STREAMS.get(name)
+    if declared is None:
+        return {**entry, "metadata": metadata}
+    root: Json = next((item["metadata"] for item in metadata if not item["breadcrumb"]), {})
+    if root.get("selected") is False:
+        return {**entry, "stream": name, "metadata": metadata}
+    keys = _keys(entry, root, declared.primary_keys)
+    return {
+        **entry,
+        "stream": name,
+        "key_properties": keys,
+        "replication_method": _method(entry, root) if _is_bookmarked(declared) else "FULL_TABLE",
+        "metadata": [*metadata, *_automatic(keys, metadata)],
+    }
+
+
+def _with_booleans(metadata: Json, name: str) -> Json:
+    """Give metadata in which "true" and "false" are no longer texts: any text would be true."""
+    found = dict(metadata)
+    for key in {"selected", "selected-by-default"} & metadata.keys():
+        value = metadata[key]
+        found[key] = _TEXT_BOOLEANS.get(value.lower()) if isinstance(value, str) else value
+        if value is not None and not isinstance(found[key], bool):
+            msg = f"{key} of {name} is neither true nor false: {value!r}"
+            raise ValueError(msg)
+    return found
+
+
+def _is_bookmarked(declared: type[ExportStream | FedStream]) -> bool:
+    return issubclass(declared, ExportStream) and declared.replication_key is not None
+
+
+def _keys(entry: Json, root: Json, own: tuple[str, ...]) -> list[str]:
+    given = root.get("table-key-properties") or entry.get("key_properties") or own
+    keys = msgspec.convert(given, list[str])
+    if unknown := sorted(set(keys).difference(entry["schema"]["properties"])):
+        msg = f"the schema of {entry['tap_stream_id']} lacks {unknown[0]}, which is in its key"
+        raise ValueError(msg)
+    return keys
+
+
+def _method(entry: Json, root: Json) -> str:
+    method = (
+        root.get("replication-method")
+        or root.get("forced-replication-method")
+        or entry.get("replication_method")
+        or "INCREMENTAL"
+    )
+    if method not in _METHODS:
+        msg = (
+            f"{method!r} is no replication method of {entry['tap_stream_id']}; there are "
+            f"{' and '.join(_METHODS)}"
+        )
+        raise ValueError(msg)
+    return str(method)
+
+
+def _automatic(keys: list[str], metadata: list[Json]) -> Iterator[Json]:
+    """Give metadata by which a key is always selected, for there are no rows without it."""
+    given = {tuple(item["breadcrumb"]): item["metadata"] for item in metadata}
+    for key in keys:
+        breadcrumb = ("properties", key)
+        yield {
+            "breadcrumb": [*breadcrumb],
+            "metadata": {**given.get(breadcrumb, {}), "inclusion": "automatic"},
+        }
+
+
+def unknown_streams(catalog: Json) -> Iterator[str]:
+    """Say which selected streams there are not, a line each, and whether none is left.
+
+    Args:
+        catalog: A checked catalog.
+    """
+    selected = [
+        entry.tap_stream_id
+        for entry in Catalog.from_dict(catalog).streams
+        if entry.metadata.resolve_selection().get((), True)
+    ]
+    for name in selected:
+        if not is_stream(name):
+            yield (
+                f"The catalog selects {name}, which is no stream of this tap"
+                f"{did_you_mean(name, NAMES)}"
+            )
+    if not any(map(is_stream, selected)):
+        yield "The catalog selects no stream of this tap; nothing is exported"

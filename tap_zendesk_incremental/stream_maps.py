@@ -1,0 +1,197 @@
+"""The user's stream maps: checked at the start of a run, and made only for what is exported."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from singer_sdk.exceptions import SingerSDKError
+from singer_sdk.mapper import (
+    MAPPER_ALIAS_OPTION,
+    MAPPER_ELSE_OPTION,
+    MAPPER_KEY_PROPERTIES_OPTION,
+    MAPPER_SOURCE_OPTION,
+    NULL_STRING,
+    CustomStreamMap,
+    PluginMapper,
+    StreamMap,
+)
+from singer_sdk.singerlib import Catalog
+
+from tap_zendesk_incremental.errors import did_you_mean
+from tap_zendesk_incremental.input_files import NAMES, is_stream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from singer_sdk import Stream, Tap
+
+_NO_EXPRESSIONS = {
+    MAPPER_ALIAS_OPTION,
+    MAPPER_ELSE_OPTION,
+    MAPPER_KEY_PROPERTIES_OPTION,
+    MAPPER_SOURCE_OPTION,
+}
+"""Keys of a stream map whose values are not expressions."""
+
+_SDK_NAMES = {
+    "_",
+    "__original_stream_name__",
+    "__stream_name__",
+    "config",
+    "fake",
+    "record",
+    "self",
+}
+"""What the SDK lets an expression use beside properties and functions."""
+
+
+class StreamMapper(PluginMapper):
+    """The SDK's mapper, but without maps of deselected streams.
+
+    A deselected stream has no selected properties, and a map that names one would fail.
+    """
+
+    def __init__(self, tap: Tap) -> None:
+        """Read the settings.
+
+        Args:
+            tap: The tap. Its streams are not looked at yet.
+
+        Raises:
+            SingerSDKError: If `stream_maps` or the settings of flattening cannot be used.
+        """
+        # The SDK takes a key out of the maps, which are the user's.
+        maps = {"stream_maps": dict(tap.config.get("stream_maps", {}))}
+        with _explained("stream_maps"):
+            super().__init__(plugin_config={**tap.config, **maps}, logger=tap.logger)
+        self.stream_maps = _MapsOnDemand(lambda name: self._register(tap.streams[name]))
+
+    def _register(self, stream: Stream) -> None:
+        """Make the maps of a stream as if it was selected whole."""
+        self.register_raw_stream_schema(stream.name, stream.effective_schema, stream.primary_keys)
+
+    def register_raw_streams_from_catalog(self, catalog: Catalog) -> None:
+        """Make the maps of the selected streams.
+
+        Args:
+            catalog: The catalog.
+
+        Raises:
+            SingerSDKError: If one of them cannot be used.
+        """
+        selected = {
+            entry.tap_stream_id: entry
+            for entry in catalog.streams
+            if entry.metadata.resolve_selection().get((), True)
+        }
+        super().register_raw_streams_from_catalog(Catalog(selected))
+
+    def register_raw_stream_schema(
+        self, stream_name: str, schema: dict[str, Any], key_properties: Sequence[str] | None
+    ) -> None:
+        """Make the maps of a stream.
+
+        Args:
+            stream_name: The stream's name.
+            schema: JSON Schema of its records.
+            key_properties: Its key.
+
+        Raises:
+            SingerSDKError: If one of them cannot be used.
+        """
+        keys = ", ".join(self._maps_of(stream_name))
+        with _explained(f"stream_maps: {keys}: {stream_name}"):
+            super().register_raw_stream_schema(stream_name, schema, key_properties)
+
+    def check_names(self, stream: Stream) -> None:
+        """Check that expressions use only the properties that a stream has.
+
+        Args:
+            stream: A selected stream, its catalog applied.
+
+        Raises:
+            SingerSDKError: If one uses another; the line names those that there are.
+        """
+        properties = {
+            name
+            for name in stream.effective_schema["properties"]
+            if stream.mask["properties", name]
+        }
+        known = _SDK_NAMES.union(properties, *map(_functions, stream.stream_maps))
+        for key, stream_map in self._maps_of(stream.name).items():
+            for option, used in _names_used(stream_map):
+                if used not in known:
+                    msg = (
+                        f"stream_maps: {key}: {option} uses {used}, which is no selected property "
+                        f"of {stream.name}{did_you_mean(used, known)} "
+                        f"(there are {', '.join(sorted(properties))})"
+                    )
+                    raise SingerSDKError(msg)
+
+    def _maps_of(self, stream_name: str) -> dict[str, Any]:
+        return {
+            key: stream_map
+            for key, stream_map in self.stream_maps_dict.items()
+            if fnmatchcase(stream_name, _source(key, stream_map))
+        }
+
+
+class _MapsOnDemand(dict[str, list[StreamMap]]):
+    """The maps by stream; those that are missing are made when they are asked for."""
+
+    def __init__(self, make: Callable[[str], None]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, stream_name: str) -> list[StreamMap]:
+        self._make(stream_name)
+        return self[stream_name]
+
+
+def unknown_streams(config: Mapping[str, Any]) -> Iterator[str]:
+    """Say which streams the stream maps name that the tap does not have, a line each.
+
+    Args:
+        config: The settings.
+    """
+    maps = config.get("stream_maps")
+    for key, stream_map in (maps if isinstance(maps, dict) else {}).items():
+        source = _source(key, stream_map)
+        if source != MAPPER_ELSE_OPTION and not is_stream(source):
+            yield (
+                f"stream_maps names {source}, which is no stream of this tap"
+                f"{did_you_mean(source, NAMES)}"
+            )
+
+
+def _source(key: str, stream_map: object) -> str:
+    """Give the name, or pattern, of the streams that a map is for."""
+    return str(stream_map.get(MAPPER_SOURCE_OPTION, key) if isinstance(stream_map, dict) else key)
+
+
+def _functions(stream_map: StreamMap) -> Iterable[str]:
+    return stream_map.functions if isinstance(stream_map, CustomStreamMap) else ()
+
+
+def _names_used(stream_map: object) -> Iterator[tuple[str, str]]:
+    """Give each name that an expression uses, with the key it stands under."""
+    for option, expression in (stream_map if isinstance(stream_map, dict) else {}).items():
+        if option in _NO_EXPRESSIONS or not isinstance(expression, str):
+            continue
+        names = [node for node in ast.walk(ast.parse(expression)) if isinstance(node, ast.Name)]
+        bound = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+        for node in names:
+            if node.id not in bound and node.id != NULL_STRING:
+                yield option, node.id
+
+
+@contextlib.contextmanager
+def _explained(what: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # whatever the SDK meets in what a user wrote
+        msg = f"{what} cannot be used: {error}"
+        raise SingerSDKError(msg) from error

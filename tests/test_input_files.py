@@ -1,0 +1,247 @@
+"""What nothing asks for is said: a misspelt name would go unnoticed."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tap_zendesk_incremental import input_files, stream_maps
+from tap_zendesk_incremental.config import SETTINGS, unknown
+
+from .running import Json, command_for, config_for, discover, run, run_tap, select, sync
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .simulator import Simulator
+
+KNOWN = {*SETTINGS.to_dict()["properties"], "stream_maps"}
+
+
+@pytest.mark.parametrize(
+    ("given", "lines"),
+    [
+        ({"subdomain": "acme", "start_date": "2024-01-01"}, []),
+        ({"start_dat": 1}, ["start_dat is no setting of this tap, and is ignored; is start_date"]),
+        ({"xyzzy": 1}, ["xyzzy is no setting of this tap, and is ignored"]),
+        ({"stream_maps": None}, []),
+        ({"stream_maps": {"tickets": {}, "user*": None, "__else__": None}}, []),
+        (
+            {
+                "stream_maps": {
+                    "people": {"__source__": "users"},
+                    "custom_object_car": {},
+                    "custom_*": {},
+                }
+            },
+            [],
+        ),
+        ({"stream_maps": {"custom": {}}}, ["stream_maps names custom, which is no stream of"]),
+        ({"stream_maps": {"tikets": {}}}, ["stream_maps names tikets, which is no stream of this"]),
+        ({"stream_maps": {"p": {"__source__": "user"}}}, ["stream_maps names user, which is no"]),
+    ],
+)
+def test_settings(given: Json, lines: list[str]) -> None:
+    found = [*unknown(given, KNOWN), *stream_maps.unknown_streams(given)]
+    assert len(found) == len(lines)
+    assert all(map(str.startswith, found, lines))
+
+
+def test_catalogs() -> None:
+    assert list(input_files.unknown_streams(discover())) == []
+    assert list(input_files.unknown_streams(select("users"))) == []
+    [nothing] = input_files.unknown_streams(select())
+    assert nothing == "The catalog selects no stream of this tap; nothing is exported"
+    catalog = select("users")
+    [users] = [entry for entry in catalog["streams"] if entry["tap_stream_id"] == "users"]
+    catalog["streams"].append({**users, "tap_stream_id": "groups", "stream": "groups"})
+    [line] = input_files.unknown_streams(catalog)
+    assert line.startswith("The catalog selects groups, which is no stream of this tap")
+
+
+def test_they_are_warnings(zendesk: Simulator, tmp_path: Path) -> None:
+    config = config_for(zendesk, start_dat="2024-01-01")
+    run = run_tap(tmp_path, config, catalog=select())
+    assert run.exit_code == 0
+    assert len(run.log("WARNING")) == 2
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "says"),
+    [
+        ("PER_PAGE", "many", "TAP_ZENDESK_INCREMENTAL_PER_PAGE is not an integer"),
+        ("PER_PAGE", "1_000", "TAP_ZENDESK_INCREMENTAL_PER_PAGE is not an integer"),
+        ("STREAM_MAPS", "{", "TAP_ZENDESK_INCREMENTAL_STREAM_MAPS is not a JSON object"),
+        ("EXCLUDE_DELETED", "garbage", "TAP_ZENDESK_INCREMENTAL_EXCLUDE_DELETED is not true or f"),
+        ("FLATTENING_ENABLED", "2", "TAP_ZENDESK_INCREMENTAL_FLATTENING_ENABLED is not true or f"),
+    ],
+)
+def test_variables_are_named(
+    zendesk: Simulator, tmp_path: Path, variable: str, value: str, says: str
+) -> None:
+    env = {f"TAP_ZENDESK_INCREMENTAL_{variable}": value}
+    run = run_tap(tmp_path, config_for(zendesk), "--config=ENV", env=env)
+    assert run.exit_code == 2
+    [line] = run.log("ERROR")
+    assert says in line
+
+
+def test_an_empty_variable_is_none(zendesk: Simulator, tmp_path: Path) -> None:
+    env = {"TAP_ZENDESK_INCREMENTAL_PER_PAGE": "", "TAP_ZENDESK_INCREMENTAL_STREAM_MAPS": ""}
+    run = run_tap(tmp_path, config_for(zendesk), "--config=ENV", catalog=select("users"), env=env)
+    assert run.exit_code == 0, run.stderr
+    assert run.records["users"]
+
+
+def test_files_are_named(zendesk: Simulator, tmp_path: Path) -> None:
+    run = run_tap(tmp_path, config_for(zendesk), state=b"")
+    [line] = run.log("ERROR")
+    assert f"{tmp_path / 'state.json'}: it is empty; leave --state out" in line
+    missing = run_tap(tmp_path, None, f"--config={tmp_path / 'none.json'}")
+    assert missing.exit_code == 2
+    [line] = missing.log("ERROR")
+    assert f"{tmp_path / 'none.json'}: No such file" in line
+
+
+def changed(*streams: str, root: Json | None = None, entry: Json | None = None) -> Json:
+    """Gives a catalog that selects streams, with changes to their entries; None removes a key."""
+    catalog = select(*streams)
+    for given in catalog["streams"]:
+        if given["tap_stream_id"] in streams:
+            places = [(i["metadata"], root) for i in given["metadata"] if not i["breadcrumb"]]
+            for place, change in (*places, (given, entry)):
+                place.update(change or {})
+                for name in [name for name, value in place.items() if value is None]:
+                    del place[name]
+    return catalog
+
+
+@pytest.mark.parametrize(
+    ("root", "entry", "keys"),
+    [
+        ({}, {}, ["id"]),
+        ({}, {"key_properties": None}, ["id"]),
+        ({"table-key-properties": None}, {"key_properties": None}, ["id"]),
+        ({"table-key-properties": []}, {"key_properties": []}, ["id"]),
+        ({"table-key-properties": ["url", "id"]}, {}, ["url", "id"]),
+        ({"table-key-properties": None}, {"key_properties": ["url"]}, ["url"]),
+        ({"table-key-properties": ["url"]}, {"key_properties": ["id"]}, ["url"]),
+    ],
+)
+def test_the_key_is_that_of_the_metadata_then_of_the_entry(
+    zendesk_shared: Simulator, root: Json, entry: Json, keys: list[str]
+) -> None:
+    catalog = changed("users", root=root, entry=entry)
+    for given in catalog["streams"]:
+        for item in given["metadata"]:
+            if item["breadcrumb"][1:] == ["url"]:
+                item["metadata"]["selected"] = False
+    run = sync(config_for(zendesk_shared), catalog=catalog)
+    message = run.schemas["users"]
+    assert message["key_properties"] == keys
+    assert set(keys) <= message["schema"]["properties"].keys()
+    assert all(set(keys) <= user.keys() for user in run.records["users"])
+
+
+@pytest.mark.parametrize(
+    ("root", "entry", "is_whole"),
+    [
+        ({}, {}, False),
+        ({"replication-method": "FULL_TABLE"}, {}, True),
+        ({"forced-replication-method": "FULL_TABLE"}, {}, True),
+        ({}, {"replication_method": "FULL_TABLE"}, True),
+        ({"replication-method": "INCREMENTAL"}, {"replication_method": "FULL_TABLE"}, False),
+    ],
+)
+def test_the_replication_method_is_that_of_the_metadata_then_of_the_entry(
+    zendesk_shared: Simulator, root: Json, entry: Json, *, is_whole: bool
+) -> None:
+    catalog = changed("users", root=root, entry=entry)
+    first = sync(config_for(zendesk_shared), catalog=catalog)
+    again = sync(config_for(zendesk_shared), catalog=catalog, state=first.state)
+    assert len(first.records["users"]) == 30
+    assert (len(again.records["users"]) == 30) is is_whole
+
+
+def test_a_list_has_no_bookmark_whatever_its_method(zendesk_shared: Simulator) -> None:
+    catalog = changed("ticket_fields", root={"replication-method": "INCREMENTAL"})
+    run = sync(config_for(zendesk_shared), catalog=catalog)
+    assert run.records["ticket_fields"]
+    assert not any((run.state or {}).get("bookmarks", {}).values())
+
+
+@pytest.mark.parametrize("value", ["false", "False", False])
+def test_a_text_that_says_false_is_false(zendesk_shared: Simulator, value: object) -> None:
+    catalog = select("users", "organizations")
+    for entry in catalog["streams"]:
+        if entry["tap_stream_id"] == "users":
+            for item in entry["metadata"]:
+                if not item["breadcrumb"]:
+                    item["metadata"]["selected"] = value
+    run = sync(config_for(zendesk_shared), catalog=catalog)
+    assert set(run.records) == {"organizations"}
+
+
+@pytest.mark.parametrize(
+    ("root", "entry", "says"),
+    [
+        ({"selected": "no"}, {}, "selected of users is neither true nor false: 'no'"),
+        ({"selected": 1}, {}, "selected of users is neither true nor false: 1"),
+        ({"selected-by-default": []}, {}, "selected-by-default of users is neither"),
+        ({}, {"tap_stream_id": None}, "missing required field `tap_stream_id` - at `$.streams["),
+        ({}, {"tap_stream_id": 5}, "Expected `str`, got `int` - at `$.streams["),
+        ({"replication-method": "LOG_BASED"}, {}, "'LOG_BASED' is no replication method of users"),
+        ({"table-key-properties": ["uid"]}, {}, "the schema of users lacks uid, which is in its"),
+        ({"table-key-properties": "id"}, {}, "Expected `array`, got `str`"),
+        ({}, {"metadata": [{"breadcrumb": []}]}, "missing required field `metadata`"),
+        ({}, {"metadata": [{"metadata": {}}]}, "missing required field `breadcrumb`"),
+        ({}, {"schema": {"properties": {"id": 5}}}, "Expected `object`, got `int`"),
+        ({}, {"schema": {"properties": {}}}, "the schema of users lacks id, which is in its key"),
+    ],
+)
+def test_a_wrong_entry_of_a_catalog_is_named(
+    zendesk: Simulator, tmp_path: Path, root: Json, entry: Json, says: str
+) -> None:
+    catalog = changed("users", root=root, entry=entry)
+    run = run_tap(tmp_path, config_for(zendesk), catalog=catalog)
+    assert run.exit_code == 1
+    [line] = run.log("ERROR")
+    assert "The catalog cannot be used: " in line
+    assert says in line
+    assert not run.stdout
+    assert not zendesk.requests
+
+
+def test_what_meltano_prints_of_a_state_is_one(zendesk_shared: Simulator, tmp_path: Path) -> None:
+    config = config_for(zendesk_shared)
+    first = run_tap(tmp_path, config, catalog=select("users"))
+    state = {"singer_state": first.state}
+    again = run_tap(tmp_path, config, catalog=select("users"), state=state)
+    assert again.exit_code == 0, again.stderr
+    assert len(again.records["users"]) < len(first.records["users"])
+
+
+def test_settings_may_come_from_a_pipe(zendesk_shared: Simulator, tmp_path: Path) -> None:
+    [command, _, config, *catalog] = command_for(
+        tmp_path, config=config_for(zendesk_shared), catalog=select("users")
+    )
+    script = 'exec "$0" --config <(cat "$1") "${@:2}"'
+    read = run(["bash", "-c", script, command, config, *catalog])
+    assert read.exit_code == 0, read.stderr
+    assert len(read.records["users"]) == 30
+    empty = run(["bash", "-c", script, command, "/dev/null", *catalog])
+    assert empty.exit_code == 2
+    [line] = empty.log("ERROR")
+    assert re.search("/dev/fd/[0-9]+ is not a JSON object: it is empty", line)
+
+
+def test_files_are_closed(zendesk: Simulator, tmp_path: Path) -> None:
+    zendesk.faults.add("status", code=401)
+    state: Json = {"bookmarks": {}}
+    env = {"PYTHONWARNINGS": "default"}
+    failed = run_tap(tmp_path, config_for(zendesk), state=state, catalog=select("users"), env=env)
+    assert failed.exit_code == 1
+    assert "ResourceWarning" not in failed.stderr
+    assert "state.json" not in failed.stderr
