@@ -414,11 +414,6 @@ def _targets(metrics: tuple[str, ...], n: int) -> list[Record]:
 
 def sla_policy(n: int, record_id: RecordId, second: int) -> Record:
     """Writes service level policy number n."""
-    settings = {
-        "first_reply_time": {"activate_on_ticket_created_for_end_user": True},
-        "next_reply_time": {"activate_on_light_agent_internal_note": False},
-        "periodic_update_time": {},
-    }
     return {
         "url": _url("slas/policies", record_id),
         "id": record_id,
@@ -427,7 +422,6 @@ def sla_policy(n: int, record_id: RecordId, second: int) -> Record:
         "position": n + 1,
         "filter": _conditions(n),
         "policy_metrics": _targets(_SLA_METRICS[: (n + 1) % (len(_SLA_METRICS) + 1)], n),
-        **({"metric_settings": settings} if n % 2 else {}),
         **_times(n, second),
     }
 
