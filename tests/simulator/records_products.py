@@ -460,6 +460,7 @@ def deleted_user(n: int, record_id: RecordId, second: int) -> Record:
         "organization_id": organization_id(n % 101) if n % 4 else None,
         "role": ("end-user", "agent")[n % 7 == 0],
         "active": False,
+        "separation": {"scope": "brand", "brand_id": BRAND_ID} if n % 6 == 0 else None,
     }
 
 
