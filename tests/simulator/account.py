@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import time
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from .resources import RESOURCES
@@ -13,11 +12,7 @@ from .store import Store, Table
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .exports import RecordId
-
 YEARS = 3 * 365 * 86_400
-CHILDREN = 2
-"""How many records of a parent come one after the other."""
 
 
 def _seconds(count: int, newest: int, chance: random.Random) -> list[int]:
@@ -44,7 +39,7 @@ def open_account(counts: Mapping[str, int], extras_count: int, seed: int) -> Sto
         The data.
     """
     newest = int(time.time()) // 3600 * 3600 - 6 * 3600
-    tables: dict[str, Table] = {}
+    tables = []
     for resource in RESOURCES:
         if not resource.make:
             continue
@@ -55,10 +50,5 @@ def open_account(counts: Mapping[str, int], extras_count: int, seed: int) -> Sto
             other = chance.randrange(len(seconds))
             seconds[n], seconds[other] = seconds[other], seconds[n]
         keys = [(second, resource.id_of(n)) for n, second in enumerate(seconds)]
-        parents: dict[RecordId, RecordId] = {}
-        if resource.parent:
-            some = list(islice(tables[resource.parent], len(keys)))
-            pairs = enumerate(record_id for _, record_id in keys)
-            parents = {i: some[n // CHILDREN % len(some)] for n, i in pairs if some}
-        tables[resource.name] = Table(resource, resource.make, keys, parents)
-    return Store(list(tables.values()))
+        tables.append(Table(resource, resource.make, keys))
+    return Store(tables)

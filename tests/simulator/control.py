@@ -58,10 +58,7 @@ _COMMANDS: dict[str, Callable[[Simulator, Any], object]] = {
         request["id"], at=request.get("at")
     ),
     "create": lambda simulator, request: simulator.store.create(
-        request["resource"],
-        at=request.get("at"),
-        parent=request.get("parent"),
-        **request.get("fields", {}),
+        request["resource"], at=request.get("at"), **request.get("fields", {})
     ),
     "delete": lambda simulator, request: simulator.store.delete(
         request["resource"], request["id"], at=request.get("at")
@@ -80,8 +77,7 @@ def serve(
 
     `GET requests`, `GET summary`, `GET records/<resource>`, `GET shown/<path of a list>`;
     `POST clear`, `update` (`resource`,
-    `id`, `changes`, perhaps `at`), `system_update` (`id`), `create` (`resource`, `fields`,
-    perhaps `at` and `parent`),
+    `id`, `changes`, perhaps `at`), `system_update` (`id`), `create` (`resource`, `fields`),
     `delete` (`resource`, `id`), `faults` (a list), `settings` (an object), `expire_tokens`,
     `refuse` (`seconds`), each a JSON body.
 

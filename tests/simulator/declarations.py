@@ -112,7 +112,7 @@ class Resource:
         time_field: the property that orders an export.
         write_time: turns an epoch second into a value of `time_field`.
         parent: the resource whose records each have some of this one.
-        parent_key: the property that holds the parent's id, if there is one.
+        parent_key: the property of a record that holds its parent's id.
         deletion: gives the properties that a deletion changes, and their values.
         deleted_in: the resource that lists what was deleted.
         is_late: whether Zendesk writes a record long after its time; see `Settings.late_seconds`.

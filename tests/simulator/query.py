@@ -113,6 +113,7 @@ class Query:
 
     def shows(self, record_id: RecordId) -> bool:
         """Tells whether a list shows a record."""
-        if self.parent is not None and self.table.parents.get(record_id) != self.parent:
-            return False
-        return not self.endpoint.hides(self.table[record_id], self)
+        record = self.table[record_id]
+        key = self.resource.parent_key
+        is_other = self.parent is not None and record.get(key) != self.parent
+        return not is_other and not self.endpoint.hides(record, self)

@@ -1,4 +1,4 @@
-"""All that the account serves, one declaration a resource: a new list is one line here."""
+"""All that the account serves, one declaration a resource."""
 
 from __future__ import annotations
 
@@ -6,30 +6,22 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from . import data, definitions, events, extras, limits, ticket_exports
+from . import records_products as products
 from . import visibility as visible
 from .declarations import Endpoint, Resource, hides_nothing
 from .exports import CursorExport, RoutingExport, Sample, TimeExport
-from .lists import CursorList, FixedList, OffsetList, OnePage
-from .store import iso
+from .lists import CursorList, FixedList
+from .reference_lists import REFERENCE_LISTS
+from .store import iso_milliseconds
 
 if TYPE_CHECKING:
     from .declarations import Form, Hides
-    from .store import Make, Record
 
 _CHANGES = CursorList(("id", "updated_at"))
 _OLDER = TimeExport(end_of_stream=False, newest_seconds=ticket_exports.NEWEST_SECONDS)
+_TALK = TimeExport(end_of_stream=False, is_ragged=True)
+_EVENTS = TimeExport(end_of_stream=False, ends_now=True)
 _OLDER_SAMPLE = Sample(end_of_stream=False, newest_seconds=ticket_exports.NEWEST_SECONDS)
-
-
-def _plain(
-    n: int, record_id: int | str, second: int, *, id_key: str = "id", time: str = ""
-) -> Record:
-    times = {"created_at": iso(second - 86_400), "updated_at": iso(second)}
-    return {id_key: record_id, "name": f"№ {n}"} | times | ({time: iso(second)} if time else {})
-
-
-def _iso_milliseconds(second: int) -> str:
-    return iso(second).replace("Z", f".{second % 1000:03d}Z")
 
 
 def _uuid(kind: int, n: int) -> str:
@@ -65,11 +57,6 @@ def _rows(path: str, form: Form, limit: limits.Limit) -> Endpoint:
 
 def _definitions(path: str, name: str, records_key: str) -> Endpoint:
     return Endpoint(path, FixedList(lambda: definitions.definitions(name)), records_key=records_key)
-
-
-def _list(name: str, make: Make, path: str, form: Form, records_key: str = "") -> Resource:
-    """Declares a resource that one list serves, without anything peculiar."""
-    return Resource(name, make, (Endpoint(path, form),), records_key)
 
 
 _EXPORTED = (
@@ -162,37 +149,27 @@ _EXPORTED = (
         )
         for key in definitions.CUSTOM_OBJECTS
     ),
-    *(
-        Resource(
-            name,
-            _plain,
-            (
-                Endpoint(
-                    f"channels/voice/stats/incremental/{key}",
-                    TimeExport(end_of_stream=False, is_ragged=True),
-                    limits.TALK,
-                ),
-            ),
-            records_key=key,
-        )
-        for name, key in (("talk_calls", "calls"), ("talk_call_legs", "legs"))
+    Resource(
+        "talk_calls",
+        products.talk_call,
+        (Endpoint("channels/voice/stats/incremental/calls", _TALK, limits.TALK),),
+        records_key="calls",
+        new_id=products.call_id,
+    ),
+    Resource(
+        "talk_call_legs",
+        products.talk_call_leg,
+        (Endpoint("channels/voice/stats/incremental/legs", _TALK, limits.TALK),),
+        records_key="legs",
     ),
     Resource(
         "side_conversation_events",
-        _plain,
-        (
-            Endpoint(
-                "tickets/side_conversations/events",
-                TimeExport(end_of_stream=False, ends_now=True),
-                limits.SIDE_CONVERSATIONS,
-            ),
-        ),
+        products.side_conversation_event,
+        (Endpoint("tickets/side_conversations/events", _EVENTS, limits.SIDE_CONVERSATIONS),),
         records_key="events",
         new_id=partial(_uuid, 0x8566255A),
         time_field="created_at",
-        write_time=_iso_milliseconds,
-        parent="tickets",
-        parent_key="ticket_id",
+        write_time=iso_milliseconds,
     ),
 )
 _DEFINITIONS = (
@@ -220,101 +197,34 @@ _DELETED = CursorList(("id", "deleted_at"))
 _LISTED_BY_TIME = (
     Resource(
         "ticket_audits",
-        _plain,
+        products.ticket_audit,
         (Endpoint("ticket_audits", _AUDITS, hides=visible.is_of_archived_ticket),),
         records_key="audits",
         time_field="created_at",
     ),
     Resource(
         "deleted_tickets",
-        partial(_plain, time="deleted_at"),
+        products.deleted_ticket,
         (Endpoint("deleted_tickets", _DELETED, limits.DELETED_TICKETS),),
         time_field="deleted_at",
     ),
-    Resource("satisfaction_ratings", _plain, (Endpoint("satisfaction_ratings", _RATINGS),)),
+    Resource(
+        "satisfaction_ratings",
+        products.satisfaction_rating,
+        (Endpoint("satisfaction_ratings", _RATINGS),),
+    ),
     Resource(
         "survey_responses",
-        _plain,
+        products.survey_response,
         (Endpoint("guide/survey_responses", _SURVEYS),),
         new_id=_ulid,
         time_field="created_at",
     ),
-    Resource("audit_logs", _plain, (Endpoint("audit_logs", _LOGS),), time_field="created_at"),
-    Resource("ticket_skips", _plain, (Endpoint("skips", _SKIPS),), records_key="skips"),
-)
-_LISTED = (
     Resource(
-        "groups",
-        _plain,
-        (Endpoint("groups", CursorList(), hides=visible.is_deleted_group),),
-        deletion=visible.delete_group,
+        "audit_logs", products.audit_log, (Endpoint("audit_logs", _LOGS),), time_field="created_at"
     ),
     Resource(
-        "tags",
-        partial(_plain, id_key="name"),
-        (Endpoint("tags", CursorList()),),
-        id_key="name",
-        new_id=lambda n: f"tag_{n:05d}",
-    ),
-    _list("group_memberships", _plain, "group_memberships", CursorList()),
-    _list("organization_memberships", _plain, "organization_memberships", CursorList()),
-    _list("deleted_users", _plain, "deleted_users", CursorList()),
-    _list("brands", _plain, "brands", CursorList()),
-    _list("ticket_forms", _plain, "ticket_forms", CursorList()),
-    _list("macros", _plain, "macros", CursorList()),
-    _list("triggers", _plain, "triggers", CursorList()),
-    _list("automations", _plain, "automations", CursorList()),
-    _list("views", _plain, "views", CursorList()),
-    _list("recipient_addresses", _plain, "recipient_addresses", CursorList()),
-    _list("dynamic_content_items", _plain, "dynamic_content/items", CursorList(), "items"),
-    _list("help_center_categories", _plain, "help_center/categories", CursorList(), "categories"),
-    _list("help_center_sections", _plain, "help_center/sections", CursorList(), "sections"),
-    _list("community_topics", _plain, "community/topics", CursorList(), "topics"),
-    _list("community_posts", _plain, "community/posts", CursorList(), "posts"),
-    _list("sla_policies", _plain, "slas/policies", OffsetList()),
-    _list(
-        "talk_phone_numbers", _plain, "channels/voice/phone_numbers", OffsetList(), "phone_numbers"
-    ),
-    _list("custom_roles", _plain, "custom_roles", OnePage()),
-    _list("custom_statuses", _plain, "custom_statuses", OnePage()),
-    _list("locales", _plain, "locales", OnePage()),
-    _list("satisfaction_reasons", _plain, "satisfaction_reasons", OnePage(), "reasons"),
-    _list("group_sla_policies", _plain, "group_slas/policies", OnePage()),
-    _list("queues", _plain, "queues", OnePage()),
-    _list("schedules", _plain, "business_hours/schedules", OnePage()),
-)
-_CHILDREN = (
-    Resource(
-        "schedule_holidays",
-        _plain,
-        (Endpoint("business_hours/schedules/{parent}/holidays", OnePage()),),
-        records_key="holidays",
-        parent="schedules",
-    ),
-    Resource(
-        "community_post_comments",
-        _plain,
-        (Endpoint("community/posts/{parent}/comments", CursorList()),),
-        records_key="comments",
-        parent="community_posts",
-        parent_key="post_id",
-    ),
-    Resource(
-        "community_post_votes",
-        _plain,
-        (Endpoint("community/posts/{parent}/votes", CursorList()),),
-        records_key="votes",
-        parent="community_posts",
-        parent_key="item_id",
-    ),
-    Resource(
-        "side_conversations",
-        _plain,
-        (Endpoint("tickets/{parent}/side_conversations", OffsetList()),),
-        new_id=partial(_uuid, 0x7C5D9E20),
-        parent="tickets",
-        parent_key="ticket_id",
+        "ticket_skips", products.ticket_skip, (Endpoint("skips", _SKIPS),), records_key="skips"
     ),
 )
-RESOURCES = (*_EXPORTED, *_DEFINITIONS, *_LISTED_BY_TIME, *_LISTED, *_CHILDREN)
-"""Parents stand before their children."""
+RESOURCES = (*_EXPORTED, *_DEFINITIONS, *_LISTED_BY_TIME, *REFERENCE_LISTS)

@@ -23,6 +23,11 @@ def iso(second: int) -> str:
     return datetime.fromtimestamp(second, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def iso_milliseconds(second: int) -> str:
+    """Writes an epoch second with some milliseconds, in UTC."""
+    return iso(second).replace("Z", f".{second % 1000:03d}Z")
+
+
 def epoch(value: int | str) -> int:
     """Reads an epoch second, or a date-time as Zendesk writes it."""
     if isinstance(value, int):
@@ -37,24 +42,16 @@ class Table(Mapping[Any, Record]):
     is handed out is a copy to read; records are changed through the `Store`.
     """
 
-    def __init__(
-        self,
-        resource: Resource,
-        make: Make,
-        keys: Sequence[Key],
-        parents: Mapping[RecordId, RecordId] | None = None,
-    ) -> None:
+    def __init__(self, resource: Resource, make: Make, keys: Sequence[Key]) -> None:
         """Starts with records as they are made.
 
         Args:
             resource: their kind.
             make: writes them.
             keys: second and id of each.
-            parents: the ids of their parents, if they have some.
         """
         self.resource = resource
         self.make = make
-        self.parents = dict(parents or {})
         self.index = sorted(keys)
         self._made = {record_id: (n, second) for n, (second, record_id) in enumerate(keys)}
         self._changed: dict[RecordId, Record] = {}
@@ -67,7 +64,7 @@ class Table(Mapping[Any, Record]):
         if changed is not None:
             return dict(changed)
         n, second = self._made[record_id]
-        return self._with_parent(self.make(n, record_id, second), record_id)
+        return self.make(n, record_id, second)
 
     def __iter__(self) -> Iterator[RecordId]:
         """Goes through the ids."""
@@ -77,29 +74,22 @@ class Table(Mapping[Any, Record]):
         """Counts the records."""
         return len(self._seconds)
 
-    def put(self, record: Record, second: int, parent: RecordId | None = None) -> Record:
+    def put(self, record: Record, second: int) -> None:
         """Stores a record, new or changed, and moves it to where its time belongs.
 
         Args:
             record: the whole record.
             second: its place in an export.
-            parent: the id of its parent, if that is new.
-
-        Returns:
-            The record as it is stored.
         """
         record_id = record[self.resource.id_key]
-        if parent is not None:
-            self.parents[record_id] = parent
         is_new = record_id not in self._seconds
         before = None if is_new else self[record_id]
-        self._changed[record_id] = self._with_parent(record, record_id)
+        self._changed[record_id] = record
         self.place(record_id, second)
         for field, order in self._orders.items():
             if before is not None:
                 del order[bisect_left(order, self._place_of(field, before))]
             insort(order, self._place_of(field, record))
-        return dict(self._changed[record_id])
 
     def place(self, record_id: RecordId, second: int) -> None:
         """Moves a record to another place in exports, whatever its own time says."""
@@ -148,10 +138,6 @@ class Table(Mapping[Any, Record]):
         record_id = record[self.resource.id_key]
         return (record_id if field == "id" else epoch(record[field])), record_id
 
-    def _with_parent(self, record: Record, record_id: RecordId) -> Record:
-        key = self.resource.parent_key
-        return record | {key: self.parents[record_id]} if key else record
-
 
 class Store:
     """All tables of an account, and changes to them.
@@ -198,20 +184,12 @@ class Store:
             ticket = self.records["tickets"][record_id]
             return self._put("tickets", ticket, at, {"updated_at": ticket["updated_at"]})
 
-    def create(
-        self,
-        resource: str,
-        *,
-        at: int | None = None,
-        parent: RecordId | None = None,
-        **fields: object,
-    ) -> Record:
+    def create(self, resource: str, *, at: int | None = None, **fields: object) -> Record:
         """Adds a record; what is not given is generated.
 
         Args:
             resource: name of the resource.
             at: epoch second of the creation; by default the newest that is served.
-            parent: the id of its parent, which a resource that has one needs.
             fields: properties and their values, perhaps the `id`.
 
         Returns:
@@ -228,7 +206,7 @@ class Store:
             record = table.make(n, record_id, second)
             if "created_at" in record:
                 record["created_at"] = iso(second)
-            return self._put(resource, record, second, fields, parent)
+            return self._put(resource, record, second, fields)
 
     def delete(self, resource: str, record_id: RecordId, *, at: int | None = None) -> Record:
         """Deletes a record the way its resource shows it, and lists it among the deleted ones.
@@ -262,19 +240,10 @@ class Store:
         with self.lock:
             table = self.records[resource]
             keys: list[Key] = [(second, (1 << 42) + n) for n, second in enumerate(seconds)]
-            parents = list(table.parents.values())
-            of = {i: parents[n % len(parents)] for n, (_, i) in enumerate(keys) if parents}
-            self.records[resource] = Table(table.resource, table.make, keys, of)
+            self.records[resource] = Table(table.resource, table.make, keys)
             self.version += 1
 
-    def _put(
-        self,
-        resource: str,
-        record: Record,
-        at: int | None,
-        changes: Record,
-        parent: RecordId | None = None,
-    ) -> Record:
+    def _put(self, resource: str, record: Record, at: int | None, changes: Record) -> Record:
         table = self.records[resource]
         kind = table.resource
         second = self.now(resource) if at is None else at
@@ -283,4 +252,5 @@ class Store:
             moved[kind.time_field] = kind.write_time(second)
         self.version += 1
         changed = record | moved | changes
-        return table.put(changed, epoch(changed.get(kind.time_field, second)), parent)
+        table.put(changed, epoch(changed.get(kind.time_field, second)))
+        return dict(changed)
