@@ -205,7 +205,7 @@ class EvenTap(TapZendeskIncremental):
     def discover_streams(self) -> Sequence[Stream]:
         """Gives them, and the parent that one of them needs."""
         client = Client(self.config, self.logger)
-        return [EvenUsers(self, client), Tickets(self, account), EvenMetrics(self)]
+        return [EvenUsers(self, client), Tickets(self, client), EvenMetrics(self)]
 
 
 @pytest.mark.parametrize("path", ["passed", "mapped", "by the SDK", "batch"])

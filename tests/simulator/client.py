@@ -37,3 +37,16 @@ def pages(zendesk: Simulator, path: str, **params: object) -> Iterator[Json]:
             params["cursor"] = page["after_cursor"]
         else:
             params["start_time"] = page["end_time"]
+
+
+def list_pages(zendesk: Simulator, path: str, size: int = 100, **params: object) -> Iterator[Json]:
+    """Follows a list with cursors to its end."""
+    params = {"page[size]": size} | params
+    while True:
+        response = get(zendesk, path, **params)
+        assert response.status_code == 200, response.text
+        page = response.json()
+        yield page
+        if not page["meta"]["has_more"]:
+            return
+        params["page[after]"] = page["meta"]["after_cursor"]

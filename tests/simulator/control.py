@@ -22,7 +22,7 @@ _CHUNK = 500
 def _summary(simulator: Simulator) -> dict[str, Any]:
     summary = {}
     for name, table in simulator.store.records.items():
-        newest = table[table.index[-1][1]][table.resource.time_field] if table else None
+        newest = table[table.index[-1][1]].get(table.resource.time_field) if table else None
         summary[name] = {"count": len(table), "newest": newest}
     return summary
 
@@ -75,7 +75,8 @@ def serve(
 ) -> None:
     """Answers a control request.
 
-    `GET requests`, `GET summary`, `GET records/<resource>`; `POST clear`, `update` (`resource`,
+    `GET requests`, `GET summary`, `GET records/<resource>`, `GET shown/<path of a list>`;
+    `POST clear`, `update` (`resource`,
     `id`, `changes`, perhaps `at`), `system_update` (`id`), `create` (`resource`, `fields`),
     `delete` (`resource`, `id`), `faults` (a list), `settings` (an object), `expire_tokens`,
     `refuse` (`seconds`), each a JSON body.
@@ -97,6 +98,8 @@ def serve(
             result = [asdict(request) for request in list(simulator.requests)]
         elif name == "summary" and method == "GET":
             result = _summary(simulator)
+        elif name == "shown" and method == "GET":
+            result = list(simulator.api.shown(resource).values())
         else:
             result = _COMMANDS[name](simulator, msgspec.json.decode(body) if body else {})
         reply = Reply(body=msgspec.json.encode(result))

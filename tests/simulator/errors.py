@@ -67,3 +67,15 @@ def invalid(message: str, attribute: str) -> ApiError:
     """A parameter that cannot be understood."""
     text = f"You passed an invalid value for the {attribute} attribute. {message}"
     return ApiError(400, "title", "Invalid attribute", text)
+
+
+def denied(status: int) -> ApiError:
+    """What an account answers where its plan, its credentials or Zendesk do not allow a request."""
+    known = {401: ("plain", "", "Couldn't authenticate you"), 402: _PAYMENT, 410: _GONE}
+    if status in known:
+        return ApiError(status, *known[status])
+    return forbidden() if status == forbidden().status else not_found()
+
+
+_PAYMENT = ("title", "PaymentRequired", "This account's plan does not include this feature.")
+_GONE = ("title", "Gone", "This endpoint is no longer available.")

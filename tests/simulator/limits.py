@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .errors import ApiError
@@ -12,18 +13,50 @@ from .errors import ApiError
 if TYPE_CHECKING:
     from .settings import Settings
 
-EXPORTS = "incremental-exports"
-USERS_CURSOR = "incremental-exports-cursor"
-SAMPLES = "samples"
-TICKET_EXPORTS = "ticket-exports"
-_ACCOUNT = "account"
-_MESSAGES = {
-    EXPORTS: "Number of allowed incremental export API requests per minute exceeded",
-    USERS_CURSOR: "Number of allowed incremental export API requests per minute exceeded",
-    SAMPLES: "Number of allowed sample export API requests per 20 minutes exceeded",
-    TICKET_EXPORTS: "Number of allowed API requests per 5 minutes exceeded",
-    _ACCOUNT: "Number of allowed API requests per minute exceeded",
-}
+_EXPORTS = "Number of allowed incremental export API requests per minute exceeded"
+_REQUESTS = "Number of allowed API requests per minute exceeded"
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A rate limit that an endpoint has beside the account's.
+
+    Attributes:
+        bucket: what counts together; also the end of the header's name.
+        share: requests per window, in multiples of `Settings.limit`, which stands for Zendesk's 10
+            a minute; one at least.
+        windows: how many windows it lasts.
+        message: what a refusal says.
+        header: whether responses say what remains.
+    """
+
+    bucket: str
+    share: int = 1
+    windows: int = 1
+    message: str = _REQUESTS
+    header: bool = True
+
+
+EXPORTS = Limit("incremental-exports", message=_EXPORTS)
+USERS_CURSOR = Limit("incremental-exports-cursor", share=2, message=_EXPORTS)
+SAMPLES = Limit(
+    "samples",
+    windows=20,
+    message="Number of allowed sample export API requests per 20 minutes exceeded",
+    header=False,
+)
+TICKET_EXPORTS = Limit(
+    "ticket-exports",
+    share=0,
+    windows=5,
+    message="Number of allowed API requests per 5 minutes exceeded",
+    header=False,
+)
+TICKETS_INDEX = Limit("tickets-index", share=10_000)
+DELETED_TICKETS = Limit("deleted-tickets-index")
+TALK = Limit("talk-exports", header=False)
+SIDE_CONVERSATIONS = Limit("side-conversation-events", share=60, windows=10, header=False)
+_ACCOUNT = Limit("account")
 
 
 class Limits:
@@ -40,12 +73,11 @@ class Limits:
         with self._lock:
             self._windows.clear()
 
-    def take(self, bucket: str) -> dict[str, str]:
+    def take(self, limit: Limit | None) -> dict[str, str]:
         """Counts one request.
 
         Args:
-            bucket: `EXPORTS`, `USERS_CURSOR`, `SAMPLES`, `TICKET_EXPORTS`, or "" for a request
-                that only the account's own limit counts.
+            limit: of the endpoint; None for a request that only the account's own limit counts.
 
         Returns:
             The rate-limit headers of its response.
@@ -58,33 +90,29 @@ class Limits:
         headers |= {"ratelimit-limit": "700", "ratelimit-remaining": "699", "ratelimit-reset": "9"}
         with self._lock:
             if settings.account_limit is not None:
-                left, reset = self._count(_ACCOUNT, settings.account_limit, settings.window)
+                left, reset = self._count(_ACCOUNT, settings.account_limit)
                 total = str(settings.account_limit)
                 headers = {"x-rate-limit": total, "x-rate-limit-remaining": str(left)}
                 headers |= {"ratelimit-limit": total, "ratelimit-remaining": str(left)}
                 headers["ratelimit-reset"] = str(reset)
-            if settings.limit is not None and bucket:
-                total_calls, windows = {
-                    EXPORTS: (settings.limit, 1),
-                    USERS_CURSOR: (2 * settings.limit, 1),
-                    SAMPLES: (settings.limit, 20),
-                    TICKET_EXPORTS: (1, 5),
-                }[bucket]
-                left, reset = self._count(bucket, total_calls, windows * settings.window)
-                value = f"total={total_calls}; remaining={left}; resets={reset}"
-                if bucket in {EXPORTS, USERS_CURSOR}:
-                    headers[f"zendesk-ratelimit-{bucket}"] = value
+            if settings.limit is not None and limit:
+                total_calls = max(1, limit.share * settings.limit)
+                left, reset = self._count(limit, total_calls)
+                if limit.header:
+                    value = f"total={total_calls}; remaining={left}; resets={reset}"
+                    headers[f"zendesk-ratelimit-{limit.bucket}"] = value
         return headers if settings.limit_headers else {}
 
-    def _count(self, bucket: str, total: int, window: float) -> tuple[int, int]:
+    def _count(self, limit: Limit, total: int) -> tuple[int, int]:
         now = time.monotonic()
-        start, used = self._windows.get(bucket, (now, 0))
+        window = limit.windows * self._settings.window
+        start, used = self._windows.get(limit.bucket, (now, 0))
         if now >= start + window:
             start, used = now, 0
         reset = math.ceil(start + window - now)
         if used >= total:
-            error = ApiError(429, "description", "APIRateLimitExceeded", _MESSAGES[bucket])
+            error = ApiError(429, "description", "APIRateLimitExceeded", limit.message)
             error.headers = {"Retry-After": str(reset)}
             raise error
-        self._windows[bucket] = (start, used + 1)
+        self._windows[limit.bucket] = (start, used + 1)
         return total - used - 1, reset

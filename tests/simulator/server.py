@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from . import control, wire
 from .errors import ApiError, not_found
@@ -28,7 +28,7 @@ class Request:
     Attributes:
         method: "GET" or "POST".
         path: without the query.
-        params: the query.
+        params: the query; values of a repeated name are joined by commas.
         headers: by lower-cased name.
         status: of the response; 0 for none.
         records: how many records the response held.
@@ -80,7 +80,8 @@ class Handler(BaseHTTPRequestHandler):
         simulator = self.server.simulator
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         parts = urlsplit(self.path)
-        params = dict(parse_qsl(parts.query, keep_blank_values=True))
+        values = parse_qs(parts.query, keep_blank_values=True)
+        params = {name: ",".join(repeated) for name, repeated in values.items()}
         if parts.path.startswith("/_control/"):
             control.serve(simulator, self.connection, self.command, parts.path, body)
             return

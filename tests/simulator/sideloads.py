@@ -121,6 +121,35 @@ _BESIDE = {
 }
 
 
+# `include` value -> what lists put beside their records; where exports differ, they put it inside.
+_BESIDE_LISTS: dict[str, dict[str, Callable[[Record], Sequence[Record]]]] = {
+    "tickets": {"metric_sets": lambda ticket: [_metric_set(ticket)]},
+    "users": {"identities": _identities},
+}
+
+
+def sideload_list(
+    store: Store, resource: str, records: Sequence[Record], include: Sequence[str]
+) -> tuple[list[Record], Record]:
+    """Adds what was asked for to a page of a list: all of it beside the records.
+
+    A list ignores a sideload that it does not have. See `sideload` for arguments and result.
+    """
+    known = _BESIDE_LISTS.get(resource, {})
+    beside: Record = {}
+    for name in include:
+        if name in known:
+            beside[name] = [item for record in records for item in known[name](record)]
+        elif name in _RELATED and name in _BESIDE.get(resource, ()):
+            beside[name] = _related(store, name, records)
+    return list(records), beside
+
+
+def _related(store: Store, name: str, records: Sequence[Record]) -> list[Record]:
+    ids: set[Any] = {record.get(_RELATED[name]) for record in records}
+    return [store.records[name][i] for i in ids if i in store.records[name]]
+
+
 def sideload(
     store: Store, resource: str, records: Sequence[Record], include: Sequence[str]
 ) -> tuple[list[Record], Record]:
@@ -151,8 +180,7 @@ def sideload(
         elif name == "identities":
             beside[name] = [identity for user in records for identity in _identities(user)]
         elif name in _RELATED:
-            ids: set[Any] = {record.get(_RELATED[name]) for record in records}
-            beside[name] = [store.records[name][i] for i in ids if i in store.records[name]]
+            beside[name] = _related(store, name, records)
         else:
             beside[name] = []
     return expanded, beside

@@ -6,20 +6,26 @@ import threading
 import time
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from operator import itemgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .exports import Key, RecordId
+if TYPE_CHECKING:
+    from .declarations import Resource
+    from .exports import Key, RecordId
 
 Record = dict[str, Any]
-Make = Callable[[int, RecordId, int], Record]
+Make = Callable[[int, "RecordId", int], Record]
 
 
 def iso(second: int) -> str:
     """Writes an epoch second as Zendesk does, in UTC."""
     return datetime.fromtimestamp(second, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def iso_milliseconds(second: int) -> str:
+    """Writes an epoch second with some milliseconds, in UTC."""
+    return iso(second).replace("Z", f".{second % 1000:03d}Z")
 
 
 def epoch(value: int | str) -> int:
@@ -29,25 +35,6 @@ def epoch(value: int | str) -> int:
     return int(datetime.fromisoformat(value.replace("Z", "+00:00")).timestamp())
 
 
-@dataclass(frozen=True)
-class Resource:
-    """What kind of records a resource has.
-
-    Attributes:
-        name: what the store and the tests call it.
-        records_key: what pages call it.
-        time_field: the property that orders an export.
-        make: writes record number n, given its id and its second.
-        time_is_epoch: whether `time_field` is an integer, not a date-time.
-    """
-
-    name: str
-    records_key: str
-    time_field: str
-    make: Make
-    time_is_epoch: bool = False
-
-
 class Table(Mapping[Any, Record]):
     """The records of a resource by id; each is made when asked for, until it was changed.
 
@@ -55,17 +42,20 @@ class Table(Mapping[Any, Record]):
     is handed out is a copy to read; records are changed through the `Store`.
     """
 
-    def __init__(self, resource: Resource, keys: Sequence[Key]) -> None:
+    def __init__(self, resource: Resource, make: Make, keys: Sequence[Key]) -> None:
         """Starts with records as they are made.
 
         Args:
             resource: their kind.
+            make: writes them.
             keys: second and id of each.
         """
         self.resource = resource
+        self.make = make
         self.index = sorted(keys)
         self._made = {record_id: (n, second) for n, (second, record_id) in enumerate(keys)}
         self._changed: dict[RecordId, Record] = {}
+        self._orders: dict[str, list[tuple[Any, Any]]] = {}
         self._seconds = {record_id: second for second, record_id in keys}
 
     def __getitem__(self, record_id: RecordId) -> Record:
@@ -74,7 +64,7 @@ class Table(Mapping[Any, Record]):
         if changed is not None:
             return dict(changed)
         n, second = self._made[record_id]
-        return self.resource.make(n, record_id, second)
+        return self.make(n, record_id, second)
 
     def __iter__(self) -> Iterator[RecordId]:
         """Goes through the ids."""
@@ -84,24 +74,69 @@ class Table(Mapping[Any, Record]):
         """Counts the records."""
         return len(self._seconds)
 
-    def put(self, record: Record) -> None:
-        """Stores a record, new or changed, and moves it to where its time belongs."""
-        record_id = record["id"]
+    def put(self, record: Record, second: int) -> None:
+        """Stores a record, new or changed, and moves it to where its time belongs.
+
+        Args:
+            record: the whole record.
+            second: its place in an export.
+        """
+        record_id = record[self.resource.id_key]
+        is_new = record_id not in self._seconds
+        before = None if is_new else self[record_id]
+        self._changed[record_id] = record
+        self.place(record_id, second)
+        for field, order in self._orders.items():
+            if before is not None:
+                del order[bisect_left(order, self._place_of(field, before))]
+            insort(order, self._place_of(field, record))
+
+    def place(self, record_id: RecordId, second: int) -> None:
+        """Moves a record to another place in exports, whatever its own time says."""
         if record_id in self._seconds:
             del self.index[bisect_left(self.index, (self._seconds[record_id], record_id))]
-        second = epoch(record[self.resource.time_field])
         insort(self.index, (second, record_id))
         self._seconds[record_id] = second
-        self._changed[record_id] = record
 
-    def servable(self, newest: int) -> list[Key]:
-        """Lists second and id of what is not newer than the given second, in order.
+    def servable(self, newest: int, newest_late: int) -> list[Key]:
+        """Lists second and id of what an export may serve, in order.
 
         To be read under the store's lock: it can be the index itself.
+
+        Args:
+            newest: epoch second of the newest records that are served.
+            newest_late: the same for those that Zendesk writes late.
         """
-        if self.index and self.index[-1][0] <= newest:
+        index = self.index
+        if index and index[-1][0] > newest:
+            index = index[: bisect_right(index, newest, key=itemgetter(0))]
+        is_late = self.resource.is_late
+        if is_late and newest_late < newest:
+            settled = bisect_right(index, newest_late, key=itemgetter(0))
+            recent = [key for key in index[settled:] if not is_late(self[key[1]])]
+            index = index[:settled] + recent
+        return index
+
+    def order(self, field: str) -> Sequence[tuple[Any, Any]]:
+        """Lists a value and the id of each record, in the order of a property.
+
+        To be read under the store's lock.
+
+        Args:
+            field: "id", or a property that is a time; its values are epoch seconds here. What is
+                not the order of the export costs memory from its first use on.
+        """
+        if field == self.resource.time_field:
             return self.index
-        return self.index[: bisect_right(self.index, newest, key=itemgetter(0))]
+        if field == "id" and field not in self._orders:
+            self._orders[field] = sorted((record_id, record_id) for record_id in self)
+        if field not in self._orders:
+            self._orders[field] = sorted(self._place_of(field, record) for record in self.values())
+        return self._orders[field]
+
+    def _place_of(self, field: str, record: Record) -> tuple[Any, Any]:
+        record_id = record[self.resource.id_key]
+        return (record_id if field == "id" else epoch(record[field])), record_id
 
 
 class Store:
@@ -133,7 +168,8 @@ class Store:
         Args:
             resource: name of the resource.
             record_id: which record.
-            at: epoch second of the change; by default the newest that is served.
+            at: epoch second of the change; by default the newest that is served. A second before
+                what a client has read makes a change that was committed late.
             changes: properties and their new values.
 
         Returns:
@@ -164,46 +200,57 @@ class Store:
             n = len(table) + self.version
             newest = max((key for key in table if isinstance(key, int)), default=1 << 42)
             text_ids = any(isinstance(key, str) for key in table)
-            record_id = fields.get("id", f"new-{n:08d}" if text_ids else newest + 3)
+            new_id = f"new-{n:08d}" if text_ids else newest + 3
+            record_id: Any = fields.get(table.resource.id_key, new_id)
             second = self.now(resource) if at is None else at
-            record = table.resource.make(n, record_id, second)  # type: ignore[arg-type]
+            record = table.make(n, record_id, second)
             if "created_at" in record:
                 record["created_at"] = iso(second)
             return self._put(resource, record, second, fields)
 
     def delete(self, resource: str, record_id: RecordId, *, at: int | None = None) -> Record:
-        """Deletes a record the way its resource shows it.
+        """Deletes a record the way its resource shows it, and lists it among the deleted ones.
 
         A ticket gets status "deleted", and when deleted again its subject and description are
         scrubbed; a user gets `active: false`; anything else `deleted_at`.
         """
         with self.lock:
+            kind = self.records[resource].resource
             record = self.records[resource][record_id]
             second = self.now(resource) if at is None else at
-            changes: dict[str, object] = {"deleted_at": iso(second)}
-            if resource == "users":
-                changes = {"active": False}
-            elif resource == "tickets":
-                scrubbed = {"subject": "SCRUBBED", "raw_subject": "SCRUBBED", "description": "X"}
-                changes = {"status": "deleted"}
-                changes |= scrubbed if record["status"] == "deleted" else {}
-            return self._put(resource, record, second, changes)
+            if kind.deleted_in:
+                table = self.records[kind.deleted_in]
+                shared = table.make(0, record_id, second).keys() & record.keys()
+                shared -= {table.resource.time_field}
+                kept = {key: record[key] for key in shared}
+                self.create(kind.deleted_in, at=second, **kept)
+            return self._put(resource, record, second, kind.deletion(record, second))
+
+    def place(self, resource: str, record_id: RecordId, second: int) -> None:
+        """Puts a record elsewhere in the export than its own time says, and changes nothing else.
+
+        A record that changes while its page is made is sent as it is now, in its old place.
+        """
+        with self.lock:
+            self.records[resource].place(record_id, second)
+            self.version += 1
 
     def fill(self, resource: str, seconds: Sequence[int]) -> None:
         """Replaces all records of a resource by generated ones of the given epoch seconds."""
         with self.lock:
-            kind = self.records[resource].resource
+            table = self.records[resource]
             keys: list[Key] = [(second, (1 << 42) + n) for n, second in enumerate(seconds)]
-            self.records[resource] = Table(kind, keys)
+            self.records[resource] = Table(table.resource, table.make, keys)
             self.version += 1
 
     def _put(self, resource: str, record: Record, at: int | None, changes: Record) -> Record:
         table = self.records[resource]
+        kind = table.resource
         second = self.now(resource) if at is None else at
         moved: Record = {"updated_at": iso(second)} if "updated_at" in record else {}
-        field = table.resource.time_field
-        moved[field] = second if table.resource.time_is_epoch else iso(second)
-        changed = record | moved | changes
-        table.put(changed)
+        if kind.time_field in record:
+            moved[kind.time_field] = kind.write_time(second)
         self.version += 1
+        changed = record | moved | changes
+        table.put(changed, epoch(changed.get(kind.time_field, second)))
         return dict(changed)

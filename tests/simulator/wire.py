@@ -7,6 +7,7 @@ import socket
 import struct
 import time
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,8 @@ class Reply:
 
 
 def head(status: int, headers: Mapping[str, str]) -> bytes:
-    """Writes status line and headers."""
+    """Writes status line and headers, the `Date` among them."""
+    headers = {"Date": formatdate(usegmt=True)} | dict(headers)
     phrase = HTTPStatus(status).phrase if status in {s.value for s in HTTPStatus} else "Unknown"
     lines = [f"HTTP/1.1 {status} {phrase}", *(f"{name}: {v}" for name, v in headers.items())]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")

@@ -1,0 +1,119 @@
+"""A request for a page: its parameters, read and checked, and the account it goes to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from .errors import invalid
+from .store import epoch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .declarations import Endpoint, Resource
+    from .exports import Key, RecordId
+    from .settings import Settings
+    from .store import Store, Table
+
+Params = dict[str, str]
+_MILLISECONDS = 100_000_000_000
+
+
+@dataclass(frozen=True)
+class Query:
+    """A request for a page of a resource.
+
+    Attributes:
+        params: the query; values of a repeated name are joined by commas.
+        url: the canonical address of the endpoint, without parameters.
+        now: epoch second.
+        settings: how the account behaves.
+        store: the account's data.
+        resource: what is asked for.
+        endpoint: where.
+        parent: the id of the parent whose records are asked for, if any.
+    """
+
+    params: Params
+    url: str
+    now: int
+    settings: Settings
+    store: Store
+    resource: Resource
+    endpoint: Endpoint
+    parent: RecordId | None = None
+
+    @property
+    def table(self) -> Table:
+        """The records of the resource."""
+        return self.store.records[self.resource.name]
+
+    def integer(self, name: str, default: int | None, allowed: range) -> int:
+        """Reads a parameter.
+
+        Args:
+            name: of the parameter.
+            default: its value when it is not given. None: it is required.
+            allowed: what it can be.
+
+        Raises:
+            ApiError: 400, it is something else.
+        """
+        text = self.params.get(name, "" if default is None else str(default))
+        if not text.isascii() or not text.isdigit() or int(text) not in allowed:
+            message = f"Invalid parameter: {name} must be an integer from {allowed}"
+            raise invalid(message, name)
+        return int(text)
+
+    def second(self, name: str, place: int) -> int | None:
+        """Reads a parameter that is a time: epoch seconds or milliseconds, or a date-time.
+
+        Args:
+            name: of the parameter.
+            place: which of its values, where it is repeated.
+
+        Returns:
+            Epoch second, or None if it is not given.
+
+        Raises:
+            ApiError: 400, it is something else.
+        """
+        text = self.params.get(name, "").split(",")[place]
+        try:
+            value = epoch(int(text) if text.isdigit() else text) if text else None
+        except ValueError:
+            message = f"Invalid parameter: {name} must be a time"
+            raise invalid(message, name) from None
+        return value // 1000 if value and value > _MILLISECONDS else value
+
+    def size(self, name: str, default: int, most: int) -> int:
+        """Reads how many records a page may hold at the most, which the account can cap."""
+        size = self.integer(name, default, range(1, most + 1))
+        return min(size, self.settings.cap or size)
+
+    def address(self, *dropped: str, **more: object) -> str:
+        """Writes the canonical address of another page.
+
+        Args:
+            dropped: parameters that it does not have.
+            more: parameters that it has, with `__` for brackets: `page__after`.
+        """
+        rest = {name: value for name, value in self.params.items() if name not in dropped}
+        for name, value in more.items():
+            outer, _, inner = name.partition("__")
+            rest[f"{outer}[{inner}]" if inner else name] = str(value)
+        return f"{self.url}?{urlencode(sorted(rest.items()))}"
+
+    def servable(self) -> Sequence[Key]:
+        """Lists second and id of what an export may serve now, in order."""
+        newest = self.now - self.settings.withheld_seconds
+        return self.table.servable(newest, self.now - self.settings.late_seconds)
+
+    def shows(self, record_id: RecordId) -> bool:
+        """Tells whether a list shows a record."""
+        record = self.table[record_id]
+        key = self.resource.parent_key
+        is_other = self.parent is not None and record.get(key) != self.parent
+        return not is_other and not self.endpoint.hides(record, self)
