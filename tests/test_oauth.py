@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -15,16 +16,20 @@ import pytest
 import requests
 from singer_sdk.exceptions import FatalAPIError
 
+from tap_zendesk_incremental import shutdown
 from tap_zendesk_incremental.auth.oauth import RefreshTokenAuthenticator, RenewingAuthenticator
 from tap_zendesk_incremental.auth.token_file import Slots, TokenFile, fingerprint
 
 from .simulator import Simulator
 from .simulator import credentials as known
 from .simulator.auth import Token
+from .test_token_file import full_disk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tap_zendesk_incremental.auth.token_file import TokenPair
 
 CLIENT = {"client_id": known.CLIENT_ID, "client_secret": known.CLIENT_SECRET}
 
@@ -280,6 +285,49 @@ def test_a_file_of_an_earlier_version_goes_on(
         pair = slots.read()
     assert pair is not None
     assert (pair.account, pair.client) == (zendesk.url, fingerprint(known.CLIENT_ID))
+    assert pair.refresh_token == zendesk.api.auth.tokens[-1].refresh_token
+
+
+def test_a_full_disk_is_found_before_the_token_is_spent(
+    zendesk: Simulator, session: requests.Session, tmp_path: Path
+) -> None:
+    file = TokenFile(str(tmp_path / "tokens.json"))
+    config = CLIENT | {"refresh_token": known.REFRESH_TOKEN}
+    authenticator = RefreshTokenAuthenticator(config, zendesk.url, session, file)
+    with full_disk(), pytest.raises(FatalAPIError, match=r"cannot be used: .* No space left"):
+        authorized(authenticator)
+    assert not zendesk.requests
+    zendesk.api.auth.check(authorized(authenticator))
+
+
+def test_a_signal_between_the_answer_and_the_file(
+    zendesk: Simulator,
+    session: requests.Session,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It waits for the file, however long that takes, and then ends the run."""
+    write = Slots.write
+
+    def write_late(slots: Slots, pair: TokenPair) -> None:
+        signal.raise_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        write(slots, pair)
+
+    monkeypatch.setattr(Slots, "write", write_late)
+    monkeypatch.setattr(shutdown, "MAX_ANSWER_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(shutdown, "_waiting", [])
+    file = TokenFile(str(tmp_path / "tokens.json"))
+    config = CLIENT | {"refresh_token": known.REFRESH_TOKEN}
+    before = signal.signal(signal.SIGTERM, lambda number, _: shutdown.end(number))
+    try:
+        with pytest.raises(SystemExit, match="143"):
+            authorized(RefreshTokenAuthenticator(config, zendesk.url, session, file))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    with file.locked() as slots:
+        pair = slots.read()
+    assert pair is not None
     assert pair.refresh_token == zendesk.api.auth.tokens[-1].refresh_token
 
 

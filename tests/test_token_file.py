@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
-import sys
+import resource
 import threading
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
@@ -18,6 +17,10 @@ from tap_zendesk_incremental.auth.token_file import (
     TokenPair,
     fingerprint,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 SEED = fingerprint("first-refresh-token")
 OLD_PAIR = TokenPair("access-zero", "refresh-zero", 1_800_000_000.5, SEED)
@@ -46,6 +49,17 @@ def write(file: TokenFile, pair: TokenPair) -> None:
         slots.read()
         slots.reserve()
         slots.write(pair)
+
+
+@contextlib.contextmanager
+def full_disk() -> Iterator[None]:
+    """A limit on the size of files stands in for it; Python ignores the signal."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.fixture
@@ -123,23 +137,12 @@ def test_no_place_to_write_to_is_found_beforehand(tmp_path: Path, path: str) -> 
         read(TokenFile(str(tmp_path / path)))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs prlimit")
 def test_a_full_disk_is_found_beforehand(file: TokenFile) -> None:
-    """A limit on the size of files stands in for it."""
-    code = (
-        "import resource, signal, sys\n"
-        "from tests.test_token_file import *\n"
-        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))\n"
-        "with TokenFile(sys.argv[1]).locked() as slots:\n"
-        "    slots.read()\n"
-        "    slots.reserve()\n"
-    )
     file.path.write_text(OLD_FILE)
-    root = Path(__file__).parent.parent
-    command = [sys.executable, "-c", code, str(file.path)]
-    ended = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-    assert "OSError: [Errno 28] No space left on device" in ended.stderr
+    with file.locked() as slots, full_disk():
+        slots.read()
+        with pytest.raises(OSError, match="No space left on device"):
+            slots.reserve()
     assert read(file) == OLD_PAIR
 
 
