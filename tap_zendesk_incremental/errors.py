@@ -36,8 +36,8 @@ class CursorRefusedError(RefusedError):
     """Zendesk does not take the cursor any more (400, 422)."""
 
 
-class UnreadableRecordError(Exception):
-    """A page holds a record that cannot be read."""
+class UnreadablePageError(msgspec.MsgspecError):
+    """A page has come whole, and holds what cannot be read."""
 
 
 class RateLimitedError(Exception):

@@ -8,6 +8,7 @@ caches, and took twice the time.
 
 from __future__ import annotations
 
+import json
 import re
 from codecs import getincrementaldecoder
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ import msgspec
 from msgspec import Raw
 from singer_sdk.contrib.msgspec import encoder
 
+from tap_zendesk_incremental.errors import UnreadablePageError, brief
 from tap_zendesk_incremental.page_body import page_type, to_page
 
 if TYPE_CHECKING:
@@ -42,7 +44,20 @@ _PIECE_BYTES = 64 * 1024
 _ODD_NAME = re.compile(r'["\\\x00-\x1f]')
 """What msgspec allows in no name of a struct's field."""
 
+_ESCAPE = re.compile(
+    rb"\\(?:u(?P<half>[dD][89a-fA-F][0-9a-fA-F]{2})"
+    rb"(?P<other>(?<=[dD][89abAB]..)\\u[dD][c-fC-F][0-9a-fA-F]{2})?|.)",
+    re.DOTALL,
+)
+"""An escape in a JSON string; `half` is half of a surrogate pair, `other` the one it belongs to."""
+
+_SECONDS = range(-62_135_596_800, 253_402_300_800)
+"""Seconds (epoch) that a date can have: those of the years 1 to 9999."""
+
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
 _decode_object = msgspec.json.Decoder(dict[str, Raw]).decode
+_decode_rescued = msgspec.json.Decoder(dict[str, Raw] | None).decode
 _decode_time = msgspec.json.Decoder(int | datetime | None).decode
 _open = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal).decode
 
@@ -84,6 +99,7 @@ class Records:
         self._logger = logger
         self._unknown: list[str] = []
         self._rescues = RESCUED in spec.properties
+        self._has_mended = False
         self._make_record_type()
 
     def _make_record_type(self) -> None:
@@ -122,9 +138,28 @@ class Records:
             asked: The parameters it was asked with.
 
         Raises:
-            msgspec.MsgspecError: If the body is not such a page.
+            UnreadablePageError: If it is such a page, but for something that it holds.
+            msgspec.MsgspecError: If it is no such page.
             UnicodeDecodeError: If it is not even text.
+            RecursionError: If it is nested too deep.
         """
+        try:
+            return self._read(body, asked)
+        except _UNREADABLE as error:
+            if (mended := _ESCAPE.sub(_mended, body)) != body:
+                if not self._has_mended:
+                    self._has_mended = True
+                    self._logger.warning(
+                        "%s: Zendesk sends text with half of a character (an unpaired surrogate); "
+                        "such halves become U+FFFD",
+                        self.spec.stream,
+                    )
+                return self.read(mended, asked)
+            if why := _what_is_unreadable(body, self.spec.records_key, error):
+                raise UnreadablePageError(why) from error
+            raise
+
+    def _read(self, body: bytes, asked: Params) -> Page[Any]:
         _check_utf8(body)  # msgspec does not look into what it leaves raw
         if b"\n" in body or b"\r" in body:  # pretty-printed: a message is one line
             body = msgspec.json.format(body, indent=-1)
@@ -148,9 +183,11 @@ class Records:
 
     def trim(self, records: Sequence[Any]) -> None:
         """Leave of each record what goes out: rescue the unknown, drop what is not wanted."""
-        if self._unknown and self._rescues:
+        if self._rescues:
+            held = attrgetter(self._attributes[RESCUED])
             for record in records:
-                self._rescue(record)
+                if self._unknown or held(record) is not ABSENT:
+                    self._rescue(record)
         for attribute in self._dropped:
             for record in records:
                 setattr(record, attribute, ABSENT)
@@ -189,7 +226,8 @@ class Records:
         if odd := set(filter(_ODD_NAME.search, found)):
             for record in page.records:
                 if moved := {name: record.pop(name) for name in sorted(odd & record.keys())}:
-                    record[RESCUED] = Raw(encoder.encode(moved))
+                    held = _rescued_by_zendesk(record.get(RESCUED, ABSENT))
+                    record[RESCUED] = Raw(encoder.encode(held | moved))
             body = encoder.encode(page)
         self._make_record_type()
         return body
@@ -200,8 +238,7 @@ class Records:
         return "left out" if RESCUED in self.spec.deselected else f"kept in {RESCUED}"
 
     def _rescue(self, record: msgspec.Struct) -> None:
-        held = getattr(record, self._attributes[RESCUED])
-        rescued = {} if held is ABSENT else _decode_object(held)
+        rescued = _rescued_by_zendesk(getattr(record, self._attributes[RESCUED]))
         for name in sorted(self._learned):
             attribute = self._attributes[name]
             if (value := getattr(record, attribute)) is not ABSENT:
@@ -229,5 +266,53 @@ def _second_of(value: Raw) -> int | None:
     except msgspec.DecodeError:
         return None
     if isinstance(time, datetime):
-        return int((time if time.tzinfo else time.replace(tzinfo=timezone.utc)).timestamp())
-    return time
+        time = int((time if time.tzinfo else time.replace(tzinfo=timezone.utc)).timestamp())
+    return time if time in _SECONDS else None
+
+
+def _rescued_by_zendesk(held: Raw) -> dict[str, Raw]:
+    """Give what a property of Zendesk's own with the name of `RESCUED` holds."""
+    if held is ABSENT:
+        return {}
+    try:
+        return _decode_rescued(held) or {}
+    except msgspec.ValidationError:
+        return {RESCUED: held}  # no object: kept as an unknown property is
+
+
+def _mended(escape: re.Match[bytes]) -> bytes:
+    is_alone = escape["half"] and not escape["other"]
+    return rb"\ufffd" if is_alone else escape[0]
+
+
+def _what_is_unreadable(body: bytes, records_key: str, error: Exception) -> str | None:
+    """Say what it is on a page that cannot be read, None if the body is no whole page.
+
+    Args:
+        body: The page.
+        records_key: The key that holds the records.
+        error: What was found when it was read as a whole.
+    """
+    text = body.decode("utf-8", "surrogateescape")
+    array = re.search(rf'"{re.escape(records_key)}"\s*:\s*\[', text)
+    if array is None or not text.rstrip().endswith("}"):
+        return None
+    decode, skip = json.JSONDecoder(strict=False).raw_decode, re.compile(r"[\s,]*").match
+    index, start = 0, array.end()
+    while (start := skip(text, start).end()) < len(text) and text[start] != "]":  # type: ignore[union-attr]
+        why, end = None, start
+        try:
+            _, end = decode(text, start)
+            record = text[start:end].encode("utf-8", "surrogateescape")
+            _check_utf8(record)
+            _decode_object(record)
+        except RecursionError:
+            why = "it is nested too deep"
+        except ValueError as fault:  # of JSON, of msgspec, of UTF-8
+            why = str(fault)
+        if why:
+            id_ = re.compile(r'[^}]*?"id"\s*:\s*("[^"]{1,99}"|\d{1,99})').match(text, start)
+            named = f"record {index} (id {id_[1]}): {why}" if id_ else f"record {index}: {why}"
+            return brief(named)
+        index, start = index + 1, end
+    return brief(str(error))

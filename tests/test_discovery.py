@@ -180,6 +180,24 @@ def test_discovery_goes_on_without_an_account_that_answers(
     assert "discover again" in line
 
 
+@pytest.mark.parametrize(
+    ("cursors", "rows"),
+    [(["a", "b", "a"], [{}]), (["a", "a"], [{}]), ("abcdefgh", []), ([None], [])],
+)
+def test_a_list_without_end_ends_in_an_error(
+    zendesk: Simulator, tmp_path: Path, cursors: list[str | None], rows: list[Json]
+) -> None:
+    for cursor in cursors:
+        meta = {"has_more": True, "after_cursor": cursor}
+        body = json.dumps({"user_fields": rows, "meta": meta})
+        zendesk.faults.add("status", code=200, body=body, path="user_fields")
+    run = run_tap(tmp_path, config_for(zendesk), "--discover")
+    assert run.exit_code == 1
+    [line] = run.log("ERROR")
+    assert "/api/v2/user_fields.json has no end" in line
+    assert len(asked(zendesk, "user_fields")) <= 3
+
+
 def test_discovery_with_a_refused_login_fails(zendesk: Simulator, tmp_path: Path) -> None:
     run = run_tap(tmp_path, config_for(zendesk, access_token="wrong"), "--discover")
     assert run.exit_code == 1

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
+import sys
+import time
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tap_zendesk_incremental.auth import oauth
 from tap_zendesk_incremental.bookmarks import SAFE_SECONDS
+from tap_zendesk_incremental.http.session import ZendeskSession
 
 from .faulty import TICKETS, FastTap, check_complete, pages_asked
-from .running import STREAMS, TIMEOUT_SECONDS, Run, command_for, config_for, start
+from .running import STREAMS, TIMEOUT_SECONDS, Run, command_for, config_for, select, start
+from .running import run as run_command
+from .simulator import credentials
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -154,6 +161,236 @@ def test_giving_up_is_one_line(tap: FastTap, fault: dict[str, Any], says: str) -
     again = tap.run(per_page=10, state=state)
     assert again.exit_code == 0
     check_complete([run, again], tap.zendesk, once=True)
+
+
+DRIPS: dict[str, dict[str, Any]] = {
+    "body": {},
+    "headers": {"headers": True},
+    "chunks": {"chunked": True},
+    "gzip": {"gzip": True},
+}
+
+
+@pytest.mark.parametrize("name", DRIPS)
+def test_an_answer_that_drips_ends_at_its_deadline(tap: FastTap, name: str) -> None:
+    """No piece of it is late, and yet it would take a quarter of an hour."""
+    tap.zendesk.faults.add("drip", path=TICKETS, seconds=0.3, **DRIPS[name])
+    started_at = time.monotonic()
+    run = tap.run(per_page=20, request_timeout=1)
+    assert run.exit_code == 0, run.stderr
+    assert time.monotonic() - started_at < 20
+    check_complete([run], tap.zendesk, once=True)
+    (line,) = run.log("WARNING")
+    assert "no answer in time" in line
+    assert [request.params["per_page"] for request in pages_asked(tap.zendesk)][:2] == ["20", "20"]
+
+
+def test_a_token_that_drips_ends_at_its_deadline(
+    zendesk: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oauth, "TOKEN_TIMEOUT_SECONDS", 1)
+    zendesk.faults.add("drip", path="oauth/tokens", seconds=0.3, headers=True)
+    login = {"client_id": credentials.CLIENT_ID, "client_secret": credentials.CLIENT_SECRET}
+    authenticator = oauth.RenewingAuthenticator(login, zendesk.url, ZendeskSession())
+    started_at = time.monotonic()
+    authenticator.update_access_token()
+    assert authenticator.access_token
+    assert time.monotonic() - started_at < 15
+    assert zendesk.faults.met == ["drip"]
+
+
+@pytest.mark.parametrize("code", [500, 502, 503])
+def test_pages_that_are_too_much_are_halved(tap: FastTap, code: int) -> None:
+    """Zendesk answers some accounts so whenever they ask for much."""
+    tap.zendesk.store.fill("tickets", range(1_700_000_000, 1_700_000_900))
+    tap.zendesk.faults.add("status", code=code, times=99, path=r"per_page=(\d{4}|[5-9]\d\d)")
+    run = tap.run(per_page=1000)
+    assert run.exit_code == 0, run.stderr
+    check_complete([run], tap.zendesk, once=True)
+    sizes = [int(request.params["per_page"]) for request in pages_asked(tap.zendesk)]
+    assert sizes[:7] == [1000, 1000, 1000, 500, 500, 500, 250]
+
+
+def test_the_last_error_names_the_page_size(tap: FastTap) -> None:
+    tap.zendesk.faults.add("status", code=500, times=99, path=TICKETS)
+    run = tap.run()
+    assert run.exit_code == 1
+    (line,) = run.log("ERROR")
+    assert "with per_page=50: HTTP 500" in line
+
+
+def test_where_nothing_answers_the_first_request_gives_up_soon(tap: FastTap) -> None:
+    tap.zendesk.faults.add("reset", times=99)
+    run = tap.run()
+    assert run.exit_code == 1
+    assert len(tap.zendesk.faults.met) == 6
+    waits = [float(wait) for wait in re.findall(r"next try in ([\d.]+) s", run.stderr)]
+    assert sum(waits) <= 31
+
+
+def test_an_account_that_has_answered_is_waited_for(tap: FastTap) -> None:
+    tap.zendesk.faults.add("reset", times=20, after=1)
+    run = tap.run(per_page=20)
+    assert run.exit_code == 0
+    check_complete([run], tap.zendesk, once=True)
+
+
+def test_a_test_does_not_sit_faults_out(zendesk: Simulator, tmp_path: Path) -> None:
+    zendesk.faults.add("status", code=503, times=99, path="tickets/sample")
+    command = command_for(tmp_path, config=config_for(zendesk), catalog=select("tickets"))
+    done = run_command([sys.executable, "-m", "tests.fast", *command[1:], "--test"])
+    assert done.exit_code == 1
+    assert len(zendesk.faults.met) == 6
+    (line,) = [line for line in done.log("ERROR") if "gave up" in line]
+    assert "HTTP 503" in line
+
+
+def test_half_a_character_is_replaced_and_said_once(tap: FastTap) -> None:
+    for index in (1, 2):
+        tap.zendesk.faults.add(
+            "raw",
+            path=TICKETS,
+            index=index,
+            name="subject",
+            raw=r'"\\ud83d cut \ud83d end \ud83d\ude00"',
+        )
+    run = tap.run(per_page=10)
+    assert run.exit_code == 0, run.stderr
+    (line,) = run.log("WARNING")
+    assert "tickets: " in line
+    assert "U+FFFD" in line
+    subjects = [record["subject"] for record in run.records["tickets"]]
+    assert subjects.count("\\ud83d cut \ufffd end \U0001f600") == 2
+    assert len(tap.zendesk.requests) == 5
+    assert {record["id"] for record in run.records["tickets"]} == set(
+        tap.zendesk.store.records["tickets"]
+    )
+
+
+UNREADABLE = {
+    "null": "Expected `object`, got `null`",
+    '{"id": 77, "subject": "\x01"}': "(id 77)",
+    '{"id": "a7", "subject": "\\x"}': '(id "a7")',
+    '{"id": 77, "subject": "\xff"}': "(id 77): 'utf-8' codec",
+    '{"id": 77, "deep": %s}' % ("[" * 5000 + "]" * 5000): "(id 77): it is nested too deep",
+    '{"id": 77, "number": 01}': "(id 77)",
+}
+
+
+@pytest.mark.parametrize("raw", UNREADABLE)
+def test_a_page_that_stays_unreadable_names_the_record(tap: FastTap, raw: str) -> None:
+    tap.zendesk.faults.add("raw", path=TICKETS, times=99, after=1, index=3, raw=raw)
+    run = tap.run(per_page=10)
+    assert run.exit_code == 1
+    (line,) = run.log("ERROR")
+    state = run.state
+    assert state
+    cursor = state["bookmarks"]["tickets"]["cursor"]
+    assert f"tickets: the page at cursor={cursor} cannot be read" in line
+    assert "record 3" in line
+    assert UNREADABLE[raw] in line
+    assert len(tap.zendesk.faults.met) == 3
+    assert len(run.records["tickets"]) == 10
+    tap.zendesk.clear()
+    again = tap.run(per_page=10, state=state)
+    assert again.exit_code == 0
+    check_complete([run, again], tap.zendesk, once=True)
+
+
+@pytest.mark.parametrize("raw", UNREADABLE)
+def test_a_page_that_is_unreadable_once_is_asked_for_again(tap: FastTap, raw: str) -> None:
+    tap.zendesk.faults.add("raw", path=TICKETS, raw=raw)
+    run = tap.run(per_page=10)
+    assert run.exit_code == 0, run.stderr
+    check_complete([run], tap.zendesk, once=True)
+    (line,) = run.log("WARNING")
+    assert "record 1" in line
+
+
+def test_an_error_in_a_good_answer_shows_what_zendesk_says(tap: FastTap) -> None:
+    body = '{"error": {"title": "Sorry", "message": "Database unavailable"}}'
+    tap.zendesk.faults.add("status", path=TICKETS, code=200, body=body)
+    run = tap.run()
+    assert run.exit_code == 0, run.stderr
+    (line,) = run.log("WARNING")
+    assert "Sorry: Database unavailable" in line
+
+
+@pytest.mark.parametrize("held", ['"text"', "[1]", "7", "null", '{"a": 1}'])
+@pytest.mark.parametrize("unknown", [True, False])
+def test_rescued_data_of_zendesks_own_is_kept(tap: FastTap, held: str, *, unknown: bool) -> None:
+    tap.zendesk.faults.add("raw", path=TICKETS, name="_rescued_data", raw=held)
+    if unknown:
+        tap.zendesk.faults.add("unknown_field", path=TICKETS, name="new", value=1)
+    run = tap.run(per_page=25)
+    assert run.exit_code == 0, run.stderr
+    value = json.loads(held)
+    first = run.records["tickets"][1]
+    kept = value if held[0] in "{n" else {"_rescued_data": value}
+    assert first["_rescued_data"] == kept
+
+
+@pytest.mark.parametrize("raw", ["1" * 30, "-" + "9" * 15, '"9999-12-31T23:59:59-01:00"', "1e99"])
+def test_times_that_no_calendar_has_are_no_place(tap: FastTap, raw: str) -> None:
+    tap.zendesk.faults.add("raw", path=TICKETS, name="generated_timestamp", raw=raw)
+    run = tap.run(per_page=10)
+    assert run.exit_code == 0, run.stderr
+    assert len(run.records["tickets"]) == len(tap.zendesk.store.records["tickets"])
+
+
+@pytest.mark.parametrize("stream", ["tickets", "ticket_metric_events", "articles"])
+def test_a_redirect_skips_no_stream(zendesk: Simulator, tmp_path: Path, stream: str) -> None:
+    zendesk.faults.add("redirect", times=9, path=stream)
+    run = FastTap(zendesk, tmp_path, stream).run()
+    assert run.exit_code == 1
+    (line,) = run.log("ERROR")
+    assert f"{stream}: HTTP 302" in line
+    assert "another address" in line
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "is_understood"),
+    [
+        ("10000000000", True),
+        ("9" * 5000, True),
+        ("Fri, 01 Jan 2999 00:00:00 GMT", True),
+        ("Wed, 21 Oct 2026 07:28:00 +99999999999999", False),
+    ],
+    ids=["seconds", "digits", "date", "zone"],
+)
+@pytest.mark.parametrize("code", [429, 503])
+def test_what_a_server_asks_to_wait_is_bounded(
+    tap: FastTap, code: int, retry_after: str, *, is_understood: bool
+) -> None:
+    headers = {"Retry-After": retry_after}
+    tap.zendesk.faults.add("status", code=code, path=TICKETS, headers=headers)
+    run = tap.run()
+    assert run.exit_code == 0, run.stderr
+    check_complete([run], tap.zendesk, once=True)
+    waits = re.findall(r"(?:waiting|next try in) ([\d.]+) s", run.stderr)
+    assert len(waits) == 1
+    assert 0 <= float(waits[0]) <= 900
+    assert ("it asks to wait" in run.stderr) is is_understood
+    assert float(waits[0]) == 900 or not is_understood
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"ratelimit-remaining": "0", "ratelimit-reset": "1790000000"},
+        {"zendesk-ratelimit-brand-new": "total=10; remaining=0; resets=99999999999"},
+        {"zendesk-ratelimit-brand-new": "total=10; remaining=0; resets=" + "9" * 5000},
+    ],
+    ids=["epoch", "huge", "digits"],
+)
+def test_what_a_limit_asks_to_wait_is_bounded(tap: FastTap, headers: dict[str, str]) -> None:
+    tap.zendesk.faults.add("status", code=500, path=TICKETS, headers=headers)
+    run = tap.run()
+    assert run.exit_code == 0, run.stderr
+    check_complete([run], tap.zendesk, once=True)
+    (line,) = [line for line in run.stderr.splitlines() if "Zendesk's limit is reached" in line]
+    assert "it asks to wait" in line
+    assert "waiting 900 s" in line
 
 
 def test_the_waits_before_giving_up_are_about_ten_minutes(tap: FastTap) -> None:

@@ -19,7 +19,7 @@ from tap_zendesk_incremental.errors import (
     CursorRefusedError,
     RateLimitedError,
     RefusedError,
-    UnreadableRecordError,
+    UnreadablePageError,
     brief,
     zendesk_says,
 )
@@ -58,7 +58,7 @@ SERVER_ERRORS_TO_SHRINK = 3
 """5xx in a row for one page, after each of which a smaller page is asked for."""
 
 SAME_BODIES = 3
-"""How often a page with an unreadable record has to come, byte for byte, to be given up."""
+"""How often an unreadable page has to come, byte for byte, to be given up."""
 
 
 class _Account:
@@ -167,7 +167,7 @@ class Client:
             params: The page's token.
             read: Makes a page of a body and the parameters it was asked with; raises a
                 `msgspec.MsgspecError` if the body is not such a page, and an
-                `UnreadableRecordError` if it is, but for a record.
+                `UnreadablePageError` if it is, but for something that it holds.
 
         Raises:
             RefusedError: If Zendesk refuses.
@@ -249,13 +249,14 @@ class Client:
         except requests.exceptions.ReadTimeout:
             self._size.too_much(size)
             raise
-        except UnreadableRecordError as error:
+        except UnreadablePageError as error:
             if tries.same_bodies(body) < SAME_BODIES:
-                raise RetriableAPIError(str(error), response) from error
+                msg = f"the page cannot be read: {error}"
+                raise RetriableAPIError(msg, response) from error
             msg = (
                 f"{self.name}: the page at {_position(params)} cannot be read, and Zendesk sends "
                 f"it again byte for byte: {error}. The last state is safe. Have Zendesk support "
-                "correct that record, or deselect the stream to go on without it."
+                "correct what the page holds, or deselect the stream to go on without it."
             )
             raise FatalAPIError(msg) from error
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

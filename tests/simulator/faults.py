@@ -24,6 +24,8 @@ KINDS: dict[str, dict[str, Any]] = {
     "pretty": {},
     "unknown_field": {"name": "brand_new_field", "value": {"nested": [1, "zwei", None]}},
     "slow_body": {"seconds": 1.0, "pieces": 10},
+    "drip": {"seconds": 0.5, "headers": False, "chunked": False, "gzip": False},
+    "raw": {"index": 1, "name": "", "raw": "null"},
 }
 
 
@@ -67,7 +69,9 @@ class Faults:
                 "no_records" (JSON without the records), "redirect" (`to`, `code`), "bomb" (a gzip
                 body of `size` bytes), "stuck_cursor", "pretty" (JSON over many lines),
                 "unknown_field" (`name`, `value` on every record), "slow_body"
-                (`seconds`, `pieces`).
+                (`seconds`, `pieces`), "drip" (`seconds` after each byte: of the body, or from the
+                `headers` on; the body `chunked` or packed with `gzip`), "raw" (text in place of
+                the record at `index`, or of its property `name`; JSON or not).
             times: how many requests meet it.
             path: a regular expression, searched for in path and query.
             after: how many matching requests pass before; every waiting fault counts on its own.

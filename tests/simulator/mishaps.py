@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from .errors import HTML, error_body
-from .wire import Reply, reset, send, send_slowly
+from .wire import Reply, drip, reset, send, send_slowly
 
 if TYPE_CHECKING:
     import socket
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from .faults import Fault
 
 # Faults of the page itself, and faults that need the page to do damage to.
-NEED_A_PAGE = {"cut", "no_records", "stuck_cursor", "pretty", "unknown_field", "slow_body"}
+UNDAMAGED = {"cut", "slow_body", "drip"}
+NEED_A_PAGE = {"no_records", "stuck_cursor", "pretty", "unknown_field", "raw"} | UNDAMAGED
 _HTML_TYPE = {"Content-Type": "text/html; charset=utf-8"}
 
 
@@ -77,6 +78,10 @@ def _damaged(fault: Fault, reply: Reply, params: dict[str, str]) -> Reply:
     elif fault.kind == "unknown_field":
         for record in page.get(records_key, ()):
             record[fault.args["name"]] = fault.args["value"]
+    elif fault.kind == "raw":
+        raw, name = msgspec.Raw(fault.args["raw"].encode("latin-1")), fault.args["name"]
+        records, index = page[records_key], fault.args["index"]
+        records[index] = {**records[index], name: raw} if name else raw
     reply.body = msgspec.json.encode(page)
     if fault.kind == "pretty":
         reply.body = msgspec.json.format(reply.body, indent=4)
@@ -97,7 +102,7 @@ class Victim:
 
     connection: socket.socket
     params: dict[str, str]
-    answer: Callable[[], Reply]
+    answer: Callable[..., Reply]
     log: Callable[[Reply], None]
     stopping: threading.Event
 
@@ -122,12 +127,15 @@ def happen(fault: Fault, victim: Victim) -> bool:
         victim.log(reply)
         send(victim.connection, reply)
         return True
-    reply = victim.answer()
-    if reply.status == HTTPStatus.OK and fault.kind not in {"cut", "slow_body"}:
+    reply = victim.answer(gzip=fault.args.get("gzip", False))
+    if reply.status == HTTPStatus.OK and fault.kind not in UNDAMAGED:
         reply = _damaged(fault, reply, victim.params)
     victim.log(reply)
     if fault.kind == "slow_body":
         send_slowly(victim.connection, reply, fault.args["seconds"], fault.args["pieces"])
         return True
+    if fault.kind == "drip":
+        drip(victim.connection, reply, fault.args, victim.stopping)
+        return False
     send(victim.connection, reply, fault.args.get("share", 1.0))
     return fault.kind != "cut"

@@ -9,9 +9,10 @@ import time
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Iterable, Mapping
 
 JSON = "application/json; charset=utf-8"
@@ -63,6 +64,30 @@ def send_slowly(connection: socket.socket, reply: Reply, seconds: float, pieces:
     for first in range(0, len(reply.body), step):
         time.sleep(seconds / pieces)
         connection.sendall(reply.body[first : first + step])
+
+
+def drip(
+    connection: socket.socket, reply: Reply, args: Mapping[str, Any], stopping: threading.Event
+) -> None:
+    """Sends a response byte by byte, as long as somebody listens.
+
+    Args:
+        connection: where to.
+        reply: what.
+        args: those of the fault "drip".
+        stopping: ends it early.
+    """
+    length = {"Content-Length": str(len(reply.body))}
+    framing = {"Transfer-Encoding": "chunked"} if args["chunked"] else length
+    first = head(reply.status, {"Content-Type": JSON} | framing | reply.headers)
+    pieces = [first[i : i + 1] for i in range(len(first))] if args["headers"] else [first]
+    for i in range(len(reply.body)):
+        byte = reply.body[i : i + 1]
+        pieces.append(b"1\r\n%b\r\n" % byte if args["chunked"] else byte)
+    for piece in pieces:
+        connection.sendall(piece)
+        if stopping.wait(args["seconds"]):
+            return
 
 
 def send_chunks(connection: socket.socket, chunks: Iterable[bytes]) -> None:

@@ -1,0 +1,62 @@
+"""What goes wrong with TLS is tried again; only a certificate that does not verify is final."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .faulty import FastTap, check_complete
+from .tls import certificate, tls_in_front_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .simulator import Simulator
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate of localhost, and its key."""
+    return certificate(tmp_path_factory.mktemp("certificate"))
+
+
+@pytest.fixture(autouse=True)
+def _trusted(files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(files[0]))
+
+
+@pytest.mark.parametrize("mishap", ["eof", "alert", "plain", "bad record"])
+def test_a_hiccup_is_tried_again(
+    zendesk: Simulator, tmp_path: Path, files: tuple[Path, Path], mishap: str
+) -> None:
+    with tls_in_front_of(zendesk, files, [mishap, mishap]) as url:
+        run = FastTap(zendesk, tmp_path).run(api_url=url, per_page=25)
+    assert run.exit_code == 0, run.stderr
+    check_complete([run], zendesk, once=True)
+    assert len(run.log("WARNING")) == 2
+
+
+def test_a_hiccup_in_the_middle_of_an_export_is_sat_out(
+    zendesk: Simulator, tmp_path: Path, files: tuple[Path, Path]
+) -> None:
+    with tls_in_front_of(zendesk, files, ["", *(["alert", "eof", "plain"] * 6)]) as url:
+        run = FastTap(zendesk, tmp_path).run(api_url=url, per_page=25)
+    assert run.exit_code == 0, run.stderr
+    check_complete([run], zendesk, once=True)
+    assert len(run.log("WARNING")) == 18
+
+
+def test_another_hosts_certificate_is_final(
+    zendesk: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = certificate(tmp_path, "elsewhere.example")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(files[0]))
+    with tls_in_front_of(zendesk, files) as url:
+        run = FastTap(zendesk, tmp_path).run(api_url=url)
+    assert run.exit_code == 1
+    (line,) = run.log("ERROR")
+    assert "certificate" in line
+    assert "elsewhere" in line or "mismatch" in line.lower()
+    assert not run.log("WARNING")
+    assert not zendesk.requests

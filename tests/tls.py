@@ -1,0 +1,115 @@
+"""A server in front of the simulator that speaks TLS, and what can go wrong with that."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import subprocess
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from .simulator import Simulator
+
+ANSWERS = {
+    "eof": b"",
+    "alert": b"\x15\x03\x03\x00\x02\x02\x50",  # internal error
+    "plain": b"HTTP/1.1 400 Bad Request\r\n\r\n",
+}
+_BYTES = 1 << 16
+
+
+def certificate(folder: Path, host: str = "localhost") -> tuple[Path, Path]:
+    """Makes a certificate that signs itself.
+
+    Args:
+        folder: where its files go.
+        host: whose it is.
+
+    Returns:
+        The files of the certificate and its key.
+    """
+    files = folder / f"{host}.pem", folder / f"{host}.key"
+    command = (
+        f"openssl req -x509 -newkey rsa:2048 -nodes -subj /CN={host} "
+        f"-addext subjectAltName=DNS:{host} -out {files[0]} -keyout {files[1]}"
+    )
+    subprocess.run(command.split(), check=True, capture_output=True)
+    return files
+
+
+@contextlib.contextmanager
+def tls_in_front_of(
+    zendesk: Simulator, files: tuple[Path, Path], mishaps: Sequence[str] = ()
+) -> Iterator[str]:
+    """Serves a simulator by TLS, a connection after the other.
+
+    Args:
+        zendesk: the simulator.
+        files: certificate and key.
+        mishaps: what happens to the first connections, one each: "eof", "alert" or "plain" in
+            place of the handshake, "bad record" in the middle of an answer.
+
+    Yields:
+        The address.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*files)
+    waiting = list(mishaps)
+
+    def serve(listening: socket.socket) -> None:
+        while True:
+            try:
+                connection, _ = listening.accept()
+            except OSError:  # the end of the test
+                return
+            mishap = waiting.pop(0) if waiting else ""
+            with connection, contextlib.suppress(OSError):
+                connection.settimeout(10)
+                if mishap in {"", "bad record"}:
+                    _pass_on(connection, context, zendesk, is_bad=bool(mishap))
+                    continue
+                connection.recv(_BYTES)
+                connection.sendall(ANSWERS[mishap])
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve, args=(listening,), daemon=True)
+        thread.start()
+        yield f"https://localhost:{listening.getsockname()[1]}"
+        listening.shutdown(socket.SHUT_RDWR)
+    thread.join()
+
+
+def _pass_on(
+    connection: socket.socket, context: ssl.SSLContext, zendesk: Simulator, *, is_bad: bool
+) -> None:
+    """Passes one request on, and its answer back, perhaps with a record of TLS that is damaged."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(incoming, outgoing, server_side=True)
+    request = b""
+    while b"\r\n\r\n" not in request:
+        try:
+            tls.do_handshake()
+            request += tls.read(_BYTES)
+        except ssl.SSLWantReadError:  # noqa: PERF203 (a loop over what comes in)
+            connection.sendall(outgoing.read())
+            data = connection.recv(_BYTES)
+            if not data:
+                return
+            incoming.write(data)
+    with socket.create_connection(("127.0.0.1", zendesk.port), timeout=10) as upstream:
+        upstream.sendall(request.replace(b"Connection: keep-alive", b"Connection: close"))
+        answer = b""
+        while data := upstream.recv(_BYTES):
+            answer += data
+    answer = answer.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
+    tls.write(answer[: len(answer) // 2])
+    connection.sendall(outgoing.read())
+    tls.write(answer[len(answer) // 2 :])
+    record = bytearray(outgoing.read())
+    record[-1] ^= is_bad
+    connection.sendall(record)
