@@ -13,8 +13,8 @@ from singer_sdk import typing as th
 from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR, extend_validator_with_defaults
 
 from tap_zendesk_incremental.auth.login import API_TOKENS_END, SECRETS, login_problem
-from tap_zendesk_incremental.bookmarks import epoch, iso
 from tap_zendesk_incremental.errors import did_you_mean
+from tap_zendesk_incremental.state import epoch, iso
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -129,9 +129,11 @@ SETTINGS = th.PropertiesList(
         "export_method",
         th.StringType,
         default="cursor",
-        allowed_values=["cursor", "time"],
+        allowed_values=["cursor", "time", "list"],
         title="Export method",
-        description="Form of the export for tickets and users, which have both",
+        description="Form of the export for tickets, users and organizations: by cursor, by time, "
+        "or list, which Zendesk does not close to third parties and which lacks archived and "
+        "deleted records",
     ),
     th.Property(
         "per_page",

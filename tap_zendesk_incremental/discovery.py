@@ -13,9 +13,9 @@ from singer_sdk.schema.source import SchemaDirectory, StreamSchema
 from tap_zendesk_incremental import schemas
 from tap_zendesk_incremental.errors import RefusedError
 from tap_zendesk_incremental.http import retry
-from tap_zendesk_incremental.http.endpoint import Endpoint, listing
-from tap_zendesk_incremental.page_body import page_type, to_page
+from tap_zendesk_incremental.http.endpoint import Endpoint, cursor_list
 from tap_zendesk_incremental.pagination import CursorPaginator, Page, Params, traverse
+from tap_zendesk_incremental.records.decode import page_type, to_page
 
 if TYPE_CHECKING:
     from singer_sdk import Stream, Tap
@@ -74,15 +74,10 @@ def list_rows(client: Client, endpoint: Endpoint, key: str) -> list[dict[str, An
 
 def _all_rows(client: Client, endpoint: Endpoint, key: str) -> list[dict[str, Any]]:
     decode = msgspec.json.Decoder(page_type(key, dict[str, Any])).decode
-    paginator = CursorPaginator(
-        endpoint.path,
-        {},
-        parameter=endpoint.cursor_parameter,
-        max_empty_pages=MAX_EMPTY_PAGES,
-    )
+    paginator = CursorPaginator(endpoint.path, {}, max_empty_pages=MAX_EMPTY_PAGES)
 
-    def read(body: bytes, asked: Params) -> Page[dict[str, Any]]:
-        return to_page(decode(body), asked, [])
+    def read(body: bytes, params: Params) -> Page[dict[str, Any]]:
+        return to_page(decode(body), params, [])
 
     steps = traverse(paginator, lambda params: client.fetch(endpoint, params, read))
     return [row for step in steps for row in step.records]
@@ -104,7 +99,7 @@ class TypedFields(StreamSchema):
 
     def endpoint(self, stream: Any) -> tuple[Endpoint, str]:  # noqa: ANN401, ARG002
         """Give where the definitions are, and their key on a page."""
-        return listing(f"/api/v2/{self.fields_property}.json"), self.fields_property
+        return cursor_list(f"/api/v2/{self.fields_property}.json"), self.fields_property
 
     def get_stream_schema(self, stream: Any, stream_class: Any) -> dict[str, Any]:  # noqa: ANN401
         """Give the schema; the definitions are read once."""
@@ -138,7 +133,7 @@ class CustomObjectSchema(TypedFields):
     def endpoint(self, stream: Any) -> tuple[Endpoint, str]:  # noqa: ANN401
         """Give where the definitions of this object are."""
         key = stream.name.removeprefix(CUSTOM_OBJECT_PREFIX)
-        return listing(f"/api/v2/custom_objects/{key}/fields.json"), self.fields_property
+        return cursor_list(f"/api/v2/custom_objects/{key}/fields.json"), self.fields_property
 
 
 class Columns(msgspec.Struct):
@@ -155,8 +150,8 @@ def sample_columns(client: Client, endpoint: Endpoint) -> dict[str, dict[str, An
         endpoint: The export's sample.
     """
 
-    def read(body: bytes, asked: Params) -> Page[Columns]:
-        return Page(asked, [msgspec.json.decode(body, type=Columns)], [])
+    def read(body: bytes, params: Params) -> Page[Columns]:
+        return Page(params, [msgspec.json.decode(body, type=Columns)], [])
 
     try:
         [columns] = client.fetch(endpoint, {"start_time": 0}, read).records
@@ -181,5 +176,5 @@ def custom_object_keys(tap: Tap, client: Client) -> list[str]:
         names = [entry.tap_stream_id for entry in tap.input_catalog.streams]
         prefix = CUSTOM_OBJECT_PREFIX
         return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
-    rows = list_rows(client, listing("/api/v2/custom_objects.json"), "custom_objects")
+    rows = list_rows(client, cursor_list("/api/v2/custom_objects.json"), "custom_objects")
     return [row["key"] for row in rows if row.get("key")]

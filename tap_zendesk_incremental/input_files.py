@@ -12,19 +12,19 @@ from singer_sdk.singerlib import Catalog
 
 from tap_zendesk_incremental.discovery import CUSTOM_OBJECT_PREFIX
 from tap_zendesk_incremental.errors import did_you_mean
-from tap_zendesk_incremental.export import ExportStream
-from tap_zendesk_incremental.streams import FED_STREAMS, STREAMS, CustomObject
+from tap_zendesk_incremental.export_stream import ExportStream
+from tap_zendesk_incremental.streams import CHILD_STREAMS, STREAMS, CustomObject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_zendesk_incremental.fed import FedStream
+    from tap_zendesk_incremental.child_stream import ChildStream
 
 Json = dict[str, Any]
 
-_STREAMS: dict[str, type[ExportStream | FedStream]] = {
+_STREAMS: dict[str, type[ExportStream | ChildStream]] = {
     **{stream.name: stream for stream in STREAMS},
-    **{stream.name: stream for stream in FED_STREAMS},
+    **{stream.name: stream for stream in CHILD_STREAMS},
 }
 
 NAMES = [*_STREAMS]
@@ -188,7 +188,7 @@ def _with_booleans(metadata: Json, name: str) -> Json:
     return found
 
 
-def _is_bookmarked(declared: type[ExportStream | FedStream]) -> bool:
+def _is_bookmarked(declared: type[ExportStream | ChildStream]) -> bool:
     return issubclass(declared, ExportStream) and declared.replication_key is not None
 
 

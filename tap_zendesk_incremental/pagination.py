@@ -11,7 +11,8 @@ from __future__ import annotations
 import abc
 import logging
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from urllib.parse import parse_qs, urlsplit
 
 from singer_sdk.exceptions import FatalSyncError
 
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Params = dict[str, "int | str"]
-"""Query parameters of one request: `start_time` (epoch seconds) or `cursor`, `per_page`."""
+"""What one request says: `start_time`, `end_time` (epoch seconds), `cursor`, `page`, `per_page`.
 
-Mark = tuple[Any, "int | None"]
+An endpoint knows what Zendesk calls them there (`Endpoint.query`)."""
+
+RecordKey = tuple[Any, "int | None"]
 """What tells a record from another: its id, and the second (epoch) it is exported under.
 
 An id that is false stands for none: such a record is never taken for another.
@@ -51,29 +54,31 @@ millions of tickets in a row, so this is far more than any account is known to n
 
 @dataclass
 class Page(Generic[R]):
-    """One page of an export: its records, and what Zendesk says of its place in the export.
+    """One page of a list: its records, and what Zendesk says of its place in the list.
 
     Attributes:
-        asked: The parameters it was asked with, `per_page` among them.
+        params: What was asked for, `per_page` among it.
         records: The records, in whatever form the reader of the page gave them.
-        marks: For each record, its id and the second it is exported under.
+        keys: For each record, its id and the second it is exported under.
         end_of_stream: Whether it is the last page; None where Zendesk does not say.
-        after_cursor: Cursor exports: the cursor of the next page.
-        end_time: Time exports: the `start_time` of the next page, epoch seconds.
+        after_cursor: The cursor of the next page.
+        end_time: The `start_time` of the next page, epoch seconds.
+        next_page: The address of the next page; never followed.
         newest: The newest second (epoch) that Zendesk served when it sent the page.
         read_at: When it was read.
-        beside: Arrays that came beside the records, by name, each item as Zendesk sent it.
+        sideloads: Arrays that came beside the records, by name, each item as Zendesk sent it.
     """
 
-    asked: Params
+    params: Params
     records: list[R]
-    marks: list[Mark]
+    keys: list[RecordKey]
     end_of_stream: bool | None = None
     after_cursor: str | None = None
     end_time: int | None = None
+    next_page: str | None = None
     newest: int | None = None
     read_at: datetime | None = None
-    beside: dict[str, list[Any]] = field(default_factory=dict)
+    sideloads: dict[str, list[Any]] = field(default_factory=dict)
 
     @property
     def latest(self) -> int | None:
@@ -81,7 +86,7 @@ class Page(Generic[R]):
 
         It is no place in the export: records come as they are now, not as they were there.
         """
-        return max((second for _, second in self.marks if second is not None), default=None)
+        return max((second for _, second in self.keys if second is not None), default=None)
 
 
 class Paginator(abc.ABC):
@@ -128,25 +133,18 @@ class CursorPaginator(Paginator):
     """
 
     def __init__(
-        self,
-        stream_name: str,
-        start: Params,
-        *,
-        parameter: str = "cursor",
-        max_empty_pages: int = MAX_EMPTY_PAGES,
+        self, stream_name: str, start: Params, *, max_empty_pages: int = MAX_EMPTY_PAGES
     ) -> None:
         """Start a traversal; see `Paginator`.
 
         Args:
             stream_name: Names the stream in errors.
             start: Parameters of the first request.
-            parameter: The parameter that takes a cursor.
             max_empty_pages: Empty pages in a row before it counts as a loop.
         """
         super().__init__(stream_name, start)
-        self._parameter = parameter
         self._max_empty_pages = max_empty_pages
-        self._taken = {start.get(parameter)}
+        self._taken = {start.get("cursor")}
         self._empty_pages = 0
 
     def advance(self, page: Page[R]) -> list[R]:
@@ -158,14 +156,17 @@ class CursorPaginator(Paginator):
             FatalSyncError: If the cursors lead in a circle, or to nothing but empty pages.
         """
         cursor = page.after_cursor
-        stays = cursor is None or cursor == page.asked.get(self._parameter)
-        self.finished = stays if page.end_of_stream is None else page.end_of_stream
+        stays = cursor is None or cursor == page.params.get("cursor")
+        self.finished = page.end_of_stream is True
+        if page.end_of_stream is None:
+            # An address without a cursor leads to pages by number.
+            self.finished = stays and not (cursor is None and page.next_page)
         self._empty_pages = 0 if page.records else self._empty_pages + 1
         problem = ""
         if stays:
-            problem = f"does not advance after {page.asked}"
+            problem = f"does not advance after {page.params}"
         elif cursor in self._taken:
-            problem = f"comes back to where it was before {page.asked}"
+            problem = f"comes back to where it was before {page.params}"
         elif self._empty_pages >= self._max_empty_pages:
             problem = f"leads through {self._empty_pages:,} empty pages in a row"
         if problem and not self.finished:
@@ -176,8 +177,196 @@ class CursorPaginator(Paginator):
             )
             raise FatalSyncError(msg)
         if cursor is not None and cursor not in self._taken:
-            self.params = self.bookmark = {self._parameter: cursor}
             self._taken.add(cursor)
+            self.params = self._with_cursor(cursor)
+        self.bookmark = self._bookmark_after(page)
+        return page.records
+
+    def _with_cursor(self, cursor: str) -> Params:
+        return {"cursor": cursor}
+
+    def _bookmark_after(self, page: Page[Any]) -> Params:
+        del page
+        return self.params
+
+
+class ChangesPaginator(CursorPaginator):
+    """A list in the order of changes: its cursors last, and say exactly what changed since.
+
+    Zendesk has no filter by time there, so what is older than `start_time` is left out here.
+
+    ```json
+    {"tickets": […], "meta": {"has_more": true, "after_cursor": "eyJvIjoi…"}}
+    ```
+    """
+
+    def __init__(self, stream_name: str, start: Params) -> None:
+        """Start a traversal; see `Paginator`."""
+        super().__init__(stream_name, start)
+        self._since = int(start.get("start_time", 0))
+        self._latest = 0
+        self._is_settled = True
+
+    def advance(self, page: Page[R]) -> list[R]:
+        """Take the page's cursor, and leave out what is too old; see `Paginator`.
+
+        Raises:
+            FatalSyncError: If the list is not in the order of changes, so that its cursors would
+                not say what changed.
+        """
+        seconds = [second for _, second in page.keys if second is not None]
+        if [self._latest, *seconds] != sorted([self._latest, *seconds]):
+            msg = (
+                f"{self._stream_name}: Zendesk does not send this list in the order of changes, so "
+                "a state would miss some; use another export_method, or FULL_TABLE for this stream"
+            )
+            raise FatalSyncError(msg)
+        self._latest = max([self._latest, *seconds])
+        super().advance(page)
+        return [
+            record
+            for record, (_, second) in zip(page.records, page.keys, strict=True)
+            if second is None or second >= self._since
+        ]
+
+    def _with_cursor(self, cursor: str) -> Params:
+        token: Params = {"cursor": cursor}
+        if self._latest < self._since:
+            token["start_time"] = self._since
+        return token
+
+    def _bookmark_after(self, page: Page[Any]) -> Params:
+        """Stay before the newest minute: a change that commits late may still land there."""
+        if page.latest is not None and page.newest is not None and page.latest > page.newest:
+            self._is_settled = False
+        return self.params if self._is_settled else self.bookmark
+
+
+class FilteredPaginator(CursorPaginator):
+    """A list in any order, of what has a time between `start_time` and `end_time`.
+
+    A walk is begun with the newest second as its `end_time`. When it is complete, the next one
+    starts there; until then its cursor goes on in it.
+
+    ```json
+    {"satisfaction_ratings": […], "meta": {"has_more": true, "after_cursor": "eyJvIjoi…"}}
+    ```
+    """
+
+    def _with_cursor(self, cursor: str) -> Params:
+        return {**self.params, "cursor": cursor}
+
+    def _bookmark_after(self, page: Page[Any]) -> Params:
+        del page
+        return {"start_time": self.params["end_time"]} if self.finished else self.params
+
+
+class NewestFirstPaginator(FilteredPaginator):
+    """A list from the newest record back to `start_time`, which Zendesk has no filter for."""
+
+    def advance(self, page: Page[R]) -> list[R]:
+        """Take the page's cursor, until a record is too old; see `Paginator`."""
+        since = int(self.params.get("start_time", 0))
+        super().advance(page)
+        if any(second is not None and second < since for _, second in page.keys):
+            self.finished = True
+            self.bookmark = self._bookmark_after(page)
+        return [
+            record
+            for record, (_, second) in zip(page.records, page.keys, strict=True)
+            if second is None or second >= since
+        ]
+
+
+class AuditsPaginator(Paginator):
+    """A list whose order is read from its pages: newest first, or in the order of changes.
+
+    ```json
+    {"audits": […], "meta": {"has_more": true, "after_cursor": "eyJvIjoi…"}}
+    ```
+    """
+
+    def __init__(self, stream_name: str, start: Params) -> None:
+        """Start a traversal; see `Paginator`."""
+        super().__init__(stream_name, start)
+        self._traversal: Paginator | None = None
+        self._seconds: list[int] = []
+
+    def advance(self, page: Page[R]) -> list[R]:
+        """Go on in the order of the pages; see `Paginator`.
+
+        Raises:
+            FatalSyncError: If they are in no order.
+        """
+        self._seconds += [second for _, second in page.keys if second is not None]
+        is_ascending = self._seconds == sorted(self._seconds)
+        is_descending = self._seconds == sorted(self._seconds, reverse=True)
+        if self._traversal is None:
+            ascending = is_ascending and not is_descending
+            kind = ChangesPaginator if ascending else NewestFirstPaginator
+            self._traversal = kind(self._stream_name, self.params)
+        if not (is_ascending or is_descending):
+            msg = (
+                f"{self._stream_name}: Zendesk sends this list in no order, so a state would miss "
+                "some; deselect the stream, and look for a newer version of the tap"
+            )
+            raise FatalSyncError(msg)
+        self._seconds = self._seconds[:1] + self._seconds[-1:]
+        new = self._traversal.advance(page)
+        self.params, self.bookmark = self._traversal.params, self._traversal.bookmark
+        self.finished = self._traversal.finished
+        return new
+
+
+class OffsetPaginator(Paginator):
+    """Pages by number; of the address of the next one, only that is taken.
+
+    ```json
+    {"sla_policies": […], "next_page": "https://acme.zendesk.com/api/v2/…?page=2", "count": 250}
+    ```
+    """
+
+    def advance(self, page: Page[R]) -> list[R]:
+        """Take the number of the next page; see `Paginator`.
+
+        Raises:
+            FatalSyncError: If the next page is not the next one.
+        """
+        number = int(page.params.get("page", 1))
+        self.finished = not page.next_page
+        if page.next_page:
+            [following, *_] = parse_qs(urlsplit(page.next_page).query).get("page", ["none"])
+            if following != str(number + 1):
+                msg = (
+                    f"{self._stream_name}: after page {number} Zendesk leads to page "
+                    f"{following!r}. Run again later; if it happens again, tell Zendesk support."
+                )
+                raise FatalSyncError(msg)
+            self.params = self.bookmark = {"page": number + 1}
+        return page.records
+
+
+class SinglePaginator(Paginator):
+    """One page that holds all.
+
+    ```json
+    {"custom_roles": […], "count": 4, "next_page": null}
+    ```
+    """
+
+    def advance(self, page: Page[R]) -> list[R]:
+        """Give the records; see `Paginator`.
+
+        Raises:
+            FatalSyncError: If there are more pages.
+        """
+        if page.next_page or page.end_of_stream is False:
+            msg = (
+                f"{self._stream_name}: Zendesk sends this list in pages, which it did not do when "
+                "this version of the tap was made; look for a newer one"
+            )
+            raise FatalSyncError(msg)
+        self.finished = True
         return page.records
 
 
@@ -191,10 +380,13 @@ class TimePaginator(Paginator):
     ```
     """
 
+    end_time_is_a_place: ClassVar[bool] = True
+    """Whether all before the `end_time` of a last page is read."""
+
     def __init__(self, stream_name: str, start: Params) -> None:
         """Start a traversal; see `Paginator`."""
         super().__init__(stream_name, start)
-        self._given: set[Mark] = set()
+        self._given: set[RecordKey] = set()
         self._links: set[Any] = set()
         self._empty_pages = 0
         self._probes = 0
@@ -211,7 +403,7 @@ class TimePaginator(Paginator):
         Raises:
             FatalSyncError: If the page leads nowhere, or past what it did not show.
         """
-        start = int(page.asked["start_time"])
+        start, ends = int(page.params["start_time"]), self._ends(page)
         if self._ends_at is not None:
             self._check_end(self._ends_at, page)
             return []
@@ -219,14 +411,14 @@ class TimePaginator(Paginator):
         self._run_start = self._run_start or page.newest
         new = [
             record
-            for record, mark in zip(page.records, page.marks, strict=True)
-            if mark not in self._given
+            for record, key in zip(page.records, page.keys, strict=True)
+            if key not in self._given
         ]
-        if page.end_of_stream or (page.end_time is not None and page.end_time > start):
-            self.params = {"start_time": max(start, _end_of(page))}
-            self.finished = self._is_last(page)
+        if ends or (page.end_time is not None and page.end_time > start):
+            self.params = {"start_time": max(start, self._end_of(page, is_last=bool(ends)))}
+            self.finished = bool(ends) or (ends is None and self._reaches_run_start())
             self._probes = 0
-        elif page.end_of_stream is None and len(page.records) < int(page.asked["per_page"]):
+        elif ends is None and not self._is_full(page):
             # It seems to be the last one; if it is not, something comes behind it.
             self.finished = not page.records or start == page.newest
             self._ends_at = page
@@ -242,15 +434,28 @@ class TimePaginator(Paginator):
         # Only what is exported under the next start_time or later can come again.
         self._given = {
             (record_id, second)
-            for record_id, second in self._given.union(page.marks)
+            for record_id, second in self._given.union(page.keys)
             if record_id and second is not None and second >= int(self.params["start_time"])
         }
         return new
 
-    def _is_last(self, page: Page[Any]) -> bool:
-        if page.end_of_stream is not None:
-            return page.end_of_stream
+    def _ends(self, page: Page[Any]) -> bool | None:
+        """Say whether Zendesk calls a page the last one, None if it does not say."""
+        return page.end_of_stream
+
+    def _end_of(self, page: Page[Any], *, is_last: bool) -> int:
+        """Give where a page ends; at the end of the stream, all that was served is read."""
+        if page.end_time is not None and (self.end_time_is_a_place or not is_last):
+            return page.end_time
+        if page.latest is not None:
+            return page.latest if page.newest is None else min(page.latest, page.newest)
+        return (page.newest or 0) if self.end_time_is_a_place else 0
+
+    def _reaches_run_start(self) -> bool:
         return self._run_start is not None and int(self.params["start_time"]) > self._run_start
+
+    def _is_full(self, page: Page[Any]) -> bool:
+        return "per_page" in page.params and len(page.records) >= int(page.params["per_page"])
 
     def _check_end(self, last: Page[Any], behind: Page[Any]) -> None:
         """Make sure that nothing follows a page that seemed to be the last.
@@ -259,8 +464,10 @@ class TimePaginator(Paginator):
             FatalSyncError: If something does, so that the page was not whole.
         """
         self.finished = True
-        if any(second is None or second <= (last.newest or second) for _, second in behind.marks):
-            what = f"repeats the page at start_time {last.asked['start_time']}, and more follows it"
+        if any(second is None or second <= (last.newest or second) for _, second in behind.keys):
+            what = (
+                f"repeats the page at start_time {last.params['start_time']}, and more follows it"
+            )
             raise self._stuck(what)
 
     def _past_itself(self, page: Page[Any], start: int) -> Params:
@@ -276,14 +483,14 @@ class TimePaginator(Paginator):
                 return {"start_time": start}
             what = f"sends empty pages at start_time {start} over and over"
             raise self._stuck(what)
-        later = {mark for mark in page.marks if mark[1] is not None and mark[1] > start}
+        later = {key for key in page.keys if key[1] is not None and key[1] > start}
         if later:
             # The property is no place in the export, so the next page has to show a record of
             # this one: then all that comes before that record was on this page.
             self._links = {record_id for record_id, _ in later}
             return {"start_time": min(second for _, second in later if second is not None)}
-        held = [record_id for record_id, _ in page.marks]
-        size = int(page.asked["per_page"])
+        held = [record_id for record_id, _ in page.keys]
+        size = int(page.params.get("per_page", len(held)))
         if len(held) > size and self._holds_all_given(held, start):
             logger.warning(
                 "%s: %d records share the second %d, and Zendesk repeats that page; "
@@ -294,7 +501,8 @@ class TimePaginator(Paginator):
             )
             self._probes = 0
             return {"start_time": start + 1}
-        self._probes += 1
+        # Where no size can be asked for, there is nothing to try.
+        self._probes += 1 if "per_page" in page.params else MAX_PROBES + 1
         if self._probes == 1 and size < MAX_PER_PAGE:
             return {"start_time": start, "per_page": MAX_PER_PAGE}
         half = len(held) // 2
@@ -310,8 +518,8 @@ class TimePaginator(Paginator):
 
     def _check_link(self, page: Page[Any]) -> None:
         links, self._links = self._links, set()
-        if links and not any(mark[0] and mark[0] in links for mark in page.marks):
-            what = f"repeats a page before {page.asked['start_time']}, and may leave records out"
+        if links and not any(key[0] and key[0] in links for key in page.keys):
+            what = f"repeats a page before {page.params['start_time']}, and may leave records out"
             raise self._stuck(what)
 
     def _stuck(self, what: str) -> FatalSyncError:
@@ -323,11 +531,20 @@ class TimePaginator(Paginator):
         return FatalSyncError(msg)
 
 
-def _end_of(page: Page[Any]) -> int:
-    """Give where a page ends; at the end of the stream, all that was served is read."""
-    if page.end_time is not None:
-        return page.end_time
-    return min((s for s in (page.latest, page.newest) if s is not None), default=0)
+class EventsPaginator(TimePaginator):
+    """`start_time`, then `end_time`; a null `next_page` is the end, and its `end_time` no place.
+
+    That `end_time` can lie far after the last event, so the next run starts at the last event.
+
+    ```json
+    {"events": […], "count": 100, "end_time": 1695062724, "next_page": null}
+    ```
+    """
+
+    end_time_is_a_place = False
+
+    def _ends(self, page: Page[Any]) -> bool | None:
+        return page.next_page is None
 
 
 @dataclass(frozen=True)
@@ -398,5 +615,24 @@ def until(end: int, steps: Iterator[Step[R]]) -> Iterator[Step[R]]:
 
 def _count_before(end: int, page: Page[Any]) -> int:
     """Count the records of a page up to the last one of before the end."""
-    inside = (n for n, (_, second) in enumerate(page.marks, 1) if second is None or second < end)
+    inside = (n for n, (_, second) in enumerate(page.keys, 1) if second is None or second < end)
     return max(inside, default=0)
+
+
+PAGINATORS: dict[str, type[Paginator]] = {
+    "cursor": CursorPaginator,
+    "time": TimePaginator,
+    "events": EventsPaginator,
+    "changes": ChangesPaginator,
+    "filtered": FilteredPaginator,
+    "audits": AuditsPaginator,
+    "offset": OffsetPaginator,
+    "single": SinglePaginator,
+}
+"""The traversals, by what endpoints call them."""
+
+OWN_FILTER = frozenset({"changes", "audits"})
+"""Those that leave out themselves what is older than `start_time`."""
+
+WALKS = frozenset({"filtered", "audits"})
+"""Those that walk from `start_time` to `end_time`, which has to be given."""

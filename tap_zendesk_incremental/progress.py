@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from tap_zendesk_incremental import bookmarks
+from tap_zendesk_incremental import state
 
 if TYPE_CHECKING:
     import logging
@@ -56,7 +56,7 @@ class Progress:
         self._records += records
         self.pages += 1
         if self._start is None:
-            seconds = (second for _, second in page.marks if second is not None)
+            seconds = (second for _, second in page.keys if second is not None)
             self._start = min(seconds, default=None)
         self._reached = page.latest or self._reached
         if self._clock() - self._said_at >= INTERVAL_SECONDS:
@@ -95,4 +95,4 @@ class Progress:
             return ""
         period = max(1.0, self._end - self._start)
         share = min(1.0, (self._reached - self._start) / period)
-        return f" up to {bookmarks.iso(self._reached)}, {share:.0%} of the period"
+        return f" up to {state.iso(self._reached)}, {share:.0%} of the period"

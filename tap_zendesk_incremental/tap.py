@@ -6,22 +6,23 @@ import io
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 import msgspec
+from singer_sdk.exceptions import FatalSyncError
 from singer_sdk.singerlib import Catalog
 
-from tap_zendesk_incremental import config, given_state, input_files, stream_maps
+from tap_zendesk_incremental import config, input_files, stream_maps
 from tap_zendesk_incremental.auth.login import API_TOKENS_END, LOGIN_SETTINGS, hide_secrets
 from tap_zendesk_incremental.discovery import CUSTOM_OBJECT_PREFIX, custom_object_keys
+from tap_zendesk_incremental.export_stream import ExportStream
 from tap_zendesk_incremental.http.client import Client
+from tap_zendesk_incremental.records.writer import CollectingWriter, print_text
 from tap_zendesk_incremental.sdk import SdkTap
-from tap_zendesk_incremental.streams import FED_STREAMS, STREAMS, CustomObject
-from tap_zendesk_incremental.writer import CollectingWriter, print_text
+from tap_zendesk_incremental.state import checked_state
+from tap_zendesk_incremental.streams import CHILD_STREAMS, STREAMS, CustomObject
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from singer_sdk import Stream
-
-    from tap_zendesk_incremental.export import ExportStream
 
 
 class TapZendeskIncremental(SdkTap):
@@ -63,7 +64,7 @@ class TapZendeskIncremental(SdkTap):
         return [
             *(stream(self, client) for stream in STREAMS),
             *(CustomObject(self, client, key) for key in custom_object_keys(self, client)),
-            *(fed_stream(self) for fed_stream in FED_STREAMS),
+            *(stream(self, client) for stream in CHILD_STREAMS),
         ]
 
     def setup_mapper(self) -> None:
@@ -121,17 +122,27 @@ class TapZendeskIncremental(SdkTap):
         Raises:
             SingerSDKError: If it is damaged, or a later version of the tap wrote it.
         """
-        super().load_state(given_state.checked(state, self._stream_classes(state), self.logger))
-
-    @staticmethod
-    def _stream_classes(state: dict[str, Any]) -> dict[str, type[ExportStream]]:
-        """Give the class of each stream, those of custom objects by the names in the state."""
+        keys: dict[str, str | None] = {one.name: one.replication_key for one in STREAMS}
         bookmarks = state.get("bookmarks")
-        names = bookmarks if isinstance(bookmarks, dict) else {}
-        return {
-            **{stream.name: stream for stream in STREAMS},
-            **{name: CustomObject for name in names if name.startswith(CUSTOM_OBJECT_PREFIX)},
-        }
+        for name in bookmarks if isinstance(bookmarks, dict) else ():
+            if name.startswith(CUSTOM_OBJECT_PREFIX):
+                keys[name] = CustomObject.replication_key
+        super().load_state(checked_state(state, keys))
+
+    def after_sync(self) -> None:
+        """Fail where nothing that was selected is there.
+
+        Raises:
+            FatalSyncError: If Zendesk has refused every stream.
+        """
+        streams = [stream for stream in self.streams.values() if stream.selected]
+        exports = [stream for stream in streams if isinstance(stream, ExportStream)]
+        if exports and all(stream.is_skipped for stream in exports):
+            msg = (
+                "Zendesk has refused every selected stream; check subdomain (or api_url), the "
+                "login's rights and what the catalog selects"
+            )
+            raise FatalSyncError(msg)
 
     def config_problems(self, given: dict[str, Any], schema: Mapping[str, Any]) -> list[str]:
         """Check the settings, and fill in their defaults; see `SdkTap`."""

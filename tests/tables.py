@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tap_zendesk_incremental.config import SETTINGS
-from tap_zendesk_incremental.streams import FED_STREAMS, STREAMS, CustomObject
+from tap_zendesk_incremental.streams import CHILD_STREAMS, STREAMS, CustomObject
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from tap_zendesk_incremental.export import ExportStream
-    from tap_zendesk_incremental.fed import FedStream
+    from tap_zendesk_incremental.child_stream import ChildStream
+    from tap_zendesk_incremental.export_stream import ExportStream
 
 README = Path(__file__).parent.parent / "README.md"
 MINUTE_SECONDS = 60
@@ -38,7 +38,7 @@ def streams_table() -> str:
     rows = [
         *(_export_row(stream, stream.name) for stream in STREAMS),
         _export_row(CustomObject, "custom_object_…"),
-        *(_fed_row(stream) for stream in FED_STREAMS),
+        *(_child_row(stream) for stream in CHILD_STREAMS),
     ]
     return _table(head, rows)
 
@@ -52,7 +52,9 @@ def sideloads_table() -> str:
         for name, sideload in stream.sideloads.items()
     ]
     streams = [
-        (f"stream `{fed.name}`", f"`{_parent(fed)}`", f"`{fed.include}`") for fed in FED_STREAMS
+        (f"stream `{stream.name}`", f"`{_parent(stream)}`", f"`{stream.include}`")
+        for stream in CHILD_STREAMS
+        if stream.include
     ]
     return _table(head, [*properties, *streams])
 
@@ -70,7 +72,8 @@ def settings_table() -> str:
 
 def _export_row(stream: type[ExportStream], name: str) -> tuple[str, ...]:
     # The cursor export of a custom object is named by its key.
-    forms = [form for form in ("cursor", "time") if getattr(stream, form)] or ["cursor"]
+    names = {"cursor": stream.cursor, "time": stream.time, "list": stream.listing}
+    forms = [name for name, endpoint in names.items() if endpoint] or ["cursor"]
     slow = [
         f", one request in {endpoint.interval_seconds / MINUTE_SECONDS:.0f} minutes"
         for endpoint in (stream.cursor, stream.time)
@@ -81,27 +84,27 @@ def _export_row(stream: type[ExportStream], name: str) -> tuple[str, ...]:
         f"`{name}`",
         _summary(stream),
         ", ".join(f"`{key}`" for key in stream.primary_keys),
-        f"`{stream.replication_key}`" if stream.replication_key else "none: all of it in each run",
-        ("by " + " or ".join(forms) if stream.replication_key else "a plain list") + "".join(slow),
+        f"`{stream.replication_key}`" if stream.replication_key else "none",
+        (", ".join(forms) if stream.replication_key else "all of it") + "".join(slow),
         f"{selected}, skipped if missing" if stream.tolerated_statuses else selected,
         "yes" if stream.sample else "",
     )
 
 
-def _fed_row(fed: type[FedStream]) -> tuple[str, ...]:
+def _child_row(stream: type[ChildStream]) -> tuple[str, ...]:
     return (
-        f"`{fed.name}`",
-        _summary(fed),
-        ", ".join(f"`{key}`" for key in fed.primary_keys),
-        f"that of `{_parent(fed)}`",
-        f"with `{_parent(fed)}`",
-        "yes" if fed.selected_by_default else "no",
-        f"with `{_parent(fed)}`",
+        f"`{stream.name}`",
+        _summary(stream),
+        ", ".join(f"`{key}`" for key in stream.primary_keys),
+        f"that of `{_parent(stream)}`",
+        f"with `{_parent(stream)}`",
+        "yes" if stream.selected_by_default else "no",
+        f"with `{_parent(stream)}`",
     )
 
 
-def _parent(fed: type[FedStream]) -> str:
-    return next(one.name for one in STREAMS if one is fed.parent_stream_type)
+def _parent(stream: type[ChildStream]) -> str:
+    return next(one.name for one in STREAMS if one is stream.parent_stream_type)
 
 
 def _summary(stream: type[Any]) -> str:

@@ -12,8 +12,8 @@ import msgspec
 import pytest
 from singer_sdk.exceptions import SingerSDKError
 
-from .faulty import trimmed
 from .postgres import TARGET, Pipeline, Schema, served
+from .processes import trimmed
 from .running import STREAMS, Run, command_for, config_for, run, select, start, sync
 
 if TYPE_CHECKING:

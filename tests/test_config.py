@@ -12,7 +12,7 @@ import pytest
 from tap_zendesk_incremental.config import problems
 from tap_zendesk_incremental.tap import TapZendeskIncremental
 
-from .covering import asked
+from .accounts import asked
 from .running import config_for, run_tap, select
 
 if TYPE_CHECKING:

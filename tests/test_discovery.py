@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from . import fast
-from .covering import asked, choose, discovered, entry_of, holds, lines_about, whole
+from . import shortened_waits as fast
+from .accounts import asked, choose, discovered, entry_of, holds, lines_about, whole
 from .running import Json, command_for, config_for, run, run_tap
 from .simulator import definitions
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from tap_zendesk_incremental import bookmarks
+from tap_zendesk_incremental import state as bookmarks
 from tap_zendesk_incremental.config import SETTINGS
-from tap_zendesk_incremental.streams import FED_STREAMS, STREAMS
+from tap_zendesk_incremental.streams import CHILD_STREAMS, STREAMS
 from tests.tables import README, with_tables
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def test_selection_in_the_readme_is_that_of_the_tap() -> None:
     """Meltano selects everything; the example leaves out what the tap does by itself."""
     [selection] = [yaml.safe_load(block)["select"] for block in blocks(README, "yaml")]
     streams = {stream.name for stream in STREAMS if not stream.selected_by_default}
-    streams |= {stream.name for stream in FED_STREAMS}
+    streams |= {stream.name for stream in CHILD_STREAMS}
     properties = {f"!{stream.name}.{name}" for stream in STREAMS for name in stream.sideloads}
     assert selection[0] == "*.*"
     assert set(selection[1:]) == {f"!{name}.*" for name in streams} | properties
@@ -159,13 +159,13 @@ def test_state_in_the_readme_is_one() -> None:
     [state] = [json.loads(block) for block in blocks(README, "json")]
     streams = {stream.name: stream for stream in STREAMS}
     for name, bookmark in state["bookmarks"].items():
-        assert bookmarks.problem(bookmark) is None
+        assert bookmarks.problem_of(bookmark) is None
         assert bookmark[bookmarks.KEY] == streams[name].replication_key
 
 
 def test_contributing_shows_a_real_stream() -> None:
     [code] = blocks(ROOT / "CONTRIBUTING.md", "python")
-    assert code in (PACKAGE / "streams.py").read_text(encoding="utf-8")
+    assert code in (PACKAGE / "streams" / "support.py").read_text(encoding="utf-8")
 
 
 def test_imports_point_down_the_table_of_rooms() -> None:

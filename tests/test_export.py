@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 from singer_sdk.exceptions import FatalSyncError
 
-from tap_zendesk_incremental.bookmarks import SAFE_SECONDS, epoch
+from tap_zendesk_incremental.state import SAFE_SECONDS, epoch
 
 from .running import STREAMS, Run, config_for, select, sync
 from .simulator import Simulator

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tap_zendesk_incremental.auth import oauth
-from tap_zendesk_incremental.bookmarks import SAFE_SECONDS
 from tap_zendesk_incremental.http.session import ZendeskSession
+from tap_zendesk_incremental.state import SAFE_SECONDS
 
-from .faulty import TICKETS, FastTap, check_complete, pages_asked
+from .processes import TICKETS, FastTap, check_complete, pages_asked
 from .running import STREAMS, TIMEOUT_SECONDS, Run, command_for, config_for, select, start
 from .running import run as run_command
 from .simulator import credentials
@@ -238,7 +238,7 @@ def test_an_account_that_has_answered_is_waited_for(tap: FastTap) -> None:
 def test_a_test_does_not_sit_faults_out(zendesk: Simulator, tmp_path: Path) -> None:
     zendesk.faults.add("status", code=503, times=99, path="tickets/sample")
     command = command_for(tmp_path, config=config_for(zendesk), catalog=select("tickets"))
-    done = run_command([sys.executable, "-m", "tests.fast", *command[1:], "--test"])
+    done = run_command([sys.executable, "-m", "tests.shortened_waits", *command[1:], "--test"])
     assert done.exit_code == 1
     assert len(zendesk.faults.met) == 6
     (line,) = [line for line in done.log("ERROR") if "gave up" in line]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .faulty import TICKETS, FastTap, check_complete, pages_asked
+from .processes import TICKETS, FastTap, check_complete, pages_asked
 from .running import STREAMS, Run, command_for, config_for, select, start
 from .torture import Ordeal
 

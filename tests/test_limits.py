@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .faulty import TICKETS, FastTap, check_complete
+from .processes import TICKETS, FastTap, check_complete
 
 if TYPE_CHECKING:
     from pathlib import Path

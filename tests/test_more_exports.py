@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from . import fast
-from .covering import asked, by_id, choose, discovered, entry_of, holds, lines_about, whole
+from . import shortened_waits as fast
+from .accounts import asked, by_id, choose, discovered, entry_of, holds, lines_about, whole
 from .running import Json, Run, command_for, config_for, discover, run, run_tap
 from .simulator import ticket_exports
 from .simulator.store import iso

@@ -14,10 +14,10 @@ from singer_sdk.exceptions import FatalSyncError
 
 from tap_zendesk_incremental.pagination import (
     CursorPaginator,
-    Mark,
     Page,
     Paginator,
     Params,
+    RecordKey,
     Step,
     TimePaginator,
     traverse,
@@ -91,7 +91,7 @@ def time_server(index: Sequence[Key], settings: Settings) -> Serve:
     def serve(asked: Params) -> Page[Key]:
         page = time_page(index, int(asked["start_time"]), int(asked["per_page"]), settings)
         end = page.end if settings.end_of_stream else None
-        marks: list[Mark] = [(f"#{record_id}", second) for second, record_id in page.keys]
+        marks: list[RecordKey] = [(f"#{record_id}", second) for second, record_id in page.keys]
         keys = list(page.keys)
         return Page(asked, keys, marks, end, end_time=page.end_time, newest=NEWEST)
 
@@ -106,7 +106,7 @@ def cursor_server(index: Sequence[Key], settings: Settings) -> Serve:
         cursor = str(asked.get("cursor") or encode_cursor(int(asked["start_time"])))
         page = cursor_page(index, cursor, int(asked["per_page"]), settings.empty_pages)
         end = page.end if settings.end_of_stream else None
-        marks: list[Mark] = [(f"#{record_id}", second) for second, record_id in page.keys]
+        marks: list[RecordKey] = [(f"#{record_id}", second) for second, record_id in page.keys]
         return Page(asked, list(page.keys), marks, end, after_cursor=page.cursor, newest=NEWEST)
 
     return serve
@@ -242,7 +242,7 @@ class Hostile:
         marks = self._marks(keys)
         return Page(asked, keys, marks, cut.end, after_cursor=cut.cursor, newest=NEWEST)
 
-    def _marks(self, keys: Sequence[Key]) -> list[Mark]:
+    def _marks(self, keys: Sequence[Key]) -> list[RecordKey]:
         numbers = [int(number) for _, number in keys]
         return [("" if n in self.anonymous else f"#{n}", self.says(n)) for n in numbers]
 
@@ -377,7 +377,7 @@ def test_a_time_export_without_end_of_stream_ends_on_a_busy_account() -> None:
     def serve(asked: Params) -> Page[Key]:
         start = int(asked["start_time"])
         keys: list[Key] = [(start, start), (start + 1, start + 1)]
-        marks: list[Mark] = [(f"#{n}", second) for second, n in keys]
+        marks: list[RecordKey] = [(f"#{n}", second) for second, n in keys]
         return Page(asked, keys, marks, end_time=start + 1, newest=max(30, start))
 
     whole = export(by_time(), serve, 100)

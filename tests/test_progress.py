@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tap_zendesk_incremental.bookmarks import epoch
 from tap_zendesk_incremental.pagination import Page
 from tap_zendesk_incremental.progress import Progress
+from tap_zendesk_incremental.state import epoch
 
 from .running import config_for, run_tap, select
 
@@ -50,8 +50,8 @@ def progress(clock: Clock, caplog: pytest.LogCaptureFixture) -> Progress:
 
 def page(*seconds: int | None) -> Page[bytes]:
     """Make a page whose records are exported under these seconds."""
-    marks = [(n, second) for n, second in enumerate(seconds)]
-    return Page(asked={}, records=[b""] * len(seconds), marks=marks)
+    keys = [(n, second) for n, second in enumerate(seconds)]
+    return Page(params={}, records=[b""] * len(seconds), keys=keys)
 
 
 def test_one_line_in_ten_seconds(

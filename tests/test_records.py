@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tap_zendesk_incremental.records import RESCUED
+from tap_zendesk_incremental.records.decode import RESCUED
 
-from .things import LEFT_OUT, Json, export
+from .given_pages import LEFT_OUT, Json, export
 
 OPENED = ("properties", "id", "properties", "none")
 """Deselecting this nested property changes no record, but the SDK must look into them."""

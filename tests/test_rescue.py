@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from .covering import FED, choose, discovered, entry_of, holds, lines_about
+from .accounts import FED, choose, discovered, entry_of, holds, lines_about
 from .running import Json, Run, config_for, discover, run_tap
 from .simulator import sideloads
 

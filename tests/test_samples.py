@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .covering import FED, asked, choose, discovered, holds, lines_about, whole
+from .accounts import FED, asked, choose, discovered, holds, lines_about, whole
 from .running import Json, config_for, run_tap
 from .simulator import Simulator
 

@@ -28,7 +28,7 @@ SCHEMAS: dict[str, Schema] = {
 }
 STREAMS = {
     *(stream.name for stream in streams.STREAMS),
-    *(stream.name for stream in streams.FED_STREAMS),
+    *(stream.name for stream in streams.CHILD_STREAMS),
     "custom_object_records",  # one schema for all custom objects
 }
 # A copy of custom_fields, which the tap leaves out.

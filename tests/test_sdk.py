@@ -11,7 +11,7 @@ from singer_sdk import Tap
 from tap_zendesk_incremental import sdk
 from tap_zendesk_incremental.tap import TapZendeskIncremental
 
-from .things import CONFIG
+from .given_pages import CONFIG
 
 PACKAGE = Path(sdk.__file__).parent
 PRIVATE = {"_config", "_dict_config", "_env_var_prefix", "_handle_termination", "_validate_config"}

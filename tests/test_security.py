@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from . import fast
-from .faulty import FastTap, check_complete, secrets_in
+from . import shortened_waits as fast
+from .processes import FastTap, check_complete, secrets_in
 from .running import Run, command_for, config_for, run, run_tap, start
 from .simulator import Simulator, credentials
 

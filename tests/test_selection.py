@@ -11,10 +11,10 @@ import pytest
 from singer_sdk.exceptions import SingerSDKError
 
 from tap_zendesk_incremental.http.client import Client
-from tap_zendesk_incremental.streams import TicketMetrics, Tickets, Users
+from tap_zendesk_incremental.streams.support import TicketMetrics, Tickets, Users
 from tap_zendesk_incremental.tap import TapZendeskIncremental
 
-from .covering import discovered
+from .accounts import discovered
 from .running import config_for, run_tap, select, sync
 from .test_export import by_id, data_of
 
@@ -205,7 +205,7 @@ class EvenTap(TapZendeskIncremental):
     def discover_streams(self) -> Sequence[Stream]:
         """Gives them, and the parent that one of them needs."""
         client = Client(self.config, self.logger)
-        return [EvenUsers(self, client), Tickets(self, client), EvenMetrics(self)]
+        return [EvenUsers(self, client), Tickets(self, client), EvenMetrics(self, client)]
 
 
 @pytest.mark.parametrize("path", ["passed", "mapped", "by the SDK", "batch"])

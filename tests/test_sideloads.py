@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from .covering import FED, SIDELOADS, asked, choose, discovered, holds, whole
+from .accounts import FED, SIDELOADS, asked, choose, discovered, holds, whole
 from .running import Json, Run, command_for, config_for, discover, run_tap, start
 from .simulator import sideloads
 

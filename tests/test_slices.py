@@ -10,7 +10,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tap_zendesk_incremental.bookmarks import epoch
 from tap_zendesk_incremental.pagination import (
     CursorPaginator,
     Page,
@@ -19,8 +18,9 @@ from tap_zendesk_incremental.pagination import (
     traverse,
     until,
 )
+from tap_zendesk_incremental.state import epoch
 
-from .covering import asked, choose, discovered, holds, whole
+from .accounts import asked, choose, discovered, holds, whole
 from .running import Json, Run, config_for, discover, run_tap
 from .simulator.exports import Key, cursor_page, encode_cursor, time_page
 from .simulator.settings import Settings

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from .faulty import FastTap, trimmed
+from .processes import FastTap, trimmed
 from .running import STREAMS, TIMEOUT_SECONDS
 from .simulator import Simulator
 from .simulator.credentials import CLIENT_ID, CLIENT_SECRET

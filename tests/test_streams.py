@@ -12,9 +12,9 @@ from jsonschema import Draft7Validator
 import tap_zendesk_incremental.schemas
 from tap_zendesk_incremental.config import SETTINGS
 from tap_zendesk_incremental.http.endpoint import Endpoint
-from tap_zendesk_incremental.streams import FED_STREAMS, STREAMS, CustomObject
+from tap_zendesk_incremental.streams import CHILD_STREAMS, STREAMS, CustomObject
 
-from .covering import (
+from .accounts import (
     FED,
     SIDELOADS,
     asked,
@@ -30,8 +30,8 @@ from .running import config_for, run_tap
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_zendesk_incremental.export import ExportStream
-    from tap_zendesk_incremental.fed import FedStream
+    from tap_zendesk_incremental.child_stream import SideloadStream
+    from tap_zendesk_incremental.export_stream import ExportStream
 
     from .running import Json, Run
     from .simulator import Simulator
@@ -43,18 +43,18 @@ SCHEMAS: dict[str, Json] = {
 CORE = {"tickets", "ticket_events", "users", "organizations"}
 NOT_IN_THE_STORE = {"ticket_exports"}
 NAMES = {
-    *(str(vars(stream)["name"]) for stream in (*STREAMS, *FED_STREAMS)),
+    *(str(vars(stream)["name"]) for stream in (*STREAMS, *CHILD_STREAMS)),
     "custom_object_apartment",
     "custom_object_vehicle",
 }
 
 
-def name_of(declaration: type[ExportStream | FedStream]) -> str:
+def name_of(declaration: type[ExportStream | SideloadStream]) -> str:
     return str(vars(declaration).get("name", declaration.__name__))
 
 
 def test_every_schema_has_its_stream() -> None:
-    declared = [str(vars(stream)["name"]) for stream in (*STREAMS, *FED_STREAMS)]
+    declared = [str(vars(stream)["name"]) for stream in (*STREAMS, *CHILD_STREAMS)]
     assert len(set(declared)) == len(declared)
     assert {*declared, "custom_object_records"} == set(SCHEMAS)
 
@@ -66,20 +66,20 @@ def test_a_stream_declares_what_its_schema_and_settings_have(stream: type[Export
     assert "null" not in properties[key]["type"]
     assert stream.replication_key is None or stream.replication_key in properties
     assert stream.sideloads.keys() <= properties.keys()
-    assert not stream.left_out & properties.keys()
+    assert not stream.excluded & properties.keys()
     assert set(stream.parameters) <= SETTINGS.to_dict()["properties"].keys()
     assert bool(stream.tolerated_statuses) is (stream.name not in CORE)
     if stream is not CustomObject:  # its path depends on the object
-        exports = [stream.cursor, stream.time]
+        exports = [stream.cursor, stream.time, stream.listing]
         assert any(isinstance(endpoint, Endpoint) for endpoint in exports)
 
 
-@pytest.mark.parametrize("stream", FED_STREAMS, ids=name_of)
-def test_a_fed_stream_declares_what_feeds_it(stream: type[FedStream]) -> None:
+@pytest.mark.parametrize("stream", CHILD_STREAMS, ids=name_of)
+def test_a_fed_stream_declares_what_feeds_it(stream: type[SideloadStream]) -> None:
     [key] = stream.primary_keys
     assert "null" not in SCHEMAS[stream.name]["properties"][key]["type"]
     assert stream.parent_stream_type in STREAMS
-    assert bool(stream.made_of) is not bool(stream.beside)
+    assert stream.parent_properties or stream.array
     feeder = stream.parent_stream_type
     assert feeder is not None
     assert FED[stream.name] == (feeder.name, stream.include)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .faulty import FastTap, check_complete
+from .processes import FastTap, check_complete
 from .tls import certificate, tls_in_front_of
 
 if TYPE_CHECKING:

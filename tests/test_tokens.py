@@ -16,7 +16,7 @@ import pytest
 
 from tap_zendesk_incremental.auth.token_file import TokenFile
 
-from .faulty import FastTap, check_complete
+from .processes import FastTap, check_complete
 from .running import command_for, config_for, run, run_tap, select, start
 from .simulator import Simulator, credentials
 

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from tap_zendesk_incremental.records import Records, RecordSpec
+from tap_zendesk_incremental.records.decode import Records, RecordSpec
 
 EDGE = 64 * 1024
 """Text is looked at in pieces, and letters must not break at their edges."""
@@ -15,7 +15,7 @@ EDGE = 64 * 1024
 @pytest.fixture
 def records() -> Records:
     """The records of a stream with a single property beside the id."""
-    spec = RecordSpec("things", "things", None, ("id", "name"), frozenset())
+    spec = RecordSpec("things", "things", "id", None, ("id", "name"), frozenset())
     return Records(spec, logging.getLogger())
 
 

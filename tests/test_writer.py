@@ -14,7 +14,11 @@ import pytest
 from singer_sdk.singerlib.messages import RecordMessage, StateMessage
 
 from tap_zendesk_incremental import shutdown
-from tap_zendesk_incremental.writer import MAX_COLLECTED_BYTES, CollectingWriter, TargetGoneError
+from tap_zendesk_incremental.records.writer import (
+    MAX_COLLECTED_BYTES,
+    CollectingWriter,
+    TargetGoneError,
+)
 
 from .running import command_for, config_for, run, run_tap, select
 

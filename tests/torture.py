@@ -16,7 +16,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .faulty import FastTap, check_complete, trimmed
+from .processes import FastTap, check_complete, trimmed
 from .running import STREAMS, TIMEOUT_SECONDS
 from .simulator import Simulator
 from .simulator.credentials import CLIENT_ID, CLIENT_SECRET

@@ -236,14 +236,16 @@ class Client:
         tries = self._tries
         size = min(self._size.next(int(params.get("per_page", 0))), endpoint.max_size)
         tries.count, tries.size = tries.count + 1, size
-        asked: Params = {**self.query, **params, endpoint.size_parameter: size}
+        params = {name: value for name, value in params.items() if name != "per_page"}
+        if endpoint.size_parameter:
+            params["per_page"] = size
         body, sent_at = b"", int(time.time())
         try:
-            with self._send(endpoint, asked) as response:
+            with self._send(endpoint, params) as response:
                 self._look_at_status(response.status_code, size)
-                self._validate(response)
+                self._validate(response, params)
                 body = read_body(response)
-            page = read(body, asked)
+            page = read(body, params)
             answered_at = rate_limit.date_seconds(response.headers)
             page.newest = (answered_at or sent_at) - endpoint.newest_seconds
         except requests.exceptions.ReadTimeout:
@@ -283,7 +285,7 @@ class Client:
         seconds = float(self._config.get("request_timeout") or retry.HURRIED_SECONDS)
         return min(seconds, retry.HURRIED_SECONDS) if self.is_hurried else seconds
 
-    def _send(self, endpoint: Endpoint, asked: Params, refusals: int = 0) -> requests.Response:
+    def _send(self, endpoint: Endpoint, params: Params, refusals: int = 0) -> requests.Response:
         account = self._account
         self._wait(account.limits.wait(endpoint.limit), "Zendesk's limit is reached")
         authenticator = account.authenticator
@@ -294,7 +296,7 @@ class Client:
             requests.Request(
                 "GET",
                 account.api_url + endpoint.path,
-                params=asked,
+                params=endpoint.query({**self.query, **params}),
                 headers={"User-Agent": str(user_agent)} if user_agent else {},
                 auth=authenticator,
             )
@@ -322,7 +324,7 @@ class Client:
                 response.close()
                 self.waited_seconds += wait_seconds
                 time.sleep(wait_seconds)
-                return self._send(endpoint, asked, refusals + 1)
+                return self._send(endpoint, params, refusals + 1)
         return response
 
     def _measure(self, endpoint: Endpoint, response: requests.Response) -> None:
@@ -341,7 +343,7 @@ class Client:
         )
         metrics.log(metrics.get_metrics_logger(), point)
 
-    def _validate(self, response: requests.Response) -> None:
+    def _validate(self, response: requests.Response, params: Params) -> None:
         """Sort a response into good, to be tried again, and final.
 
         Raises:
@@ -368,7 +370,7 @@ class Client:
                 "are not followed; set subdomain (or api_url) to the account's own address"
             )
             raise RefusedError(msg, status)
-        if status in CURSOR_STATUSES and "cursor=" in str(response.request.url):
+        if status in CURSOR_STATUSES and "cursor" in params:
             msg = f"{self.name}: {what}; Zendesk does not take the cursor any more"
             raise CursorRefusedError(msg, status)
         msg = "; ".join(filter(None, (f"{self.name}: {what}", ADVICE.get(status))))

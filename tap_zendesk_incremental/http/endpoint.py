@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 NEWEST_SERVED_SECONDS = 60
 """Zendesk never exports the newest minute, and refuses a start_time inside it."""
@@ -10,52 +14,172 @@ NEWEST_SERVED_SECONDS = 60
 MAX_PAGE_SIZE = 1000
 """Records that an export may be asked for at most."""
 
+MAX_LIST_SIZE = 100
+"""Records that another list may be asked for at most; more is an error there."""
+
+LIST_TRAIL_SECONDS = 300
+"""How long after its time a record may appear in a list: other connectors saw minutes."""
+
 MIN_PAGE_SIZE = 50
 GOOD_PAGES_TO_GROW = 3
 """Good pages before more is asked for again; twice as many each time that was too early."""
 
 
+Paging = Literal["cursor", "time", "events", "changes", "filtered", "audits", "offset", "single"]
+"""How the pages of a list lead on: the names of the paginators."""
+
+
 @dataclass(frozen=True)
 class Endpoint:
-    """One form of an export, or another list.
+    """A list of records: where it is, and what is peculiar about asking there.
+
+    Paginators have names of their own for what a request says: `start_time` and `end_time` (epoch
+    seconds), `cursor`, `page` and `per_page`. An endpoint knows what Zendesk calls them there.
 
     Attributes:
         path: Where it is served.
+        paging: How its pages lead on.
         limit: What shares a rate limit, as the header `zendesk-ratelimit-…` names it. Headers
             with other names count for it as well, once an answer has brought them.
-        takes_start_time: Whether the first request says where to start.
-        cursor_parameter: The query parameter that takes a cursor.
-        size_parameter: The query parameter that takes the number of records.
+        start_parameter: The query parameter that says where to start, None if there is none.
+        end_parameter: The one that says where to end, likewise.
+        cursor_parameter: The one that takes a cursor.
+        size_parameter: The one that takes the number of records, None if there is none.
+        time_format: Makes what those of time take of epoch seconds.
+        fixed: Query parameters of every request.
         max_size: The most records that may be asked for.
         newest_seconds: How old a `start_time` has to be at least.
         interval_seconds: The time between two requests that Zendesk demands at least.
+        trail_seconds: How long after its time a record can appear at most: so far behind the
+            newest second the bookmark stays.
+        replication_key: What the list is ordered by, where that is not the stream's own.
     """
 
     path: str
+    paging: Paging
     limit: str = "incremental-exports"
-    takes_start_time: bool = True
+    start_parameter: str | None = "start_time"
+    end_parameter: str | None = None
     cursor_parameter: str = "cursor"
-    size_parameter: str = "per_page"
+    size_parameter: str | None = "per_page"
+    time_format: Callable[[int], int | str] = int
+    fixed: Mapping[str, str] = field(default_factory=dict)
     max_size: int = MAX_PAGE_SIZE
     newest_seconds: int = NEWEST_SERVED_SECONDS
     interval_seconds: float = 0.0
+    trail_seconds: int = 0
+    replication_key: str | None = None
+
+    def query(self, params: Mapping[str, int | str]) -> list[tuple[str, int | str]]:
+        """Give the query of a request.
+
+        Args:
+            params: What the request says, by the paginators' names; others are left as they are.
+        """
+        names = {
+            "start_time": self.start_parameter,
+            "end_time": self.end_parameter,
+            "cursor": self.cursor_parameter,
+            "per_page": self.size_parameter,
+        }
+        given = [(names.get(name, name), name, value) for name, value in params.items()]
+        return [
+            *self.fixed.items(),
+            *(
+                (parameter, self.time_format(int(value)) if name.endswith("_time") else value)
+                for parameter, name, value in given
+                if parameter
+            ),
+        ]
+
+
+def cursor_export(
+    path: str, *, limit: str = "incremental-exports", start_parameter: str | None = "start_time"
+) -> Endpoint:
+    """Give an incremental export by cursor."""
+    return Endpoint(path, "cursor", limit=limit, start_parameter=start_parameter)
+
+
+def time_export(
+    path: str,
+    *,
+    limit: str = "incremental-exports",
+    newest_seconds: int = NEWEST_SERVED_SECONDS,
+    interval_seconds: float = 0.0,
+    trail_seconds: int = 0,
+) -> Endpoint:
+    """Give an incremental export by time."""
+    return Endpoint(
+        path,
+        "time",
+        limit=limit,
+        newest_seconds=newest_seconds,
+        interval_seconds=interval_seconds,
+        trail_seconds=trail_seconds,
+    )
 
 
 def sample(path: str) -> Endpoint:
     """Give the sample of an export: at most 50 records, with a limit of its own."""
-    return Endpoint(path, limit="incremental-exports-sample", max_size=50)
+    return Endpoint(path, "time", limit="incremental-exports-sample", max_size=50)
 
 
-def listing(path: str) -> Endpoint:
-    """Give a list that is no export: paged by cursor, with no limit but the account's."""
+def milliseconds(second: int) -> int:
+    """Give epoch milliseconds."""
+    return second * 1000
+
+
+def cursor_list(path: str, paging: Paging = "cursor", **fixed: str) -> Endpoint:
+    """Give a list that is paged by cursor, 100 records a page, with no limit but the account's."""
     return Endpoint(
         path,
+        paging,
+        fixed=fixed,
         limit=path,
-        takes_start_time=False,
+        start_parameter=None,
         cursor_parameter="page[after]",
         size_parameter="page[size]",
-        max_size=100,
+        max_size=MAX_LIST_SIZE,
     )
+
+
+def changes_list(path: str, replication_key: str = "updated_at") -> Endpoint:
+    """Give a list in the order of changes, whose cursors last."""
+    return replace(
+        cursor_list(path, "changes", sort=replication_key), replication_key=replication_key
+    )
+
+
+def filtered_list(  # noqa: PLR0913 (all named, and few set)
+    path: str,
+    *,
+    start_parameter: str = "start_time",
+    end_parameter: str | None = None,
+    time_format: Callable[[int], int | str] = int,
+    fixed: Mapping[str, str] | None = None,
+    max_size: int = MAX_LIST_SIZE,
+    trail_seconds: int = LIST_TRAIL_SECONDS,
+) -> Endpoint:
+    """Give a list in any order that can be cut to what changed since a time."""
+    return replace(
+        cursor_list(path, "filtered"),
+        start_parameter=start_parameter,
+        end_parameter=end_parameter,
+        time_format=time_format,
+        fixed=fixed or {},
+        max_size=max_size,
+        trail_seconds=trail_seconds,
+    )
+
+
+def offset_list(path: str) -> Endpoint:
+    """Give a list that is paged by number, with no limit but the account's."""
+    return Endpoint(path, "offset", limit=path, start_parameter=None, max_size=MAX_LIST_SIZE)
+
+
+def single_page(path: str) -> Endpoint:
+    """Give a list that comes whole."""
+    return Endpoint(path, "single", limit=path, start_parameter=None, size_parameter=None)
 
 
 class PageSize:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import msgspec
 from singer_sdk.schema.source import SchemaSource, StreamSchema
 
-from tap_zendesk_incremental.export import ExportStream
+from tap_zendesk_incremental.export_stream import ExportStream
 from tap_zendesk_incremental.http.client import Client
-from tap_zendesk_incremental.http.endpoint import Endpoint
+from tap_zendesk_incremental.http.endpoint import time_export
 from tap_zendesk_incremental.tap import TapZendeskIncremental
 
 from .running import sync
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tap_zendesk_incremental.http.client import ReadPage
+    from tap_zendesk_incremental.http.endpoint import Endpoint
     from tap_zendesk_incremental.pagination import Page, Params
 
 Json = dict[str, Any]
@@ -56,9 +57,8 @@ class Things(ExportStream):
 
     name = "things"
     replication_key = "time"
-    exported_in_epoch = True
-    time = Endpoint("/things")
-    left_out = frozenset({LEFT_OUT})
+    time = time_export("/things")
+    excluded = frozenset({LEFT_OUT})
 
 
 class TapThings(TapZendeskIncremental):

@@ -9,7 +9,7 @@ import pytest
 from singer_sdk import Stream
 from singer_sdk.metrics import Point
 
-from .things import CONFIG, Json, TapThings, Things, export
+from .given_pages import CONFIG, Json, TapThings, Things, export
 
 SCHEMA: Json = {"id": {"type": ["integer"]}, "time": {"type": ["integer", "null"]}}
 PAGES = [

@@ -16,22 +16,20 @@ from datetime import datetime, timezone
 from decimal import Decimal
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 from msgspec import Raw
 from singer_sdk.contrib.msgspec import encoder
 
 from tap_zendesk_incremental.errors import UnreadablePageError, brief
-from tap_zendesk_incremental.page_body import page_type, to_page
+from tap_zendesk_incremental.pagination import Page
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Iterable, Iterator, Sequence
 
-    from tap_zendesk_incremental.pagination import Mark, Page, Params
-
-ID = "id"
-"""The property that tells one record of a resource from another; all of Zendesk's have it."""
+    from tap_zendesk_incremental.pagination import Params, RecordKey
 
 RESCUED = "_rescued_data"
 """The property that keeps what no schema knows, as file loaders name it."""
@@ -69,20 +67,22 @@ class RecordSpec:
     Attributes:
         stream: The stream's name.
         records_key: The key of a page that holds the records.
+        id_key: The property that tells one record from another.
         time_key: The property that holds the time it is exported under, if any.
         properties: The properties of the schema, in Zendesk's order.
         deselected: Those among them that the catalog leaves out.
-        left_out: Properties that are known and never wanted.
-        beside: Arrays beside the records that other streams are made of.
+        excluded: Properties that are known and never wanted.
+        sideloads: Arrays beside the records that other streams are made of.
     """
 
     stream: str
     records_key: str
+    id_key: str
     time_key: str | None
     properties: Sequence[str]
     deselected: frozenset[str]
-    left_out: frozenset[str] = frozenset()
-    beside: Sequence[str] = ()
+    excluded: frozenset[str] = frozenset()
+    sideloads: Sequence[str] = ()
 
 
 class Records:
@@ -109,10 +109,10 @@ class Records:
         unknown properties are noticed without looking for them.
         """
         spec = self.spec
-        keys = {key for key in (ID, spec.time_key) if key}
+        keys = {key for key in (spec.id_key, spec.time_key) if key}
         self._learned = [name for name in self._unknown if not _ODD_NAME.search(name)]
         odd = {RESCUED} if len(self._learned) < len(self._unknown) else ()
-        known = (*spec.properties, *keys, *sorted(spec.left_out), *self._learned, *odd)
+        known = (*spec.properties, *keys, *sorted(spec.excluded), *self._learned, *odd)
         names = [*dict.fromkeys(known)]
         attributes = {name: f"p{index}" for index, name in enumerate(names)}
         record_type = msgspec.defstruct(
@@ -123,19 +123,21 @@ class Records:
             forbid_unknown_fields=True,
             gc=False,
         )
-        self._decoder = msgspec.json.Decoder(page_type(spec.records_key, record_type, spec.beside))
+        self._decoder = msgspec.json.Decoder(
+            page_type(spec.records_key, record_type, spec.sideloads)
+        )
         self._attributes = attributes
-        dropped = {*spec.left_out, *spec.deselected, *keys.difference(spec.properties)}
+        dropped = {*spec.excluded, *spec.deselected, *keys.difference(spec.properties)}
         self._dropped = [attributes[name] for name in dropped]
-        self._id_of = attrgetter(attributes[ID])
+        self._id_of = attrgetter(attributes[spec.id_key])
         self._time_of = attrgetter(attributes[spec.time_key]) if spec.time_key else None
 
-    def read(self, body: bytes, asked: Params) -> Page[Any]:
+    def read(self, body: bytes, params: Params) -> Page[Any]:
         """Take a page apart.
 
         Args:
             body: The response's body.
-            asked: The parameters it was asked with.
+            params: What was asked for.
 
         Raises:
             UnreadablePageError: If it is such a page, but for something that it holds.
@@ -144,7 +146,7 @@ class Records:
             RecursionError: If it is nested too deep.
         """
         try:
-            return self._read(body, asked)
+            return self._read(body, params)
         except _UNREADABLE as error:
             if (mended := _ESCAPE.sub(_mended, body)) != body:
                 if not self._has_mended:
@@ -154,12 +156,12 @@ class Records:
                         "such halves become U+FFFD",
                         self.spec.stream,
                     )
-                return self.read(mended, asked)
+                return self.read(mended, params)
             if why := _what_is_unreadable(body, self.spec.records_key, error):
                 raise UnreadablePageError(why) from error
             raise
 
-    def _read(self, body: bytes, asked: Params) -> Page[Any]:
+    def _read(self, body: bytes, params: Params) -> Page[Any]:
         _check_utf8(body)  # msgspec does not look into what it leaves raw
         if b"\n" in body or b"\r" in body:  # pretty-printed: a message is one line
             body = msgspec.json.format(body, indent=-1)
@@ -168,7 +170,7 @@ class Records:
         except msgspec.ValidationError:
             body = self._learn_from(body)
             page = self._decoder.decode(body)
-        return to_page(page, asked, self._marks(page.records), self.spec.beside)
+        return to_page(page, params, self._keys_of(page.records), self.spec.sideloads)
 
     def pieces(self, records: Iterable[Any], names: Sequence[str]) -> Iterator[tuple[Raw, ...]]:
         """Give some properties of each record as JSON, `ABSENT` where it has none.
@@ -180,6 +182,19 @@ class Records:
         attributes = [self._attributes[name] for name in names]
         for record in records:
             yield tuple(getattr(record, attribute) for attribute in attributes)
+
+    def fill(self, records: Iterable[Any], name: str, value: Raw) -> None:
+        """Give records a property that they lack.
+
+        Args:
+            records: Records that were read.
+            name: The property.
+            value: What it is, as JSON.
+        """
+        attribute = self._attributes[name]
+        for record in records:
+            if getattr(record, attribute) is ABSENT:
+                setattr(record, attribute, value)
 
     def trim(self, records: Sequence[Any]) -> None:
         """Leave of each record what goes out: rescue the unknown, drop what is not wanted."""
@@ -197,7 +212,7 @@ class Records:
         for record in records:
             yield _open(encoder.encode(record))
 
-    def _marks(self, records: Sequence[Any]) -> list[Mark]:
+    def _keys_of(self, records: Sequence[Any]) -> list[RecordKey]:
         ids = [bytes(self._id_of(record)) for record in records]
         if self._time_of is None:
             return [(id_, None) for id_ in ids]
@@ -212,7 +227,7 @@ class Records:
         Those whose names no struct can have are rescued at once: the page comes back without.
         """
         spec = self.spec
-        raw_page = page_type(spec.records_key, dict[str, Raw], spec.beside)
+        raw_page = page_type(spec.records_key, dict[str, Raw], spec.sideloads)
         page = msgspec.json.decode(body, type=raw_page)
         found = set[str]().union(*page.records) - self._attributes.keys()
         for name in sorted(found.difference(self._unknown)):
@@ -246,6 +261,66 @@ class Records:
                 setattr(record, attribute, ABSENT)
         if rescued:
             setattr(record, self._attributes[RESCUED], Raw(encoder.encode(rescued)))
+
+
+class Meta(msgspec.Struct):
+    """How lists that are no exports say whether there is more."""
+
+    has_more: bool = False
+    after_cursor: str | None = None
+
+
+def page_type(
+    records_key: str,
+    record_type: Any,  # noqa: ANN401 (types made here)
+    sideloads: Sequence[str] = (),
+) -> Any:  # noqa: ANN401 (the same)
+    """Make the struct of a page.
+
+    Args:
+        records_key: The key that holds the records.
+        record_type: What to make of each of them.
+        sideloads: The keys of arrays beside the records that are wanted too.
+    """
+    return msgspec.defstruct(
+        "Body",
+        [
+            ("records", list[record_type]),
+            ("end_of_stream", bool | None, None),
+            ("after_cursor", str | None, None),
+            ("end_time", int | None, None),
+            ("next_page", str | None, None),
+            ("meta", Meta | None, None),
+            *((name, list[Raw] | None, None) for name in sideloads),
+        ],
+        rename={"records": records_key},
+    )
+
+
+def to_page(
+    body: Any,  # noqa: ANN401 (a struct made by page_type)
+    params: Params,
+    keys: list[RecordKey],
+    sideloads: Sequence[str] = (),
+) -> Page[Any]:
+    """Give a decoded body the form that paginators take."""
+    end_of_stream, after_cursor = body.end_of_stream, body.after_cursor
+    if body.meta is not None:
+        end_of_stream, after_cursor = not body.meta.has_more, body.meta.after_cursor
+    elif after_cursor is None and body.next_page:
+        # Only the token is taken from an address that a response holds.
+        after_cursor = next(iter(parse_qs(urlsplit(body.next_page).query).get("cursor", ())), None)
+    return Page(
+        params=params,
+        records=body.records,
+        keys=keys,
+        end_of_stream=end_of_stream,
+        after_cursor=after_cursor,
+        end_time=body.end_time,
+        next_page=body.next_page,
+        read_at=datetime.now(timezone.utc),
+        sideloads={name: getattr(body, name) or [] for name in sideloads},
+    )
 
 
 def _check_utf8(body: bytes) -> None:

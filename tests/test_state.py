@@ -8,10 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_zendesk_incremental import bookmarks
-from tap_zendesk_incremental.bookmarks import SAFE_SECONDS
+from tap_zendesk_incremental import state
+from tap_zendesk_incremental.http.endpoint import cursor_export, time_export
+from tap_zendesk_incremental.state import SAFE_SECONDS
+from tap_zendesk_incremental.streams.support import RoutingAttributes, Tickets, Users
 
 Json = dict[str, Any]
+CURSOR_EXPORT = cursor_export("/cursor")
+TIME_EXPORT = time_export("/time")
 AT = 1_695_062_724
 TICKETS: Json = {
     "replication_key": "generated_timestamp",
@@ -38,12 +42,12 @@ USERS: Json = {
     ],
 )
 def test_epoch(value: str | int, second: int) -> None:
-    assert bookmarks.epoch(value) == second
+    assert state.epoch(value) == second
 
 
 @given(st.integers(0, 1 << 34))
 def test_iso_and_back(second: int) -> None:
-    assert bookmarks.epoch(bookmarks.iso(second)) == second
+    assert state.epoch(state.iso(second)) == second
 
 
 @pytest.mark.parametrize(
@@ -58,7 +62,12 @@ def test_iso_and_back(second: int) -> None:
         # The time of a record is no place in the export.
         (TICKETS, False, None, {"start_time": AT - SAFE_SECONDS}),
         (TICKETS, False, "2023-09-18T18:45:20Z", {"start_time": AT - 4}),
-        (TICKETS | {"replication_key": "updated_at"}, False, None, {"start_time": 0}),
+        (
+            TICKETS | {"replication_key": "updated_at"},
+            False,
+            None,
+            {"start_time": AT - SAFE_SECONDS},
+        ),
         ({"cursor": "MTY5"}, True, None, {"cursor": "MTY5"}),
         ({"cursor": "MTY5"}, True, "2023-09-18", {"cursor": "MTY5"}),
     ],
@@ -66,8 +75,9 @@ def test_iso_and_back(second: int) -> None:
 def test_start_of_tickets(
     *, bookmark: Json, by_cursor: bool, start_date: str | None, start: Json
 ) -> None:
-    key = "generated_timestamp"
-    assert bookmarks.start(bookmark, key, start_date, by_cursor=by_cursor) == start
+    endpoint = Tickets.cursor if by_cursor else Tickets.time
+    begun, _ = state.start(bookmark, endpoint, start_date)
+    assert begun == start
 
 
 @pytest.mark.parametrize(
@@ -85,35 +95,39 @@ def test_start_of_tickets(
 def test_start_of_users(
     *, bookmark: Json, by_cursor: bool, start_date: str | None, start: Json
 ) -> None:
-    assert bookmarks.start(bookmark, "updated_at", start_date, by_cursor=by_cursor) == start
+    endpoint = Users.cursor if by_cursor else Users.time
+    assert state.start(bookmark, endpoint, start_date) == (start, True)
 
 
 @pytest.mark.parametrize("start_date", [None, "2030-01-01"])
 def test_an_export_without_times_starts_at_its_cursor(start_date: str | None) -> None:
     for bookmark, start in (({}, {}), (TICKETS, {"cursor": "MTY5"}), (USERS, {})):
-        begun = bookmarks.start(
-            bookmark, "time", start_date, by_cursor=True, takes_start_time=False
-        )
-        assert begun == start
+        begun = state.start(bookmark, RoutingAttributes.cursor, start_date)
+        assert begun == (start, True)
 
 
 def test_after_a_page() -> None:
     key = "generated_timestamp"
-    assert bookmarks.after({}, key, AT, {"cursor": "MTY5"}) == TICKETS
+    assert state.after({}, CURSOR_EXPORT, key, AT, {"cursor": "MTY5"}) == TICKETS
     # An empty page moves the token alone, whatever else an old state held.
     old = TICKETS | {"progress_markers": {}, "starting_replication_value": 1, "end_time": 5}
-    after = bookmarks.after(old, key, None, {"cursor": "Mg=="})
+    after = state.after(old, CURSOR_EXPORT, key, None, {"cursor": "Mg=="})
     assert after == TICKETS | {"cursor": "Mg=="}
-    after = bookmarks.after({}, "updated_at", None, {"start_time": AT, "per_page": 7})
+    after = state.after({}, TIME_EXPORT, "updated_at", None, {"start_time": AT, "per_page": 7})
     assert after == {"end_time": AT}
     # The value of another replication key does not become this one's.
-    after = bookmarks.after(TICKETS, "updated_at", None, {"start_time": AT})
+    after = state.after(TICKETS, TIME_EXPORT, "updated_at", None, {"start_time": AT})
     assert after == {"end_time": AT}
 
 
 def test_a_bookmark_never_goes_back() -> None:
-    assert bookmarks.after(USERS, "updated_at", "2001-01-01T00:00:00Z", {"start_time": 5}) == USERS
-    later = bookmarks.after(USERS, "updated_at", "2030-01-01T00:00:00Z", {"start_time": AT + 9})
+    assert (
+        state.after(USERS, TIME_EXPORT, "updated_at", "2001-01-01T00:00:00Z", {"start_time": 5})
+        == USERS
+    )
+    later = state.after(
+        USERS, TIME_EXPORT, "updated_at", "2030-01-01T00:00:00Z", {"start_time": AT + 9}
+    )
     assert later == USERS | {
         "replication_key_value": "2030-01-01T00:00:00Z",
         "end_time": AT + 9,
@@ -131,7 +145,7 @@ def test_a_bookmark_never_goes_back() -> None:
     ],
 )
 def test_good_bookmarks(bookmark: Json) -> None:
-    assert bookmarks.problem(bookmark) is None
+    assert state.problem_of(bookmark) is None
 
 
 @pytest.mark.parametrize(
@@ -151,4 +165,4 @@ def test_good_bookmarks(bookmark: Json) -> None:
     ],
 )
 def test_bad_bookmarks(bookmark: Json, problem: str) -> None:
-    assert str(bookmarks.problem(bookmark)).startswith(problem)
+    assert str(state.problem_of(bookmark)).startswith(problem)

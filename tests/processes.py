@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
-from . import fast
+from . import shortened_waits as fast
 from .running import TIMEOUT_SECONDS, Run, command_for, config_for, environment, select
 from .simulator import credentials
 
@@ -34,7 +34,7 @@ _SECRETS = {
 }
 # Forked from a process that has imported the tap: a run takes a tenth of a second, not one.
 _forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(["tests.fast"])
+_forks.set_forkserver_preload(["tests.shortened_waits"])
 
 
 def secrets_in(texts: Iterable[bytes], zendesk: Simulator) -> list[str]:

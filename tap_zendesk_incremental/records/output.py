@@ -5,16 +5,15 @@ Nothing else in the tap knows which of the two it is.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk import Stream
-from singer_sdk.exceptions import SingerSDKError
 from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform
 
-from tap_zendesk_incremental.records import Records, RecordSpec
-from tap_zendesk_incremental.writer import CollectingWriter
+from tap_zendesk_incremental.records.decode import Records, RecordSpec
+from tap_zendesk_incremental.records.writer import CollectingWriter
+from tap_zendesk_incremental.sdk import stream_map_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
 
     from singer_sdk.mapper import StreamMap
     from singer_sdk.singerlib.encoding import GenericSingerWriter
+
+    from tap_zendesk_incremental.sdk import SdkStream
 
 Write = Callable[[Iterable[Any], "datetime | None"], None]
 """Writes records of a page that was read at a given time."""
@@ -34,16 +35,16 @@ def records_of(
     stream: Stream,
     records_key: str,
     *,
-    left_out: frozenset[str] = frozenset(),
-    beside: Sequence[str] = (),
+    excluded: frozenset[str] = frozenset(),
+    sideloads: Sequence[str] = (),
 ) -> Records:
     """Make what takes the pages of a stream apart.
 
     Args:
         stream: The stream, with its catalog applied.
         records_key: The key of a page that holds its records.
-        left_out: Properties that are known and never wanted.
-        beside: Arrays beside the records that other streams are made of.
+        excluded: Properties that are known and never wanted.
+        sideloads: Arrays beside the records that other streams are made of.
     """
     properties, declared = stream.effective_schema["properties"], stream.schema["properties"]
     if lacking := sorted(declared.keys() - properties.keys()):
@@ -55,34 +56,29 @@ def records_of(
     spec = RecordSpec(
         stream=stream.name,
         records_key=records_key,
+        id_key=stream.primary_keys[0],
         time_key=stream.replication_key,
         properties=tuple(properties),
         deselected=frozenset(name for name in properties if not stream.mask["properties", name]),
-        left_out=left_out.union(declared) - set(properties),
-        beside=beside,
+        excluded=excluded.union(declared) - set(properties),
+        sideloads=sideloads,
     )
     return Records(spec, stream.logger)
 
 
-def choose(
-    stream: Stream,
-    records: Records,
-    writer: GenericSingerWriter[Any, Any],
-    write_by_sdk: Callable[[dict[str, Any]], None],
-) -> Write:
+def choose(stream: SdkStream, records: Records, writer: GenericSingerWriter[Any, Any]) -> Write:
     """Choose how a stream's records are written.
 
     Args:
         stream: The stream, with its catalog applied.
         records: What takes its pages apart.
         writer: The tap's message writer; whole pages are for ours alone.
-        write_by_sdk: The SDK's own way to write a record.
     """
 
     def write_walked(page: Iterable[Any], read_at: datetime | None) -> None:
         del read_at  # the SDK has its own
         for record in opened(stream, records, page):
-            write_by_sdk(record)
+            stream.write_record(record)
 
     if (
         not isinstance(writer, CollectingWriter)
@@ -123,26 +119,6 @@ def opened(stream: Stream, records: Records, page: Iterable[Any]) -> Iterator[di
             yield processed
 
 
-@contextlib.contextmanager
-def explained(name: str) -> Iterator[None]:
-    """Say whose stream map has failed.
-
-    Args:
-        name: The stream's name.
-
-    Raises:
-        SingerSDKError: If a stream map fails in here.
-    """
-    try:
-        yield
-    except Exception as error:  # whatever an expression of the user's may raise
-        msg = (
-            f"The stream map of {name} failed on a record: {type(error).__name__}: {error}; "
-            "correct it in stream_maps and run again with the last state"
-        )
-        raise SingerSDKError(msg) from error
-
-
 def is_removed(stream: Stream) -> bool:
     """Say whether stream maps leave nothing of a stream."""
     return all(isinstance(stream_map, RemoveRecordTransform) for stream_map in stream.stream_maps)
@@ -151,7 +127,7 @@ def is_removed(stream: Stream) -> bool:
 def _mapped(
     stream_map: StreamMap, records: Iterable[dict[str, Any]], name: str
 ) -> Iterator[dict[str, Any]]:
-    with explained(name):
+    with stream_map_errors(name):
         for record in records:
             if (mapped := stream_map.transform(record)) is not None:
                 yield mapped

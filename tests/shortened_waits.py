@@ -1,4 +1,4 @@
-"""The tap with its waits shortened: `python -m tests.fast <arguments of the tap>`.
+"""The tap with its waits shortened: `python -m tests.shortened_waits <arguments of the tap>`.
 
 Tries are minutes apart. Tests of many tries shorten the waits, and nothing else: what waits and
 for how long it says so in its log stay as they are. Pacing needs real time and is tested without.

@@ -1,0 +1,244 @@
+"""Streams that are written along with their parent, page by page.
+
+They have no bookmark: the parent's moves when what belongs to its page is written.
+"""
+
+from __future__ import annotations
+
+import abc
+import contextlib
+from dataclasses import replace
+from datetime import datetime, timezone
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import msgspec
+from msgspec import Raw
+from singer_sdk.contrib.msgspec import encoder
+from singer_sdk.exceptions import FatalSyncError
+from singer_sdk.schema.source import SchemaDirectory, StreamSchema
+
+from tap_zendesk_incremental import schemas
+from tap_zendesk_incremental.errors import RefusedError
+from tap_zendesk_incremental.pagination import PAGINATORS, traverse
+from tap_zendesk_incremental.records import output
+from tap_zendesk_incremental.records.decode import ABSENT
+from tap_zendesk_incremental.sdk import SdkStream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from singer_sdk import Tap
+
+    from tap_zendesk_incremental.http.client import Client
+    from tap_zendesk_incremental.http.endpoint import Endpoint
+    from tap_zendesk_incremental.pagination import Page, Params
+    from tap_zendesk_incremental.records.decode import Records
+
+NULL = Raw(b"null")
+
+
+class ChildStream(SdkStream):
+    """A stream that follows its parent."""
+
+    name: str = ""
+    """The stream's name, and that of its schema."""
+
+    include: str | None = None
+    """The sideload to ask for with the parent's pages."""
+
+    array: str | None = None
+    """The array beside the parent's records that is wanted."""
+
+    selected_by_default = False
+    primary_keys = ("id",)
+    schema = StreamSchema(SchemaDirectory(schemas))
+    _records: Records
+
+    def __init__(self, tap: Tap, client: Client) -> None:
+        """Make a stream of an account.
+
+        Args:
+            tap: The tap.
+            client: Asks the account; the stream gets one of its own from it.
+        """
+        super().__init__(tap)
+        self.client = client.named(self.name, self.logger)
+
+    @abc.abstractmethod
+    def pages_of(
+        self, parent_records: Records, page: Page[Any], new_records: list[Any]
+    ) -> Iterator[Page[Any]]:
+        """Give what belongs to a page of the parent.
+
+        Args:
+            parent_records: What took that page apart.
+            page: That page.
+            new_records: Its records that are new, not yet trimmed.
+        """
+
+    @property
+    def records_key(self) -> str:
+        """The key of a page that holds the records."""
+        return self.name
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[None]:
+        """Write the SCHEMA message, choose the path of the records, and count them."""
+        self.write_schema()
+        self._records = output.records_of(self, self.records_key)
+        self._write = output.choose(self, self._records, self.tap.message_writer)
+        with self.get_record_counter() as self._counter:
+            yield
+
+    def write(self, page: Page[Any]) -> None:
+        """Write the records of a page, up to the limit of a dry run."""
+        records = page.records[: self.ABORT_AT_RECORD_COUNT]
+        self._write(records, page.read_at)
+        self._counter.increment(len(records))
+
+    def request_pages(self) -> Iterator[list[Any]]:
+        """Give none: the parent asks for them."""
+        return iter(())
+
+    def write_records(self, records: list[Any]) -> None:
+        """Write records that were read just now; see `SdkStream`."""
+        self._write(records, datetime.now(timezone.utc))
+
+    def opened_records(self, records: list[Any]) -> Iterator[dict[str, Any]]:
+        """Give records as dictionaries; see `SdkStream`."""
+        return output.opened(self, self._records, records)
+
+    def finalize_state_progress_markers(self, state: dict[str, Any] | None = None) -> None:
+        """Do nothing, so that the state gets no bookmark of this stream."""
+
+
+class ListedChildStream(ChildStream):
+    """A list of each record of the parent, at the cost of a request for each."""
+
+    listing: Endpoint
+    """Where it is; `{id}` in its path is the id of the parent's record."""
+
+    list_key: str = ""
+    """The key of a page that holds the records."""
+
+    parent_key: str = ""
+    """The property that holds the id of the parent's record, also where Zendesk leaves it out."""
+
+    tolerated_statuses: frozenset[int] = frozenset({402, 403, 404})
+    """What Zendesk answers where there is no such list."""
+
+    _has_warned = False
+
+    @property
+    def records_key(self) -> str:
+        """The key of a page that holds the records."""
+        return self.list_key
+
+    def pages_of(
+        self, parent_records: Records, page: Page[Any], new_records: list[Any]
+    ) -> Iterator[Page[Any]]:
+        """Ask for the list of each record; see `ChildStream`."""
+        del page
+        for (parent_id,) in parent_records.pieces(new_records, ("id",)):
+            text = str(msgspec.json.decode(parent_id))
+            endpoint = replace(self.listing, path=self.listing.path.format(id=quote(text)))
+            paginator = PAGINATORS[endpoint.paging](self.name, {})
+            try:
+                for step in traverse(paginator, partial(self._fetch, endpoint)):
+                    self._records.fill(step.records, self.parent_key, parent_id)
+                    self._records.trim(step.records)
+                    yield step.page
+            except RefusedError as error:
+                if error.status not in self.tolerated_statuses:
+                    raise
+                if not self._has_warned:
+                    self._has_warned = True
+                    self.logger.warning("%s; left out, as others like it", error)
+
+    def _fetch(self, endpoint: Endpoint, params: Params) -> Page[Any]:
+        return self.client.fetch(endpoint, params, self._records.read)
+
+
+class SideloadStream(ChildStream):
+    """A stream that comes along on its parent's pages. Subclasses declare where it is there.
+
+    Zendesk sends sideloads on request, so they cost no request of their own.
+    """
+
+    parent_properties: tuple[str, ...] = ()
+    """Properties of the parent's records that hold the records, or what they are made of."""
+
+    parent_key: str = ""
+    """The property of an item of `array` that holds the id of the parent's record."""
+
+    def records_from(self, *pieces: Raw) -> Iterable[object]:
+        """Make records of one record of the parent: of its `parent_properties`, as JSON."""
+        return (piece for piece in pieces if bytes(piece) not in {b"", b"null"})
+
+    def pages_of(
+        self, parent_records: Records, page: Page[Any], new_records: list[Any]
+    ) -> Iterator[Page[Any]]:
+        """Make this stream's page of a page of the parent; see `ChildStream`.
+
+        Raises:
+            FatalSyncError: If that cannot be read.
+        """
+        try:
+            items = self._items(parent_records, page, new_records)
+            if self.parent_properties:
+                for pieces in parent_records.pieces(new_records, self.parent_properties):
+                    items += self.records_from(*pieces)
+            own = self._records.read(encoder.encode({self.name: items}), {})
+        except msgspec.MsgspecError as error:
+            msg = (
+                f"{self.name}: Zendesk sends what is no record: {error}. The last state is safe; "
+                "deselect the stream to go on without it."
+            )
+            raise FatalSyncError(msg) from error
+        self._records.trim(own.records)
+        yield own
+
+    def _items(
+        self, parent_records: Records, page: Page[Any], new_records: list[Any]
+    ) -> list[object]:
+        """Give the items of the array, but those of records that another page has given."""
+        items = page.sideloads.get(str(self.array), [])
+        if len(new_records) == len(page.records):
+            return [*items]
+        ids = {bytes(id_) for (id_,) in parent_records.pieces(new_records, ("id",))}
+        return [
+            item for item in items if bytes(_decode_item(item).get(self.parent_key, NULL)) in ids
+        ]
+
+
+class CommentStream(SideloadStream):
+    """The comments among the child events of ticket events."""
+
+    include = "comment_events"
+    parent_properties = ("id", "ticket_id", "timestamp", "child_events")
+
+    def records_from(self, *pieces: Raw) -> Iterable[object]:
+        """Give each comment the ids and the time of its event; see `SideloadStream`."""
+        event_id, ticket_id, timestamp, children = pieces
+        if children is ABSENT:
+            return
+        event = {"ticket_id": ticket_id, "event_id": event_id, "timestamp": timestamp}
+        event = {name: value for name, value in event.items() if value is not ABSENT}
+        for child in _decode_children(children) or ():
+            if child and _is_comment(child):
+                yield {**event, **child}
+
+
+def _is_comment(child: dict[str, Raw]) -> bool:
+    """Say whether a child event is a comment: by its type, or because it has the text of one.
+
+    Besides `Comment` there is `VoiceComment`, and nothing says that there will be no others.
+    """
+    kind = bytes(child.get("event_type", NULL))
+    return kind.endswith(b'Comment"') or bytes(child.get("body", NULL)) != b"null"
+
+
+_decode_item = msgspec.json.Decoder(dict[str, Raw]).decode
+_decode_children = msgspec.json.Decoder(list[dict[str, Raw] | None] | None).decode

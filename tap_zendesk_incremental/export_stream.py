@@ -1,0 +1,396 @@
+"""What every export does: page by page, the records and then their bookmark."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from singer_sdk import metrics
+from singer_sdk.schema.source import SchemaDirectory, StreamSchema
+
+from tap_zendesk_incremental import progress, schemas, state
+from tap_zendesk_incremental.child_stream import ChildStream
+from tap_zendesk_incremental.errors import CursorRefusedError, RefusedError
+from tap_zendesk_incremental.pagination import (
+    OWN_FILTER,
+    PAGINATORS,
+    WALKS,
+    Step,
+    traverse,
+    until,
+)
+from tap_zendesk_incremental.prefetch import one_ahead
+from tap_zendesk_incremental.records import output
+from tap_zendesk_incremental.records.writer import CollectingWriter
+from tap_zendesk_incremental.sdk import SdkStream
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Mapping
+    from datetime import datetime
+
+    from singer_sdk import Tap
+    from singer_sdk.singerlib import Catalog, MetadataMapping
+
+    from tap_zendesk_incremental.http.client import Client
+    from tap_zendesk_incremental.http.endpoint import Endpoint
+    from tap_zendesk_incremental.pagination import Page, Paginator, Params
+    from tap_zendesk_incremental.records.decode import Records
+    from tap_zendesk_incremental.records.output import Write
+
+
+@dataclass(frozen=True)
+class ReadyPage:
+    """A page, ready to be written.
+
+    Attributes:
+        step: The page.
+        children: What goes along with it in other streams.
+    """
+
+    step: Step[Any]
+    children: list[tuple[ChildStream, Page[Any]]]
+
+
+class ExportStream(SdkStream):
+    """A resource of Zendesk's. Subclasses declare, and do nothing."""
+
+    name: str = ""
+    """The stream's name, and that of its schema."""
+
+    replication_key: str | None = None
+    """The property that an export is ordered by, its replication key; None for what comes whole."""
+
+    cursor: Endpoint | None = None
+    """The cursor export, where the resource has one."""
+
+    time: Endpoint | None = None
+    """The time export, where the resource has one."""
+
+    listing: Endpoint | None = None
+    """The list that is no export, where the resource has one."""
+
+    sample: Endpoint | None = None
+    """The sample of the export, where it has one."""
+
+    instead_of_listing: str | None = None
+    """The stream that has what this one has where exports are closed, if it has no list."""
+
+    records_key: str | None = None
+    """The key of a page that holds the records, where it is not the stream's name."""
+
+    excluded: frozenset[str] = frozenset()
+    """Properties that are known and never wanted."""
+
+    sideloads: ClassVar[Mapping[str, str]] = {}
+    """Properties that come only when they are asked for, and the sideload to ask for."""
+
+    parameters: tuple[str, ...] = ()
+    """Settings that are passed on as query parameters."""
+
+    tolerated_statuses: frozenset[int] = frozenset({402, 403, 404})
+    """What an account answers that does not have the resource, so that the stream is skipped."""
+
+    is_skipped = False
+    """Whether the account does not have the resource."""
+
+    primary_keys = ("id",)
+    schema = StreamSchema(SchemaDirectory(schemas))
+
+    endpoint: Endpoint
+    _records: Records
+    _write: Write
+    _read_at: datetime | None = None
+    _lacks_ids = False
+
+    def __init__(self, tap: Tap, client: Client, name: str | None = None) -> None:
+        """Make a stream of an account, and choose the form of its export.
+
+        Args:
+            tap: The tap.
+            client: Asks the account; the stream gets one of its own from it.
+            name: The stream's name, where its class does not say.
+
+        Raises:
+            TypeError: If the class declares no endpoint.
+        """
+        # Before the rest: the schema may have to be asked for.
+        self.client = client.named(name or self.name, tap.logger.getChild(name or self.name))
+        super().__init__(tap, name=name)
+        forms = {"cursor": self.cursor, "time": self.time, "list": self.listing}
+        wanted = forms[self.config.get("export_method") or "cursor"]
+        endpoint = wanted or self.cursor or self.time or self.listing
+        if endpoint is None:
+            msg = f"{type(self).__name__} declares no endpoint"
+            raise TypeError(msg)
+        self.endpoint = endpoint
+        self._choose_replication_key()
+
+    def _choose_replication_key(self) -> None:
+        self.replication_key = self.endpoint.replication_key or type(self).replication_key
+
+    @cached_property
+    def _end(self) -> int | None:
+        end_date = self.config.get("end_date")
+        return state.epoch(end_date) if end_date else None
+
+    @property
+    def metadata(self) -> MetadataMapping:
+        """Selection metadata: what costs a sideload is off unless a catalog selects it."""
+        is_discovered = self.is_discovered
+        metadata = super().metadata
+        if is_discovered:
+            for name in self.sideloads:
+                metadata["properties", name].selected_by_default = False
+        return metadata
+
+    def apply_catalog(self, catalog: Catalog) -> None:
+        """Take a catalog over, but for the replication key: an export has exactly one order."""
+        super().apply_catalog(catalog)
+        self._choose_replication_key()
+
+    def get_http_request_counter(self) -> metrics.Counter:
+        """Give the SDK's counter of requests, which its base class has for REST only."""
+        return metrics.http_request_counter(self.name, endpoint=self.endpoint.path)
+
+    def write_records(self, records: list[Any]) -> None:
+        """Write the records of the page at hand; see `SdkStream`."""
+        self._write(records, self._read_at)
+
+    def opened_records(self, records: list[Any]) -> Iterator[dict[str, Any]]:
+        """Give records as dictionaries; see `SdkStream`."""
+        return output.opened(self, self._records, records)
+
+    def request_pages(self) -> Iterator[list[Any]]:
+        """Give the pages; once a page is written, move the bookmark.
+
+        Yields:
+            The records that no page before held.
+
+        Raises:
+            RefusedError: If Zendesk refuses, and that is not how it answers who lacks the resource.
+        """
+        selected = (stream for stream in self.child_streams if stream.selected)
+        children = [
+            stream
+            for stream in selected
+            if isinstance(stream, ChildStream) and not output.is_removed(stream)
+        ]
+        if reason := self._reason_to_skip(children):
+            self.logger.info("%s", reason)
+            return
+        if self._is_sampled:
+            self.endpoint = self.sample or self.endpoint
+        self._prepare(children)
+        pages = self._ready_pages(children)
+        if not self._is_sampled:  # or a page would be fetched for nothing
+            pages = one_ahead(pages)
+        report = progress.Progress(self.name, self.logger, self._end or time.time())
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(contextlib.closing(pages))
+            for stream in children:
+                stack.enter_context(stream.opened())
+            try:
+                for ready in pages:
+                    for stream, page in ready.children:
+                        stream.write(page)
+                    step = ready.step
+                    # There is a limit in a dry run.
+                    records = step.records[: self.ABORT_AT_RECORD_COUNT] if self.selected else []
+                    self._read_at = step.page.read_at
+                    yield records
+                    self._move_bookmark(step)
+                    report.page(step.page, len(records), self.client.requests_left)
+                report.finish(self.client.requests, self.client.waited_seconds)
+                self.is_complete = self._exports_all
+            except RefusedError as error:
+                if error.status not in self.tolerated_statuses or report.pages:
+                    raise
+                self.is_skipped = True
+                self.logger.warning("%s; the stream is skipped", error)
+
+    def _reason_to_skip(self, children: list[ChildStream]) -> str | None:
+        """Say why no request is needed at all, None if one is."""
+        if self.config.get("sample") and self.sample is None:
+            return f"{self.name} has no sample endpoint; it is skipped"
+        if self.config.get("export_method") == "list" and self.instead_of_listing:
+            return (
+                f"{self.name} has no list; it is skipped. Select {self.instead_of_listing} to have "
+                "what happened to tickets"
+            )
+        if not children and output.is_removed(self):
+            return f"{self.name} is removed by its stream map; it is skipped"
+        if self._end is not None and (self._bookmark.get(state.END_TIME) or 0) >= self._end:
+            return f"{self.name} is exported up to end_date already"
+        return None
+
+    @property
+    def _exports_all(self) -> bool:
+        """Whether a run to the end exports all that there is, whatever the state says."""
+        is_cut = self._is_timed and self.config.get("start_date")
+        return not (is_cut or self._is_sampled or self._end is not None or self._keeps_state)
+
+    @property
+    def _is_timed(self) -> bool:
+        """Whether an export can start at a time, by Zendesk's filter or ours."""
+        return self.endpoint.start_parameter is not None or self.endpoint.paging in OWN_FILTER
+
+    @property
+    def _is_sampled(self) -> bool:
+        """Whether one page is enough: by the settings, or for `--test`."""
+        return bool(self.config.get("sample")) or self.ABORT_AT_RECORD_COUNT is not None
+
+    @property
+    def _keeps_state(self) -> bool:
+        return self.replication_method == "INCREMENTAL" and not self._is_sampled
+
+    @property
+    def _bookmark(self) -> Mapping[str, Any]:
+        """What the state says, as far as it is to be heard."""
+        return self.stream_state if self._keeps_state else {}
+
+    def _paginator(self, bookmark: Mapping[str, Any]) -> Paginator:
+        endpoint = self.endpoint
+        params: Params = {}
+        if endpoint.paging == "cursor" or self._is_timed:
+            params, is_exact = state.start(bookmark, endpoint, self.config.get("start_date"))
+            if not is_exact:
+                self.logger.info(
+                    "%s goes on at %s, a day before the %s of its bookmark: a record's time is no "
+                    "place in an export",
+                    self.name,
+                    state.iso(int(params["start_time"])),
+                    bookmark.get(state.KEY),
+                )
+        # Only here: what Zendesk itself gives later is right whatever this clock says.
+        newest = int(time.time()) - endpoint.newest_seconds
+        if "start_time" in params and "cursor" not in params:
+            params["start_time"] = max(0, min(int(params["start_time"]), newest))
+        if endpoint.paging in WALKS:
+            params.setdefault(
+                "end_time", newest if self._end is None else min(newest, self._end - 1)
+            )
+        return PAGINATORS[endpoint.paging](self.name, params)
+
+    def _ready_pages(self, children: list[ChildStream]) -> Generator[ReadyPage, None, None]:
+        """Fetch the export, page by page."""
+        steps = self._sampled_step() if self._is_sampled else self._steps()
+        if self._end is not None and not self._is_sampled:
+            steps = until(self._end, steps)
+        with self.get_http_request_counter() as counter:
+            for step in steps:
+                counter.increment()
+                records = self._records
+                pages = [
+                    (stream, page)
+                    for stream in children
+                    for page in stream.pages_of(records, step.page, step.records)
+                ]
+                records.trim(step.records)
+                yield ReadyPage(step, pages)
+
+    def _sampled_step(self) -> Iterator[Step[Any]]:
+        """Give one page, which may not say where the next one is."""
+        params = self._paginator(self._bookmark).params
+        page = self._fetch_page(params)
+        yield Step(page, page.records, params, params)
+
+    def _steps(self) -> Iterator[Step[Any]]:
+        """Follow the export; where a cursor is refused, go on from the replication key."""
+        paginator, value = self._paginator(self._bookmark), self._bookmark.get(state.VALUE)
+        restart: Params | None = None
+        while True:
+            try:
+                for step in traverse(paginator, self._fetch_page):
+                    reached = self._bookmark_value(step.page)
+                    value = reached if value is None else max(value, reached or value)
+                    yield self._trailing(step)
+            except CursorRefusedError as error:  # noqa: PERF203 (pages take seconds)
+                known = {state.KEY: self.replication_key, state.VALUE: value}
+                paginator = self._paginator(known)
+                if paginator.params == restart:
+                    raise
+                restart = paginator.params
+                self.logger.warning(
+                    "%s; the export goes on from a day before the last record, at %s",
+                    error,
+                    restart or "the start",
+                )
+            else:
+                return
+
+    def _trailing(self, step: Step[Any]) -> Step[Any]:
+        """Keep a bookmark as far behind the newest second as records may be late."""
+        trail = self.endpoint.trail_seconds
+        if not trail or "start_time" not in step.bookmark or "cursor" in step.bookmark:
+            return step
+        newest = int(step.start.get("end_time", step.page.newest or 0))
+        start = max(0, min(int(step.bookmark["start_time"]), newest - trail))
+        return replace(step, bookmark={"start_time": start})
+
+    def _fetch_page(self, params: Params) -> Page[Any]:
+        page = self.client.fetch(self.endpoint, params, self._records.read)
+        if not self._lacks_ids and not all(record_id for record_id, _ in page.keys):
+            self._lacks_ids = True
+            self.logger.warning(
+                "%s: Zendesk sends records without %s; such a record is never taken for another, "
+                "so it may come twice",
+                self.name,
+                self.primary_keys[0],
+            )
+        return page
+
+    def _prepare(self, children: list[ChildStream]) -> None:
+        """Choose the path of the records, and what to ask for."""
+        self._records = output.records_of(
+            self,
+            self.records_key or self.name,
+            excluded=self.excluded,
+            sideloads=[stream.array for stream in children if stream.array],
+        )
+        self._write = output.choose(self, self._records, self.tap.message_writer)
+        self.client.query = self._fixed_parameters(children)
+        self.client.is_hurried = self.ABORT_AT_RECORD_COUNT is not None
+
+    def _fixed_parameters(self, children: list[ChildStream]) -> Params:
+        """Give what every request asks for: settings, and the sideloads of what is selected."""
+        selected = {name: s for name, s in self.sideloads.items() if self.mask["properties", name]}
+        if selected and self.endpoint.paging == "changes":
+            self.logger.warning(
+                "%s: lists do not have %s; they stay empty", self.name, ", ".join(selected)
+            )
+            selected = {}
+        include = {*selected.values(), *(stream.include for stream in children if stream.include)}
+        given = {name: self.config.get(name) for name in self.parameters}
+        return {
+            **{name: str(value).lower() for name, value in given.items() if value},
+            **({"include": ",".join(sorted(include))} if include else {}),
+        }
+
+    def _move_bookmark(self, step: Step[Any]) -> None:
+        """Point the state at the page after this one, whose records are all out."""
+        if self._keeps_state:
+            bookmark = state.after(
+                self.stream_state,
+                self.endpoint,
+                self.replication_key,
+                self._bookmark_value(step.page),
+                step.bookmark,
+            )
+            self.stream_state.clear()
+            self.stream_state.update(bookmark)
+            self.write_state()
+        # No state may have come of it, or not yet.
+        if isinstance(self.tap.message_writer, CollectingWriter):
+            self.tap.message_writer.flush()
+
+    def _bookmark_value(self, page: Page[Any]) -> str | int | None:
+        """Give the latest time of a page's records, but none that cannot be read yet."""
+        if page.latest is None or self.replication_key is None:
+            return None
+        limits = (page.latest, page.newest, self._end)
+        second = min(limit for limit in limits if limit is not None)
+        is_epoch = "integer" in self.schema["properties"][self.replication_key]["type"]
+        return second if is_epoch else state.iso(second)

@@ -1,0 +1,1 @@
+"""From the body of a page to lines of standard output."""
