@@ -143,7 +143,7 @@ def problem(bookmark: Mapping[str, Any]) -> str | None:
         if value is not None and (not isinstance(value, type_) or isinstance(value, bool)):
             return f"has a {key} of a wrong type: {value!r}"
     try:
-        epoch(bookmark.get(VALUE) or 0)
+        epoch(0 if bookmark.get(VALUE) is None else bookmark[VALUE])
     except ValueError:
         return f"has a {VALUE} that is no date: {bookmark[VALUE]!r}"
     return None

@@ -46,7 +46,7 @@ def checked(
         try:
             given[name] = adopt(name, given[name], streams[name], logger)
             problem = bookmarks.problem(given[name])
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             problem = f"holds a value that is no date: {error}"
         if problem:
             problem = f"the bookmark of {name} {problem}"
@@ -80,7 +80,7 @@ def adopt(
         foreign, value = ours, bookmark[ours]
         if value is None:
             return {}
-    elif foreign not in {None, ours} and bookmark.get(VALUE) is not None:
+    elif isinstance(foreign, str) and foreign != ours and bookmark.get(VALUE) is not None:
         value = bookmark[VALUE]
     else:
         return bookmark

@@ -40,12 +40,18 @@ class _Metadata(msgspec.Struct):
 
 
 class _Schema(msgspec.Struct):
-    properties: dict[str, Json]
+    type: str | list[str] | None = None
+    properties: dict[str, _Schema] | None = None
+    items: _Schema | None = None
+
+
+class _StreamSchema(_Schema, kw_only=True):
+    properties: dict[str, _Schema]
 
 
 class _Entry(msgspec.Struct):
     tap_stream_id: str
-    schema: _Schema
+    schema: _StreamSchema
     key_properties: list[str] | None = None
     metadata: list[_Metadata] | None = None
 

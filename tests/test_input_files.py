@@ -198,6 +198,8 @@ def test_a_text_that_says_false_is_false(zendesk_shared: Simulator, value: objec
         ({}, {"metadata": [{"breadcrumb": []}]}, "missing required field `metadata`"),
         ({}, {"metadata": [{"metadata": {}}]}, "missing required field `breadcrumb`"),
         ({}, {"schema": {"properties": {"id": 5}}}, "Expected `object`, got `int`"),
+        ({}, {"schema": {"properties": {"id": {"type": 5}}}}, "Expected `str | array | null`, got"),
+        ({}, {"schema": {"properties": {"id": {"properties": {"x": []}}}}}, "Expected `object`, "),
         ({}, {"schema": {"properties": {}}}, "the schema of users lacks id, which is in its key"),
     ],
 )
