@@ -136,8 +136,9 @@ def explained(name: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # whatever an expression of the user's may raise
+        cause = error.__cause__ or error  # the SDK names the expression, and not what is wrong
         msg = (
-            f"The stream map of {name} failed on a record: {type(error).__name__}: {error}; "
+            f"The stream map of {name} failed on a record: {type(cause).__name__}: {cause}; "
             "correct it in stream_maps and run again with the last state"
         )
         raise SingerSDKError(msg) from error

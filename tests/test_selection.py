@@ -185,6 +185,14 @@ def test_a_catalog_of_one_stream_is_enough(zendesk: Simulator, tmp_path: Path, s
     assert len(again.records[stream]) < len(run.records[stream])
 
 
+def test_a_null_in_an_expression_is_named(zendesk: Simulator) -> None:
+    first = min(zendesk.store.records["tickets"])
+    zendesk.store.update("tickets", first, subject=None)
+    config = config_for(zendesk, stream_maps={"tickets": {"subject": "subject.upper()"}})
+    with pytest.raises(SingerSDKError, match=r"AttributeDoesNotExist: .*upper.*subject\.upper\(\)"):
+        sync(config, catalog=select("tickets"))
+
+
 def test_the_stream_maps_of_the_documentation(zendesk: Simulator) -> None:
     first, second, third, *_ = sorted(zendesk.store.records["tickets"])
     zendesk.store.update("tickets", first, subject="a\0b", due_at="20222-01-01T00:00:00Z")
