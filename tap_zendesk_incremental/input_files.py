@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from singer_sdk.exceptions import SingerSDKError
@@ -40,12 +41,18 @@ class _Metadata(msgspec.Struct):
 
 
 class _Schema(msgspec.Struct):
-    properties: dict[str, Json]
+    type: str | list[str] | None = None
+    properties: dict[str, _Schema] | None = None
+    items: _Schema | None = None
+
+
+class _StreamSchema(_Schema, kw_only=True):
+    properties: dict[str, _Schema]
 
 
 class _Entry(msgspec.Struct):
     tap_stream_id: str
-    schema: _Schema
+    schema: _StreamSchema
     key_properties: list[str] | None = None
     metadata: list[_Metadata] | None = None
 
@@ -85,39 +92,40 @@ def read_config(path: str) -> Json:
         raise SingerSDKError(msg) from error
 
 
-def read_state(file: IO[str]) -> Json:
-    """Read the file of `--state`, and close it.
+def read_state(path: str) -> Json:
+    """Read the file of `--state`.
 
     Args:
-        file: A state, or what `meltano state get` prints, which holds the state.
+        path: The file, `-` for standard input. It holds a state, or what `meltano state get`
+            prints, which holds the state.
 
     Raises:
         SingerSDKError: If it holds no JSON object.
     """
-    state = _read(file, "state")
+    state = _read(path, "state")
     inner = state.get("singer_state")
     return inner if isinstance(inner, dict) else state
 
 
-def read_catalog(file: IO[str]) -> Json:
-    """Read the file of `--catalog`, and close it.
+def read_catalog(path: str) -> Json:
+    """Read the file of `--catalog`.
 
     Args:
-        file: The file.
+        path: The file, `-` for standard input.
 
     Raises:
         SingerSDKError: If it holds no JSON object.
     """
-    return _read(file, "catalog")
+    return _read(path, "catalog")
 
 
-def _read(file: IO[str], what: str) -> Json:
+def _read(path: str, what: str) -> Json:
     try:
-        with file:
-            return _json_object(file.read().encode())
+        return _json_object(sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes())
     except (OSError, ValueError) as error:
-        why = str(error) or f"it is empty; leave --{what} out if there is none yet"
-        msg = f"The {what} cannot be used: {file.name}: {why}. Nothing was exported."
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        why = why or f"it is empty; leave --{what} out if there is none yet"
+        msg = f"The {what} cannot be used: {path}: {why}. Nothing was exported."
         raise SingerSDKError(msg) from error
 
 
@@ -129,7 +137,7 @@ def _json_object(text: bytes) -> Json:
     """
     try:
         return msgspec.json.decode(text, type=Json)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise ValueError(str(error) if text.strip() else "") from error
 
 

@@ -16,7 +16,7 @@ from singer_sdk import Stream, Tap
 from singer_sdk.configuration import _dict_config
 from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
 from singer_sdk.helpers.conform import TypeConformanceLevel
-from singer_sdk.mapper import MAPPER_ELSE_OPTION, RemoveRecordTransform
+from singer_sdk.mapper import RemoveRecordTransform
 
 from tap_zendesk_incremental import shutdown
 
@@ -77,16 +77,14 @@ class SdkTap(Tap, abc.ABC):
     def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
         """Add the SDK's own settings to the schema of the settings.
 
-        One of the SDK's schemas holds a text among the schemas of `anyOf`, over which the validator
-        stumbles as soon as the setting is wrong.
+        In the SDK's schema of stream maps, `anyOf` holds a text among the schemas. The validator
+        stumbles over it as soon as a map is wrong.
 
         Args:
             config_jsonschema: JSON Schema of the settings; is changed.
         """
         super().append_builtin_config(config_jsonschema)
-        stream_maps = config_jsonschema["properties"]["stream_maps"]
-        else_ = stream_maps["properties"][MAPPER_ELSE_OPTION]
-        else_["anyOf"] = [schema for schema in else_["anyOf"] if isinstance(schema, dict)]
+        _mend(config_jsonschema["properties"]["stream_maps"])
 
     @classmethod
     def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:  # noqa: ANN401 (the SDK's type is private)
@@ -300,8 +298,18 @@ def stream_map_errors(name: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # whatever an expression of the user's may raise
+        cause = error.__cause__ or error  # the SDK names the expression, and not what is wrong
         msg = (
-            f"The stream map of {name} failed on a record: {type(error).__name__}: {error}; "
+            f"The stream map of {name} failed on a record: {type(cause).__name__}: {cause}; "
             "correct it in stream_maps and run again with the last state"
         )
         raise SingerSDKError(msg) from error
+
+
+def _mend(schema: dict[str, Any]) -> None:
+    schemas = schema.get("anyOf", [])
+    schemas[:] = [one for one in schemas if isinstance(one, dict)]
+    further = [schema.get("additionalProperties"), *schema.get("properties", {}).values()]
+    for one in (*schemas, *further):
+        if isinstance(one, dict):
+            _mend(one)

@@ -102,8 +102,12 @@ class StreamMapper(PluginMapper):
         Raises:
             SingerSDKError: If one of them cannot be used.
         """
-        keys = ", ".join(self._maps_of(stream_name))
-        with _explained(f"stream_maps: {keys}: {stream_name}"):
+        maps = self._maps_of(stream_name)
+        for key, stream_map in maps.items():
+            for _ in _expressions(key, stream_map):
+                pass  # it can be parsed
+        what = f"stream_maps: {', '.join(maps)}" if maps else "the settings of flattening"
+        with _explained(f"{what}: {stream_name}"):
             super().register_raw_stream_schema(stream_name, schema, key_properties)
 
     def check_names(self, stream: Stream) -> None:
@@ -122,8 +126,8 @@ class StreamMapper(PluginMapper):
         }
         known = _SDK_NAMES.union(properties, *map(_functions, stream.stream_maps))
         for key, stream_map in self._maps_of(stream.name).items():
-            for option, used in _names_used(stream_map):
-                if used not in known:
+            for option, expression in _expressions(key, stream_map):
+                for used in _names_used(expression).difference(known):
                     msg = (
                         f"stream_maps: {key}: {option} uses {used}, which is no selected property "
                         f"of {stream.name}{did_you_mean(used, known)} "
@@ -176,16 +180,25 @@ def _functions(stream_map: StreamMap) -> Iterable[str]:
     return stream_map.functions if isinstance(stream_map, CustomStreamMap) else ()
 
 
-def _names_used(stream_map: object) -> Iterator[tuple[str, str]]:
-    """Give each name that an expression uses, with the key it stands under."""
-    for option, expression in (stream_map if isinstance(stream_map, dict) else {}).items():
-        if option in _NO_EXPRESSIONS or not isinstance(expression, str):
+def _expressions(key: str, stream_map: object) -> Iterator[tuple[str, ast.AST]]:
+    """Give the expressions of a map, with the key that each stands under.
+
+    Raises:
+        SingerSDKError: If one cannot be parsed.
+    """
+    for option, text in (stream_map if isinstance(stream_map, dict) else {}).items():
+        if option in _NO_EXPRESSIONS or text is None or text == NULL_STRING:
             continue
-        names = [node for node in ast.walk(ast.parse(expression)) if isinstance(node, ast.Name)]
-        bound = {node.id for node in names if isinstance(node.ctx, ast.Store)}
-        for node in names:
-            if node.id not in bound and node.id != NULL_STRING:
-                yield option, node.id
+        try:
+            yield option, ast.parse(text, mode="eval")
+        except (SyntaxError, ValueError) as error:
+            msg = f"stream_maps: {key}: {option} is no expression: {text!r} ({error})"
+            raise SingerSDKError(msg) from error
+
+
+def _names_used(expression: ast.AST) -> set[str]:
+    names = [node for node in ast.walk(expression) if isinstance(node, ast.Name)]
+    return {node.id for node in names} - {n.id for n in names if isinstance(n.ctx, ast.Store)}
 
 
 @contextlib.contextmanager

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
-from typing import IO, TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+import click
 import msgspec
 from singer_sdk.exceptions import FatalSyncError
 from singer_sdk.singerlib import Catalog
@@ -20,7 +21,7 @@ from tap_zendesk_incremental.state import checked_state
 from tap_zendesk_incremental.streams import CHILD_STREAMS, STREAMS, CustomObject
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from singer_sdk import Stream
 
@@ -90,28 +91,18 @@ class TapZendeskIncremental(SdkTap):
         return catalog
 
     @classmethod
-    def invoke(
-        cls,
-        *,
-        state: IO[str] | None = None,
-        catalog: IO[str] | None = None,
-        **options: Any,  # noqa: ANN401 (the SDK's)
-    ) -> None:
-        """Run the tap; the SDK does not say which file is no JSON, and closes none.
+    def get_singer_command(cls) -> click.Command:
+        """Give the command, with our own reading of `--state` and `--catalog`.
 
-        Args:
-            state: The file of `--state`.
-            catalog: The file of `--catalog`.
-            options: What else the command line holds.
-
-        Raises:
-            SingerSDKError: If one of them is damaged.
+        The SDK does not say which file is no JSON, and leaves them open when `--discover` fails.
         """
-        super().invoke(
-            state=_file(input_files.read_state(state)) if state else None,
-            catalog=_file(input_files.read_catalog(catalog)) if catalog else None,
-            **options,
-        )
+        command = super().get_singer_command()
+        readers = {"state": input_files.read_state, "catalog": input_files.read_catalog}
+        for option in command.params:
+            if read := readers.get(str(option.name)):
+                option.type = click.Path(allow_dash=True)
+                option.callback = _callback(read)
+        return command
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take over a state that can be gone on from.
@@ -165,5 +156,15 @@ class TapZendeskIncremental(SdkTap):
         return any(map(given.get, LOGIN_SETTINGS))
 
 
-def _file(content: dict[str, Any]) -> IO[str]:
-    return io.StringIO(msgspec.json.encode(content).decode())
+def _callback(
+    read: Callable[[str], dict[str, Any]],
+) -> Callable[[click.Context, click.Parameter, str | None], io.StringIO | None]:
+    """Give a callback of click's that reads a file and gives what the SDK expects: a file."""
+
+    def callback(
+        ctx: click.Context, param: click.Parameter, path: str | None
+    ) -> io.StringIO | None:
+        del ctx, param
+        return None if path is None else io.StringIO(msgspec.json.encode(read(path)).decode())
+
+    return callback

@@ -142,11 +142,19 @@ def served() -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="postgres-"))
     command = (BIN / "python", "-c", SERVE, folder)
     try:
+        # As root it makes a user for the server, by a program that not every PATH leads to.
+        path = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
         with subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PATH": path},
         ) as server:
             assert server.stdout
-            yield server.stdout.readline().strip()
+            url = server.stdout.readline().strip()
+            assert url, "the PostgreSQL server did not start; its log stands above"
+            yield url
             server.communicate(timeout=30)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -75,6 +75,10 @@ def test_good_settings(config: Json) -> None:
             "stream_maps.users.x is of a wrong type: 5",
         ),
         (GOOD | {"stream_maps": {"users": "md5"}}, "stream_maps.users is of a wrong type: 'md5'"),
+        (
+            GOOD | {"stream_maps": {"users": {"__else__": 5}}},
+            "stream_maps.users.__else__ is of a wrong type: 5",
+        ),
         (GOOD | {"stream_maps": {"__else__": 5}}, "stream_maps.__else__ is of a wrong type: 5"),
         (GOOD | {"user_agent": "a\nb"}, "user_agent may hold printable ASCII only"),
         (GOOD | {"access_token": "sn\u2603w"}, "access_token may hold printable ASCII only"),

@@ -27,6 +27,9 @@ def test_settings_that_are_null_take_their_defaults(zendesk: Simulator, tmp_path
         {"type": "STATE", "value": {}},
         {"bookmarks": {"custom_object_vehicle": {"replication_key_value": [1]}}},
         {"bookmarks": {"custom_object_vehicle": {"cursor2": "x"}}},
+        {"bookmarks": {"users": {"replication_key": "updated_at", "replication_key_value": ""}}},
+        {"bookmarks": {"users": {"replication_key": [], "replication_key_value": "2024-01-01"}}},
+        {"bookmarks": {"tickets": {"replication_key": "x", "replication_key_value": 10**30}}},
     ],
 )
 def test_a_state_of_another_form_is_refused(

@@ -198,6 +198,8 @@ def test_a_text_that_says_false_is_false(zendesk_shared: Simulator, value: objec
         ({}, {"metadata": [{"breadcrumb": []}]}, "missing required field `metadata`"),
         ({}, {"metadata": [{"metadata": {}}]}, "missing required field `breadcrumb`"),
         ({}, {"schema": {"properties": {"id": 5}}}, "Expected `object`, got `int`"),
+        ({}, {"schema": {"properties": {"id": {"type": 5}}}}, "Expected `str | array | null`, got"),
+        ({}, {"schema": {"properties": {"id": {"properties": {"x": []}}}}}, "Expected `object`, "),
         ({}, {"schema": {"properties": {}}}, "the schema of users lacks id, which is in its key"),
     ],
 )
@@ -237,11 +239,37 @@ def test_settings_may_come_from_a_pipe(zendesk_shared: Simulator, tmp_path: Path
     assert re.search("/dev/fd/[0-9]+ is not a JSON object: it is empty", line)
 
 
-def test_files_are_closed(zendesk: Simulator, tmp_path: Path) -> None:
+@pytest.mark.parametrize("arguments", [(), ("--discover",)])
+def test_files_are_closed(zendesk: Simulator, tmp_path: Path, arguments: tuple[str, ...]) -> None:
     zendesk.faults.add("status", code=401)
     state: Json = {"bookmarks": {}}
-    env = {"PYTHONWARNINGS": "default"}
-    failed = run_tap(tmp_path, config_for(zendesk), state=state, catalog=select("users"), env=env)
+    failed = run_tap(
+        tmp_path,
+        config_for(zendesk),
+        *arguments,
+        state=state,
+        catalog=select("users"),
+        env={"PYTHONWARNINGS": "default"},
+    )
     assert failed.exit_code == 1
     assert "ResourceWarning" not in failed.stderr
-    assert "state.json" not in failed.stderr
+    assert len(failed.log("ERROR")) == 1
+
+
+def test_a_state_may_come_from_standard_input(zendesk_shared: Simulator, tmp_path: Path) -> None:
+    command = command_for(tmp_path, config=config_for(zendesk_shared), catalog=select("users"))
+    script = 'echo "{\\"bookmarks\\": []}" | "$0" "$@" --state -'
+    failed = run(["bash", "-c", script, *command])
+    assert failed.exit_code == 1
+    [line] = failed.log("ERROR")
+    assert "bookmarks is not an object" in line
+
+
+@pytest.mark.parametrize("option", ["state", "catalog"])
+def test_a_file_that_is_not_there_is_named(zendesk: Simulator, tmp_path: Path, option: str) -> None:
+    missing = tmp_path / "missing.json"
+    failed = run_tap(tmp_path, config_for(zendesk), f"--{option}={missing}")
+    assert failed.exit_code == 1
+    [line] = failed.log("ERROR")
+    assert f"The {option} cannot be used: {missing}: No such file or directory" in line
+    assert not zendesk.requests

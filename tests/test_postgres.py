@@ -188,3 +188,53 @@ def test_catalog_without_a_new_field(pipeline: Pipeline, zendesk: Simulator) -> 
     zendesk.store.update("users", user["id"], user_fields=fields)
     pipeline.run(catalog=catalog)
     check(pipeline, zendesk, ["users"])
+
+
+DATES_OF_THE_DATABASE = "due_at if due_at and due_at[4] == '-' and due_at > '0001' else None"
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        (
+            {"subject": "cut \0 off"},
+            "PostgreSQL text fields cannot contain NUL (0x00) bytes",
+            {"subject": r"subject.replace('\x00', '') if subject else None"},
+            {},
+        ),
+        (
+            {"subject": "cut \0 off", "tags": ["a\0"]},
+            "PostgreSQL text fields cannot contain NUL (0x00) bytes",
+            {},
+            {"sanitize_null_text_characters": True},
+        ),
+        (
+            {"due_at": "20222-01-01T00:00:00Z"},
+            "Could not parse value",
+            {"due_at": DATES_OF_THE_DATABASE},
+            {},
+        ),
+        (
+            {"due_at": "-0001-12-31T00:00:00Z"},
+            "Could not parse value",
+            {"due_at": DATES_OF_THE_DATABASE},
+            {},
+        ),
+    ],
+)
+def test_what_the_database_does_not_take(
+    pipeline: Pipeline, zendesk: Simulator, case: tuple[Json, str, Json, Json]
+) -> None:
+    changes, says, maps, target = case
+    ticket = next(iter(zendesk.store.records["tickets"]))
+    zendesk.store.update("tickets", ticket, **changes)
+    catalog = select("tickets")
+    with pytest.raises(AssertionError):
+        pipeline.run(catalog=catalog)
+    assert says in pipeline.log("target")
+    pipeline.state = None
+    pipeline.run(catalog=catalog, target=target, stream_maps={"tickets": maps} if maps else {})
+    rows = pipeline.schema.query("select id, subject, due_at from tickets")
+    [row] = [row for row in rows if row["id"] == ticket]
+    assert row["due_at"] is None or "due_at" not in changes
+    assert row["subject"] == ("cut \ufffd off" if target else "cut  off") or "due_at" in changes

@@ -27,13 +27,13 @@ def private_names(path: Path) -> set[str]:
     read = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
     imported = {alias.name for n in nodes if isinstance(n, ast.ImportFrom) for alias in n.names}
     defined = {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
-    names = read | defined | imported
+    own = {name for name in defined if not hasattr(Tap, name)}
+    names = (read | defined | imported) - own
     return {name for name in names if name.startswith("_") and not name.startswith("__")}
 
 
 def test_sdk_uses_the_private_members_that_are_named_here() -> None:
-    own = {"_environment_problems"}
-    assert private_names(PACKAGE / "sdk.py") == PRIVATE | own
+    assert private_names(PACKAGE / "sdk.py") == PRIVATE
 
 
 @pytest.mark.parametrize("name", sorted(OF_THE_TAP))

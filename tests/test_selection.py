@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+import yaml
 from singer_sdk.exceptions import SingerSDKError
 
 from tap_zendesk_incremental.http.client import Client
@@ -16,6 +17,7 @@ from tap_zendesk_incremental.tap import TapZendeskIncremental
 
 from .accounts import discovered
 from .running import config_for, run_tap, select, sync
+from .test_docs import TROUBLESHOOTING, blocks
 from .test_export import by_id, data_of
 
 if TYPE_CHECKING:
@@ -111,8 +113,10 @@ def test_a_stream_map_that_fails_says_where(
         ({"users": {"x": "md5(phone)"}}, "users: x uses phone, which is no selected property of u"),
         ({"user?": {"__filter__": "nope"}}, "user?: __filter__ uses nope, which is no selected "),
         ({"p": {"__source__": "users", "x": "nope"}}, "p: x uses nope, which is no selected prop"),
-        ({"users": {"x": "1 +"}}, "users: users cannot be used: Failed to parse expression 1 +."),
-        ({"users": {"x": "'\0'"}}, "users: users cannot be used: "),
+        ({"users": {"x": "1 +"}}, "users: x is no expression: '1 +' (invalid syntax"),
+        ({"users": {"x": ""}}, "users: x is no expression: '' (invalid syntax"),
+        ({"users": {"x": "'\0'"}}, "users: x is no expression: "),
+        ({"users": {"__alias__": "1 +"}}, "users: users cannot be used: Failed to"),
         ({"users": {"id": None}}, "users: users cannot be used: Removing key property 'id'"),
         ({"__nope__": None}, "stream_maps cannot be used: Option '__nope__:None' is not expected"),
     ],
@@ -179,6 +183,35 @@ def test_a_catalog_of_one_stream_is_enough(zendesk: Simulator, tmp_path: Path, s
     assert set(run.schemas) == {stream}
     again = run_tap(tmp_path, config_for(zendesk), catalog=catalog, state=run.state)
     assert len(again.records[stream]) < len(run.records[stream])
+
+
+def test_a_null_in_an_expression_is_named(zendesk: Simulator) -> None:
+    first = min(zendesk.store.records["tickets"])
+    zendesk.store.update("tickets", first, subject=None)
+    config = config_for(zendesk, stream_maps={"tickets": {"subject": "subject.upper()"}})
+    with pytest.raises(SingerSDKError, match=r"AttributeDoesNotExist: .*upper.*subject\.upper\(\)"):
+        sync(config, catalog=select("tickets"))
+
+
+def test_the_stream_maps_of_the_documentation(zendesk: Simulator) -> None:
+    first, second, third, *_ = sorted(zendesk.store.records["tickets"])
+    zendesk.store.update("tickets", first, subject="a\0b", due_at="20222-01-01T00:00:00Z")
+    zendesk.store.update("tickets", second, subject=None, due_at="-0001-12-31T00:00:00Z")
+    zendesk.store.update("tickets", third, subject="c", due_at="2024-01-01T00:00:00Z")
+    maps: Json = {}
+    for block in blocks(TROUBLESHOOTING, "yaml"):
+        maps |= yaml.safe_load(block)["config"]["stream_maps"]["tickets"]
+    assert set(maps) == {"subject", "due_at", "due_at_text"}
+    run = sync(config_for(zendesk, stream_maps={"tickets": maps}), catalog=select("tickets"))
+    found = {ticket["id"]: ticket for ticket in run.records["tickets"]}
+    assert [found[id_]["subject"] for id_ in (first, second, third)] == ["ab", None, "c"]
+    due = [(found[id_]["due_at"], found[id_]["due_at_text"]) for id_ in (first, second, third)]
+    assert due == [
+        (None, "20222-01-01T00:00:00Z"),
+        (None, "-0001-12-31T00:00:00Z"),
+        ("2024-01-01T00:00:00Z", "2024-01-01T00:00:00Z"),
+    ]
+    assert run.schemas["tickets"]["schema"]["properties"]["due_at"]["format"] == "date-time"
 
 
 class EvenUsers(Users):
