@@ -146,6 +146,8 @@ class Store:
         records: resource name to its records by id.
         version: grows with every change.
         lock: held by whoever reads more than one thing, or changes one.
+        sideloads: what `include` puts into the records of a resource, by resource and sideload,
+            where an account has better than the simulator's own.
     """
 
     def __init__(self, tables: Sequence[Table]) -> None:
@@ -153,6 +155,7 @@ class Store:
         self.records: dict[str, Table] = {table.resource.name: table for table in tables}
         self.version = 0
         self.lock = threading.RLock()
+        self.sideloads: dict[tuple[str, str], Callable[[Record], object]] = {}
 
     def now(self, resource: str) -> int:
         """Gives the second of the next change: after all there is, and old enough to be served."""
