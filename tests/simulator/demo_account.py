@@ -126,7 +126,7 @@ def open_demo_account(counts: Mapping[str, int], extras_count: int, seed: int) -
     memberships = [(agent, n) for n, agent in enumerate(desk.agents)]
 
     def membership(n: int, record_id: RecordId, second: int) -> Record:
-        agent, of = memberships[n]
+        agent, of = memberships[n % len(memberships)]
         own = {"user_id": agent, "group_id": desk.groups[of % len(desk.groups)], "default": True}
         return support.group_membership(n, record_id, second) | own
 

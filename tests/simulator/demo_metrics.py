@@ -64,7 +64,9 @@ class Metrics:
     def ticket_metric_event(self, _n: int, record_id: RecordId, second: int) -> Record:
         """Writes an event of a metric."""
         of, place = divmod(int(record_id) - METRIC_BASE, METRIC_STEP)
-        return self.metric_events(of)[place][1] | {"time": iso(second)}
+        found = self.metric_events(of)
+        # An event that a test adds repeats the last one.
+        return found[min(place, len(found) - 1)][1] | {"id": record_id, "time": iso(second)}
 
     def by_metric(self, ticket: Record) -> Record:
         """Gives the metric events of a ticket, by metric."""
