@@ -30,7 +30,7 @@ FOLDER = ROOT / ".demo"
 DATABASE = FOLDER / "zendesk.duckdb"
 LOG = FOLDER / "meltano.log"
 MELTANO = ROOT / ".venv-meltano/bin/meltano"
-SIZE = {"tickets": 5000, "ticket-events": 8000, "users": 1500, "organizations": 300}
+SIZE = {"tickets": 5000, "users": 1500, "organizations": 300}
 
 NEWEST_BY = {
     "tickets": "generated_timestamp",

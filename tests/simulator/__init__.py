@@ -40,7 +40,10 @@ class Simulator:
         faults: what goes wrong on the way to it.
         requests: what was asked of it, in the order of answers; control requests are not in it.
         port: where it listens, once started.
+        open_account: makes the data.
     """
+
+    open_account = staticmethod(open_account)
 
     def __init__(  # noqa: PLR0913 - named, and each with a default
         self,
@@ -69,7 +72,7 @@ class Simulator:
         counts = {"tickets": tickets, "ticket_events": ticket_events}
         counts |= {"users": users, "organizations": organizations}
         self.settings = Settings(**options)
-        self.store: Store = open_account(counts, extras, seed)
+        self.store: Store = self.open_account(counts, extras, seed)
         self.api = Api(self.store, self.settings)
         self.faults = Faults()
         self.requests: list[Request] = []

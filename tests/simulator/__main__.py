@@ -7,7 +7,8 @@ import signal
 import sys
 import threading
 
-from . import Simulator, credentials
+from . import credentials
+from .demo_account import DemoSimulator
 
 
 def main() -> None:
@@ -17,7 +18,7 @@ def main() -> None:
         prog="python -m tests.simulator", description=__doc__, epilog=login
     )
     parser.add_argument("--port", type=int, default=8080, help="0 for a free one")
-    counts = {"tickets": 5000, "ticket-events": 8000, "users": 1000, "organizations": 120}
+    counts = {"tickets": 5000, "users": 1000, "organizations": 120}
     for name, default in counts.items():
         parser.add_argument(f"--{name}", type=int, default=default, help=f"({default})")
     parser.add_argument("--extras", type=int, default=25, help="records of other resources (25)")
@@ -29,7 +30,7 @@ def main() -> None:
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    with Simulator(**arguments) as zendesk:
+    with DemoSimulator(**arguments) as zendesk:
         sys.stdout.write(f"Zendesk simulator on {zendesk.url}\n")
         sys.stdout.flush()
         stopped.wait()

@@ -31,8 +31,8 @@ class Settings:
             between seconds.
         cycle_pages: whether the last page of a cursor export or list leads back to the first.
         ids: whether records have an `id`.
-        newest_first_lists: whether ticket audits come newest first, as Zendesk documents for older
-            pages, or ascending.
+        newest_first_lists: whether ticket audits and audit logs come newest first without `sort`,
+            as Zendesk documents, or ascending.
         late_seconds: how long after its time an event is served that Zendesk writes late (a breach
             among ticket metric events).
         token_lifetime: seconds a new OAuth token really lasts, whatever it says. None: as it says.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from .errors import invalid
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from .store import Record, Store
 
 
-def _metric_set(ticket: Record) -> Record:
+def metric_set(ticket: Record) -> Record:
+    """Writes the metrics of a ticket."""
     n = int(ticket["id"])
     minutes = {"calendar": n % 1000, "business": n % 300}
     return {
@@ -103,7 +105,7 @@ def _with_comments(event: Record) -> list[Record]:
 # `include` value -> (property, what it holds) of each record.
 INSIDE: dict[str, dict[str, tuple[str, Callable[[Record], object]]]] = {
     "tickets": {
-        "metric_sets": ("metric_set", _metric_set),
+        "metric_sets": ("metric_set", metric_set),
         "dates": ("dates", _dates),
         "comment_count": ("comment_count", lambda ticket: ticket["id"] % 30),
         "incident_counts": ("incident_count", lambda ticket: ticket["id"] % 3),
@@ -122,8 +124,8 @@ _BESIDE = {
 
 
 # `include` value -> what lists put beside their records; where exports differ, they put it inside.
-_BESIDE_LISTS: dict[str, dict[str, Callable[[Record], Sequence[Record]]]] = {
-    "tickets": {"metric_sets": lambda ticket: [_metric_set(ticket)]},
+_BESIDE_LISTS: dict[str, dict[str, Callable[[Record], object]]] = {
+    "tickets": {"metric_sets": metric_set},
     "users": {"identities": _identities},
 }
 
@@ -139,7 +141,11 @@ def sideload_list(
     beside: Record = {}
     for name in include:
         if name in known:
-            beside[name] = [item for record in records for item in known[name](record)]
+            make = store.sideloads.get((resource, name), known[name])
+            found = [make(record) for record in records]
+            beside[name] = list(
+                chain.from_iterable(i if isinstance(i, list) else [i] for i in found)
+            )
         elif name in _RELATED and name in _BESIDE.get(resource, ()):
             beside[name] = _related(store, name, records)
     return list(records), beside
@@ -173,7 +179,7 @@ def sideload(
         inside = INSIDE.get(resource, {}).get(name)
         if inside:
             for record in expanded:
-                record[inside[0]] = inside[1](record)
+                record[inside[0]] = store.sideloads.get((resource, name), inside[1])(record)
         elif name not in _BESIDE.get(resource, ()):
             message = f"'{name}' is not a sideload of {resource}."
             raise invalid(message, "include")

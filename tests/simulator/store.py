@@ -52,27 +52,34 @@ class Table(Mapping[Any, Record]):
         """
         self.resource = resource
         self.make = make
+        # Both share the keys: of a million records these three are what takes memory.
         self.index = sorted(keys)
-        self._made = {record_id: (n, second) for n, (second, record_id) in enumerate(keys)}
+        self._keys = keys
+        self._numbers = {record_id: n for n, (_, record_id) in enumerate(keys)}
         self._changed: dict[RecordId, Record] = {}
+        self._moved: dict[RecordId, int] = {}
         self._orders: dict[str, list[tuple[Any, Any]]] = {}
-        self._seconds = {record_id: second for second, record_id in keys}
 
     def __getitem__(self, record_id: RecordId) -> Record:
         """Gives the record with this id."""
         changed = self._changed.get(record_id)
         if changed is not None:
             return dict(changed)
-        n, second = self._made[record_id]
-        return self.make(n, record_id, second)
+        n = self._numbers[record_id]
+        return self.make(n, record_id, self._keys[n][0])
 
     def __iter__(self) -> Iterator[RecordId]:
         """Goes through the ids."""
-        return iter(self._seconds)
+        yield from self._numbers
+        yield from (record_id for record_id in self._changed if record_id not in self._numbers)
 
     def __len__(self) -> int:
         """Counts the records."""
-        return len(self._seconds)
+        return len(self.index)
+
+    def __contains__(self, record_id: object) -> bool:
+        """Tells whether there is a record with this id, without making it."""
+        return record_id in self._numbers or record_id in self._changed
 
     def put(self, record: Record, second: int) -> None:
         """Stores a record, new or changed, and moves it to where its time belongs.
@@ -82,10 +89,9 @@ class Table(Mapping[Any, Record]):
             second: its place in an export.
         """
         record_id = record[self.resource.id_key]
-        is_new = record_id not in self._seconds
-        before = None if is_new else self[record_id]
-        self._changed[record_id] = record
+        before = self.get(record_id)
         self.place(record_id, second)
+        self._changed[record_id] = record
         for field, order in self._orders.items():
             if before is not None:
                 del order[bisect_left(order, self._place_of(field, before))]
@@ -93,10 +99,12 @@ class Table(Mapping[Any, Record]):
 
     def place(self, record_id: RecordId, second: int) -> None:
         """Moves a record to another place in exports, whatever its own time says."""
-        if record_id in self._seconds:
-            del self.index[bisect_left(self.index, (self._seconds[record_id], record_id))]
+        if record_id in self:
+            old = self._moved.get(record_id)
+            old = self._keys[self._numbers[record_id]][0] if old is None else old
+            del self.index[bisect_left(self.index, (old, record_id))]
         insort(self.index, (second, record_id))
-        self._seconds[record_id] = second
+        self._moved[record_id] = second
 
     def servable(self, newest: int, newest_late: int) -> list[Key]:
         """Lists second and id of what an export may serve, in order.
@@ -146,6 +154,8 @@ class Store:
         records: resource name to its records by id.
         version: grows with every change.
         lock: held by whoever reads more than one thing, or changes one.
+        sideloads: what `include` puts into the records of a resource, by resource and sideload,
+            where an account has better than the simulator's own.
     """
 
     def __init__(self, tables: Sequence[Table]) -> None:
@@ -153,6 +163,7 @@ class Store:
         self.records: dict[str, Table] = {table.resource.name: table for table in tables}
         self.version = 0
         self.lock = threading.RLock()
+        self.sideloads: dict[tuple[str, str], Callable[[Record], object]] = {}
 
     def now(self, resource: str) -> int:
         """Gives the second of the next change: after all there is, and old enough to be served."""
