@@ -51,8 +51,8 @@ _ESCAPE = re.compile(
 )
 """An escape in a JSON string; `half` is half of a surrogate pair, `other` the one it belongs to."""
 
-_SECONDS = range(-62_135_596_800, 253_402_300_800)
-"""Seconds (epoch) that a date can have: those of the years 1 to 9999."""
+_MIN_SECOND, _MAX_SECOND = -62_135_596_800, 253_402_300_799
+"""The seconds (epoch) that a date can have: those of the years 1 to 9999."""
 
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
@@ -267,7 +267,7 @@ def _second_of(value: Raw) -> int | None:
         return None
     if isinstance(time, datetime):
         time = int((time if time.tzinfo else time.replace(tzinfo=timezone.utc)).timestamp())
-    return time if time in _SECONDS else None
+    return time if time is not None and _MIN_SECOND <= time <= _MAX_SECOND else None
 
 
 def _rescued_by_zendesk(held: Raw) -> dict[str, Raw]:
