@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 from msgspec import Raw
 
+from tap_zendesk_incremental.errors import UnreadablePageError
 from tap_zendesk_incremental.pagination import Mark, Page, Params
 
 if TYPE_CHECKING:
@@ -49,19 +50,32 @@ def page_type(
     )
 
 
+def _cursor_in(address: str) -> str | None:
+    try:
+        query = urlsplit(address).query
+    except ValueError as error:
+        msg = f"its next_page is no address: {error}"
+        raise UnreadablePageError(msg) from error
+    return next(iter(parse_qs(query).get("cursor", ())), None)
+
+
 def to_page(
     body: Any,  # noqa: ANN401 (a struct made by page_type)
     asked: Params,
     marks: list[Mark],
     beside: Sequence[str] = (),
 ) -> Page[Any]:
-    """Give a decoded body the form that paginators take."""
+    """Give a decoded body the form that paginators take.
+
+    Raises:
+        UnreadablePageError: If the address of the next page is none.
+    """
     end_of_stream, after_cursor = body.end_of_stream, body.after_cursor
     if body.meta is not None:
         end_of_stream, after_cursor = not body.meta.has_more, body.meta.after_cursor
     elif after_cursor is None and body.next_page:
         # Only the token is taken from an address that a response holds.
-        after_cursor = next(iter(parse_qs(urlsplit(body.next_page).query).get("cursor", ())), None)
+        after_cursor = _cursor_in(body.next_page)
         if after_cursor is None and body.end_time is None and end_of_stream is None:
             end_of_stream = False  # there is more, and no way to it that paginators know
     return Page(

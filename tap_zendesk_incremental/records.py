@@ -315,4 +315,5 @@ def _what_is_unreadable(body: bytes, records_key: str, error: Exception) -> str 
             named = f"record {index} (id {id_[1]}): {why}" if id_ else f"record {index}: {why}"
             return brief(named)
         index, start = index + 1, end
-    return brief(str(error))
+    is_cut_short = not text.startswith("]", start)
+    return None if is_cut_short else brief(str(error))
