@@ -88,7 +88,7 @@ def tls_in_front_of(
 def _pass_on(
     connection: socket.socket, context: ssl.SSLContext, zendesk: Simulator, mishap: str
 ) -> None:
-    """Passes one request on, and its answer back, perhaps with a TLS record that is damaged or slow."""
+    """Passes one request on, and its answer back, its last TLS record perhaps damaged or slow."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     tls = context.wrap_bio(incoming, outgoing, server_side=True)
     request = b""
