@@ -12,7 +12,6 @@ import abc
 import logging
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
-from urllib.parse import parse_qs, urlsplit
 
 from singer_sdk.exceptions import FatalSyncError
 
@@ -63,7 +62,8 @@ class Page(Generic[R]):
         end_of_stream: Whether it is the last page; None where Zendesk does not say.
         after_cursor: The cursor of the next page.
         end_time: The `start_time` of the next page, epoch seconds.
-        next_page: The address of the next page; never followed.
+        next_page: The query of the next page's address, which is never followed; None where
+            Zendesk gives none.
         newest: The newest second (epoch) that Zendesk served when it sent the page.
         read_at: When it was read.
         sideloads: Arrays that came beside the records, by name, each item as Zendesk sent it.
@@ -75,7 +75,7 @@ class Page(Generic[R]):
     end_of_stream: bool | None = None
     after_cursor: str | None = None
     end_time: int | None = None
-    next_page: str | None = None
+    next_page: dict[str, str] | None = None
     newest: int | None = None
     read_at: datetime | None = None
     sideloads: dict[str, list[Any]] = field(default_factory=dict)
@@ -333,13 +333,13 @@ class OffsetPaginator(Paginator):
             FatalSyncError: If the next page is not the next one.
         """
         number = int(page.params.get("page", 1))
-        self.finished = not page.next_page
-        if page.next_page:
-            [following, *_] = parse_qs(urlsplit(page.next_page).query).get("page", ["none"])
+        self.finished = page.next_page is None
+        if page.next_page is not None:
+            following = page.next_page.get("page")
             if following != str(number + 1):
                 msg = (
-                    f"{self._stream_name}: after page {number} Zendesk leads to page "
-                    f"{following!r}. Run again later; if it happens again, tell Zendesk support."
+                    f"{self._stream_name}: after page {number} Zendesk leads to page {following}. "
+                    "Run again later; if it happens again, tell Zendesk support."
                 )
                 raise FatalSyncError(msg)
             self.params = self.bookmark = {"page": number + 1}
@@ -360,7 +360,7 @@ class SinglePaginator(Paginator):
         Raises:
             FatalSyncError: If there are more pages.
         """
-        if page.next_page or page.end_of_stream is False:
+        if page.next_page is not None or page.end_of_stream is False:
             msg = (
                 f"{self._stream_name}: Zendesk sends this list in pages, which it did not do when "
                 "this version of the tap was made; look for a newer one"

@@ -6,6 +6,7 @@ import json
 import re
 import socket
 import sys
+import threading
 import time
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
@@ -228,6 +229,15 @@ def test_where_nothing_answers_the_first_request_gives_up_soon(tap: FastTap) -> 
     assert sum(waits) <= 31
 
 
+def test_a_run_that_discovers_first_gives_up_as_soon(zendesk: Simulator, tmp_path: Path) -> None:
+    zendesk.faults.add("reset", times=99)
+    command = command_for(tmp_path, config=config_for(zendesk))
+    done = run_command([sys.executable, "-m", "tests.fast", *command[1:]])
+    assert done.exit_code == 1
+    assert len(zendesk.faults.met) == 6 + 2
+    assert len(done.log("ERROR")) == 1
+
+
 def test_an_account_that_has_answered_is_waited_for(tap: FastTap) -> None:
     tap.zendesk.faults.add("reset", times=20, after=1)
     run = tap.run(per_page=20)
@@ -305,6 +315,63 @@ def test_a_page_that_is_unreadable_once_is_asked_for_again(tap: FastTap, raw: st
     check_complete([run], tap.zendesk, once=True)
     (line,) = run.log("WARNING")
     assert "record 1" in line
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        ('{"tickets": [{"id": 1}], "next_page": "http://[::1"}', "next_page is no address"),
+        ('{"tickets": [{"id": 1}], "after_cursor": 7}', "$.after_cursor"),
+    ],
+)
+def test_a_page_that_stays_unreadable_says_why(tap: FastTap, answer: str, says: str) -> None:
+    tap.zendesk.faults.add("status", path=TICKETS, times=99, code=200, body=answer)
+    run = tap.run()
+    assert run.exit_code == 1
+    (line,) = run.log("ERROR")
+    assert "tickets: the page at start_time=0 cannot be read" in line
+    assert says in line
+    assert len(tap.zendesk.requests) == 3
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n{}",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 6\r\n\r\nnogzip",
+        b"HTTP/1.1 000 Odd\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000 + b"\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 1000,
+    ],
+    ids=["lengths", "chunk below zero", "chunk", "gzip", "status", "header", "continue"],
+)
+def test_http_that_is_none_is_tried_again(tap: FastTap, answer: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(20)
+        front = threading.Thread(target=_answer_once, args=(listening, answer, tap.zendesk.port))
+        front.start()
+        run = tap.run(api_url=f"http://127.0.0.1:{listening.getsockname()[1]}")
+        front.join()
+    assert run.exit_code == 0, run.stderr
+    check_complete([run], tap.zendesk, once=True)
+    assert len(run.log("WARNING")) == 1
+
+
+def _answer_once(listening: socket.socket, answer: bytes, port: int) -> None:
+    """Answers the first request so, and has the simulator answer the second."""
+    connection, _ = listening.accept()
+    with connection:
+        connection.recv(1 << 16)
+        connection.sendall(answer)
+        connection.shutdown(socket.SHUT_WR)
+    connection, _ = listening.accept()
+    with connection, socket.create_connection(("127.0.0.1", port), timeout=10) as upstream:
+        request = connection.recv(1 << 16)
+        upstream.sendall(request.replace(b"Connection: keep-alive", b"Connection: close"))
+        while data := upstream.recv(1 << 16):
+            connection.sendall(data)
 
 
 def test_an_error_in_a_good_answer_shows_what_zendesk_says(tap: FastTap) -> None:

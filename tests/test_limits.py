@@ -99,6 +99,18 @@ def test_429_until_a_date(zendesk: Simulator, tmp_path: Path, minutes: int, wait
     assert int(wait) in waits
 
 
+def test_a_limit_of_any_name_binds_what_has_brought_it(zendesk: Simulator, tmp_path: Path) -> None:
+    """The next request of that limit waits; those of others do not."""
+    headers = {"zendesk-ratelimit-brand-new": "total=10; remaining=0; resets=37"}
+    body = b'{"user_fields": [{"id": 1}], "meta": {"has_more": true, "after_cursor": "1"}}'
+    zendesk.faults.add("status", code=200, path="user_fields", headers=headers, body=body)
+    zendesk.faults.add("status", code=503, path=TICKETS, headers=headers)
+    run = FastTap(zendesk, tmp_path, "user_fields", "tickets", "ticket_fields").run()
+    assert run.exit_code == 0, run.stderr
+    waits = re.findall(r"(\w+): Zendesk's limit is reached; waiting (\d+) s", run.stderr)
+    assert sorted(waits) == [("tickets", "37"), ("user_fields", "37")]
+
+
 def test_429s_between_faults(zendesk: Simulator, tmp_path: Path) -> None:
     """Twenty faults and twenty 429s on one page, none of which is the last straw."""
     for _ in range(20):

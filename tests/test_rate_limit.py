@@ -8,6 +8,7 @@ from email.utils import format_datetime
 import pytest
 
 from tap_zendesk_incremental.http.rate_limit import (
+    RateLimits,
     account_wait_seconds,
     export_requests_left,
     limit_waits,
@@ -49,6 +50,24 @@ def test_export_limit(headers: dict[str, str], left: int | None, wait: float) ->
 )
 def test_account_limit(headers: dict[str, str], wait: float) -> None:
     assert account_wait_seconds(headers) == wait
+
+
+def test_limits_are_told_apart_by_their_headers() -> None:
+    limits = RateLimits()
+    limits.observe("tickets", {EXPORTS: "total=10; remaining=0; resets=37"})
+    limits.observe("lists", {"zendesk-ratelimit-index": "total=10; remaining=1; resets=5"})
+    assert 36 < limits.wait("tickets").seconds <= 37
+    assert limits.wait("lists").seconds == 0
+    limits.observe("events", {EXPORTS: "total=10; remaining=9; resets=60"})
+    assert limits.wait("tickets").seconds == 0
+    limits.observe("lists", {"ratelimit-remaining": "0", "ratelimit-reset": "99999999999"})
+    for limit in ("tickets", "lists", "events", "never asked"):
+        wait = limits.wait(limit)
+        assert 899 < wait.seconds <= 900
+        assert "99999999999" in wait.remark
+    limits.observe("lists", {}, interval_seconds=300)
+    assert 299 < limits.wait("lists").seconds <= 300
+    assert limits.wait("tickets").seconds == 0
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def tls_in_front_of(
         zendesk: the simulator.
         files: certificate and key.
         mishaps: what happens to the first connections, one each: "eof", "alert" or "plain" in
-            place of the handshake, "bad record" in the middle of an answer.
+            place of the handshake, "bad record" or "drip" in the middle of an answer.
 
     Yields:
         The address.
@@ -70,8 +71,8 @@ def tls_in_front_of(
             mishap = waiting.pop(0) if waiting else ""
             with connection, contextlib.suppress(OSError):
                 connection.settimeout(10)
-                if mishap in {"", "bad record"}:
-                    _pass_on(connection, context, zendesk, is_bad=bool(mishap))
+                if mishap not in ANSWERS:
+                    _pass_on(connection, context, zendesk, mishap)
                     continue
                 connection.recv(_BYTES)
                 connection.sendall(ANSWERS[mishap])
@@ -85,9 +86,9 @@ def tls_in_front_of(
 
 
 def _pass_on(
-    connection: socket.socket, context: ssl.SSLContext, zendesk: Simulator, *, is_bad: bool
+    connection: socket.socket, context: ssl.SSLContext, zendesk: Simulator, mishap: str
 ) -> None:
-    """Passes one request on, and its answer back, perhaps with a record of TLS that is damaged."""
+    """Passes one request on, and its answer back, its last TLS record perhaps damaged or slow."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     tls = context.wrap_bio(incoming, outgoing, server_side=True)
     request = b""
@@ -111,5 +112,9 @@ def _pass_on(
     connection.sendall(outgoing.read())
     tls.write(answer[len(answer) // 2 :])
     record = bytearray(outgoing.read())
-    record[-1] ^= is_bad
+    if mishap == "drip":
+        for byte in record:
+            connection.sendall(bytes([byte]))
+            time.sleep(0.3)
+    record[-1] ^= bool(mishap)
     connection.sendall(record)

@@ -54,6 +54,9 @@ ADVICE: dict[int, str] = {
     HTTPStatus.NOT_FOUND: "check subdomain (or api_url), and whether the account has this export",
 }
 
+GIVEN_UP_TRIES = 2
+"""Where an earlier request of the run, such as discovery's, has been given up already."""
+
 SERVER_ERRORS_TO_SHRINK = 3
 """5xx in a row for one page, after each of which a smaller page is asked for."""
 
@@ -201,7 +204,8 @@ class Client:
             return False
         # What takes long to answer may do with a smaller page.
         is_slow = isinstance(error, requests.exceptions.ReadTimeout) and not self.is_hurried
-        return self._tries.count >= retry.HURRIED_TRIES or (
+        tries = retry.HURRIED_TRIES if self._account.worth_asking else GIVEN_UP_TRIES
+        return self._tries.count >= tries or (
             self._tries.seconds >= retry.HURRIED_SECONDS and not is_slow
         )
 

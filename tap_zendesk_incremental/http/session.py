@@ -166,3 +166,5 @@ def _chunks(response: requests.Response) -> Iterator[bytes]:
     except requests.exceptions.ConnectionError as error:
         # What requests makes of a time-out while it reads a body.
         raise requests.exceptions.ReadTimeout(*error.args) from error
+    except (ValueError, OverflowError) as error:  # a chunk of a length below zero
+        raise requests.exceptions.ChunkedEncodingError(*error.args) from error

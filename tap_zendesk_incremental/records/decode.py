@@ -16,7 +16,7 @@ from datetime import datetime, timezone
 from decimal import Decimal
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 from msgspec import Raw
@@ -49,8 +49,8 @@ _ESCAPE = re.compile(
 )
 """An escape in a JSON string; `half` is half of a surrogate pair, `other` the one it belongs to."""
 
-_SECONDS = range(-62_135_596_800, 253_402_300_800)
-"""Seconds (epoch) that a date can have: those of the years 1 to 9999."""
+_MIN_SECOND, _MAX_SECOND = -62_135_596_800, 253_402_300_799
+"""The seconds (epoch) that a date can have: those of the years 1 to 9999."""
 
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
@@ -297,19 +297,32 @@ def page_type(
     )
 
 
+def _query_of(address: str) -> dict[str, str]:
+    """Give the query of an address; nothing else is taken of one that a response holds."""
+    try:
+        return dict(parse_qsl(urlsplit(address).query))
+    except ValueError as error:
+        msg = f"its next_page is no address: {error}"
+        raise UnreadablePageError(msg) from error
+
+
 def to_page(
     body: Any,  # noqa: ANN401 (a struct made by page_type)
     params: Params,
     keys: list[RecordKey],
     sideloads: Sequence[str] = (),
 ) -> Page[Any]:
-    """Give a decoded body the form that paginators take."""
+    """Give a decoded body the form that paginators take.
+
+    Raises:
+        UnreadablePageError: If the address of the next page is none.
+    """
     end_of_stream, after_cursor = body.end_of_stream, body.after_cursor
     if body.meta is not None:
         end_of_stream, after_cursor = not body.meta.has_more, body.meta.after_cursor
-    elif after_cursor is None and body.next_page:
-        # Only the token is taken from an address that a response holds.
-        after_cursor = next(iter(parse_qs(urlsplit(body.next_page).query).get("cursor", ())), None)
+    next_page = None if body.next_page is None else _query_of(body.next_page)
+    if body.meta is None and after_cursor is None and next_page:
+        after_cursor = next_page.get("cursor")
     return Page(
         params=params,
         records=body.records,
@@ -317,7 +330,7 @@ def to_page(
         end_of_stream=end_of_stream,
         after_cursor=after_cursor,
         end_time=body.end_time,
-        next_page=body.next_page,
+        next_page=next_page,
         read_at=datetime.now(timezone.utc),
         sideloads={name: getattr(body, name) or [] for name in sideloads},
     )
@@ -342,7 +355,7 @@ def _second_of(value: Raw) -> int | None:
         return None
     if isinstance(time, datetime):
         time = int((time if time.tzinfo else time.replace(tzinfo=timezone.utc)).timestamp())
-    return time if time in _SECONDS else None
+    return time if time is not None and _MIN_SECOND <= time <= _MAX_SECOND else None
 
 
 def _rescued_by_zendesk(held: Raw) -> dict[str, Raw]:
@@ -390,4 +403,5 @@ def _what_is_unreadable(body: bytes, records_key: str, error: Exception) -> str 
             named = f"record {index} (id {id_[1]}): {why}" if id_ else f"record {index}: {why}"
             return brief(named)
         index, start = index + 1, end
-    return brief(str(error))
+    is_cut_short = not text.startswith("]", start)
+    return None if is_cut_short else brief(str(error))

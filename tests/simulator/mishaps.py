@@ -81,7 +81,8 @@ def _damaged(fault: Fault, reply: Reply, params: dict[str, str]) -> Reply:
     elif fault.kind == "raw":
         raw, name = msgspec.Raw(fault.args["raw"].encode("latin-1")), fault.args["name"]
         records, index = page[records_key], fault.args["index"]
-        records[index] = {**records[index], name: raw} if name else raw
+        if index < len(records):
+            records[index] = {**records[index], name: raw} if name else raw
     reply.body = msgspec.json.encode(page)
     if fault.kind == "pretty":
         reply.body = msgspec.json.format(reply.body, indent=4)
