@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import sys
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -136,7 +137,7 @@ def _json_object(text: bytes) -> Json:
         ValueError: If it is none; without a message if there is nothing at all.
     """
     try:
-        return msgspec.json.decode(text, type=Json)
+        return msgspec.json.decode(text.removeprefix(codecs.BOM_UTF8), type=Json)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise ValueError(str(error) if text.strip() else "") from error
 

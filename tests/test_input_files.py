@@ -273,3 +273,9 @@ def test_a_file_that_is_not_there_is_named(zendesk: Simulator, tmp_path: Path, o
     [line] = failed.log("ERROR")
     assert f"The {option} cannot be used: {missing}: No such file or directory" in line
     assert not zendesk.requests
+
+
+def test_a_byte_order_mark_is_no_damage(tmp_path: Path) -> None:
+    file = tmp_path / "config.json"
+    file.write_bytes(b'\xef\xbb\xbf{"subdomain": "example"}')
+    assert input_files.read_config(str(file)) == {"subdomain": "example"}
