@@ -123,7 +123,9 @@ def as_loaded(value: Any, kind: str) -> Any:  # noqa: ANN401 - a JSON value
         kind: the column's type.
     """
     if kind == "timestamp without time zone" and value is not None:
-        return datetime.fromisoformat(value.replace("Z", "+00:00")).replace(tzinfo=None).isoformat()
+        date = datetime.fromisoformat(value.replace("Z", "+00:00")).replace(tzinfo=None)
+        # PostgreSQL writes no zeros behind a fraction.
+        return date.isoformat().rstrip("0") if date.microsecond else date.isoformat()
     return value
 
 
