@@ -78,8 +78,8 @@ class Schema:
             stream: name of the stream.
         """
         columns = self.query(
-            "select column_name, case data_type when 'ARRAY' then udt_name else data_type end "
-            "as data_type from information_schema.columns "
+            "select column_name, case data_type when 'ARRAY' then udt_name "  # noqa: S608
+            "else data_type end as data_type from information_schema.columns "
             f"where table_schema = '{self.name}' and table_name = '{stream}'"
         )
         types = {column["column_name"]: column["data_type"] for column in columns}

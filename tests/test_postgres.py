@@ -46,8 +46,10 @@ def pipeline(tmp_path: Path, zendesk: Simulator, postgres: str) -> Iterator[Pipe
 def check(pipeline: Pipeline, zendesk: Simulator, streams: Iterable[str] = STREAMS) -> None:
     """Asserts that every column of every row of some tables is as in Zendesk."""
     for stream in streams:
-        records = zendesk.store.records[stream].values()
-        assert len(records) > 0
+        records = [*zendesk.store.records[stream].values()]
+        if stream == "ticket_audits":  # those of archived tickets are not listed
+            records = [*zendesk.api.shown(stream).values()]
+        assert records
         assert pipeline.schema.differences(stream, records) == []
 
 
@@ -96,6 +98,7 @@ def test_full_load_then_changes_and_deletes(
     change_everything(zendesk)
     zendesk.requests.clear()
     pipeline.run(catalog=chosen)
+    streams.remove("ticket_audits")  # old ones are listed again when a ticket leaves the archive
     check(pipeline, zendesk, streams)
     exported = [one for one in zendesk.requests if "/incremental/tickets/" in one.path]
     assert sum(request.records for request in exported) == 4
