@@ -141,7 +141,8 @@ class ListedChildStream(ChildStream):
     ) -> Iterator[Page[Any]]:
         """Ask for the list of each record; see `ChildStream`."""
         del page
-        for (parent_id,) in parent_records.pieces(new_records, ("id",)):
+        parents = new_records[: self.ABORT_AT_RECORD_COUNT]  # one is enough in a dry run
+        for (parent_id,) in parent_records.pieces(parents, ("id",)):
             text = str(msgspec.json.decode(parent_id))
             endpoint = replace(self.listing, path=self.listing.path.format(id=quote(text)))
             paginator = PAGINATORS[endpoint.paging](self.name, {})

@@ -221,7 +221,8 @@ def problem_of(bookmark: Mapping[str, Any]) -> str | None:
         place = bookmark.get(END_TIME) or (0 if bookmark.get(CURSOR) else value)
         moment = iso(place)
     except (ValueError, OverflowError, OSError):
-        return f"has a {VALUE} or {END_TIME} that is no date: {dict(bookmark)!r}"
+        key = VALUE if bookmark.get(END_TIME) is None else END_TIME
+        return f"has a {key} that is no date: {bookmark.get(key)!r}"
     if place > time.time() + SAFE_SECONDS:
         return (
             f"is at {moment}, which is in the future, so what changes until then would never be "

@@ -178,7 +178,7 @@ class TicketExports(ExportStream):
             schema = self.effective_schema
             columns = sample_columns(self.client, self.sample)
             schema["properties"] = {**columns, **schema["properties"]}
-            self._tap.mapper.register_raw_stream_schema(self.name, schema, self.primary_keys)
+            self.tap.mapper.register_raw_stream_schema(self.name, schema, self.primary_keys)
 
 
 class TicketMetrics(SideloadStream):
