@@ -126,7 +126,7 @@ class ListedChildStream(ChildStream):
     parent_key: str = ""
     """The property that holds the id of the parent's record, also where Zendesk leaves it out."""
 
-    tolerated_statuses: frozenset[int] = frozenset({402, 403, 404})
+    tolerated_statuses: frozenset[int] = frozenset({402, 403, 404, 410})
     """What Zendesk answers where there is no such list."""
 
     _has_warned = False

@@ -70,9 +70,13 @@ def iso(second: int) -> str:
     return datetime.fromtimestamp(second, tz=timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def cursor_key(endpoint: Endpoint) -> str:
-    """Give what a bookmark calls the cursor of an endpoint: those of lists and exports differ."""
-    return CURSOR if endpoint.paging == "cursor" else AFTER_CURSOR
+_CURSOR_KEYS = {
+    "cursor": CURSOR,
+    "changes": AFTER_CURSOR,
+    "filtered": AFTER_CURSOR,
+    "audits": AFTER_CURSOR,
+}
+"""What a bookmark calls the cursor of an endpoint: those of lists and exports differ."""
 
 
 def start(
@@ -92,11 +96,11 @@ def start(
     Returns:
         The parameters, and whether they are exact.
     """
-    cursor = bookmark.get(cursor_key(endpoint))
+    cursor = bookmark.get(_CURSOR_KEYS.get(endpoint.paging, ""))
     if endpoint.paging == "cursor" and endpoint.start_parameter is None:
         return ({"cursor": cursor} if cursor else {}), True
     earliest = epoch(start_date) if start_date else 0
-    end_time, value = bookmark.get(END_TIME), _value(bookmark)
+    end_time, value = bookmark.get(END_TIME), value_of(bookmark)
     reached = value if end_time is None else int(end_time)
     if reached is not None and earliest > reached:
         return {"start_time": earliest}, True
@@ -111,7 +115,12 @@ def start(
     return {"start_time": max(earliest, begin or 0)}, is_exact
 
 
-def _value(bookmark: Mapping[str, Any]) -> int | None:
+def value_of(bookmark: Mapping[str, Any]) -> int | None:
+    """Give the second (epoch) of a bookmark's replication key value, if it has one.
+
+    Args:
+        bookmark: The stream's bookmark.
+    """
     value = bookmark.get(VALUE)
     return None if value is None else epoch(value)
 
@@ -141,7 +150,7 @@ def after(
         if "cursor" not in token:
             found[END_TIME] = max(found[END_TIME], bookmark.get(END_TIME) or 0)
     if "cursor" in token:
-        found[cursor_key(endpoint)] = token["cursor"]
+        found[_CURSOR_KEYS[endpoint.paging]] = token["cursor"]
         if "end_time" in token:
             found[UNTIL] = token["end_time"]
     return found
@@ -217,7 +226,7 @@ def problem_of(bookmark: Mapping[str, Any]) -> str | None:
         if value is not None and (not isinstance(value, type_) or isinstance(value, bool)):
             return f"has a {key} of a wrong type: {value!r}"
     try:
-        value = _value(bookmark) or 0
+        value = value_of(bookmark) or 0
         place = bookmark.get(END_TIME) or (0 if bookmark.get(CURSOR) else value)
         moment = iso(place)
     except (ValueError, OverflowError, OSError):
