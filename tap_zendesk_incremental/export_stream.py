@@ -14,14 +14,8 @@ from singer_sdk.schema.source import SchemaDirectory, StreamSchema
 from tap_zendesk_incremental import progress, schemas, state
 from tap_zendesk_incremental.child_stream import ChildStream
 from tap_zendesk_incremental.errors import CursorRefusedError, RefusedError
-from tap_zendesk_incremental.pagination import (
-    OWN_FILTER,
-    PAGINATORS,
-    WALKS,
-    Step,
-    traverse,
-    until,
-)
+from tap_zendesk_incremental.list_pagination import OWN_FILTER, PAGINATORS, WALKS
+from tap_zendesk_incremental.pagination import Step, traverse, until
 from tap_zendesk_incremental.prefetch import one_ahead
 from tap_zendesk_incremental.records import output
 from tap_zendesk_incremental.records.writer import CollectingWriter
