@@ -96,6 +96,7 @@ class ExportStream(SdkStream):
     endpoint: Endpoint
     _records: Records
     _write: Write
+    _sideloads: list[str]
     _read_at: datetime | None = None
     _lacks_ids = False
 
@@ -352,6 +353,7 @@ class ExportStream(SdkStream):
         )
         self._write = output.choose(self, self._records, self.tap.message_writer)
         self.client.query = self._fixed_parameters(children)
+        self._warn_of_gaps(children)
         self.client.is_hurried = self.ABORT_AT_RECORD_COUNT is not None
 
     def _fixed_parameters(self, children: list[ChildStream]) -> Params:
@@ -362,12 +364,28 @@ class ExportStream(SdkStream):
                 "%s: lists do not have %s; they stay empty", self.name, ", ".join(selected)
             )
             selected = {}
+        self._sideloads = sorted([*selected, *(stream.name for stream in children)])
         include = {*selected.values(), *(stream.include for stream in children if stream.include)}
         given = {name: self.config.get(name) for name in self.parameters}
         return {
             **{name: str(value).lower() for name, value in given.items() if value},
             **({"include": ",".join(sorted(include))} if include else {}),
         }
+
+    def _warn_of_gaps(self, children: list[ChildStream]) -> None:
+        """Say what is new on pages of which the earlier ones are exported already."""
+        streams = {stream.name for stream in children}
+        known = self._bookmark.get(state.SIDELOADS) or []
+        for name in self._sideloads if self._bookmark else ():
+            if name not in known:
+                self.logger.warning(
+                    "%s comes with the pages of %s from now on. The state does not say that it "
+                    "came with the earlier ones: to fill the gap, select %s alone and run once "
+                    "without this state",
+                    name,
+                    self.name,
+                    name if name in streams else self.name,
+                )
 
     def _move_bookmark(self, step: Step[Any]) -> None:
         """Point the state at the page after this one, whose records are all out."""
@@ -379,6 +397,8 @@ class ExportStream(SdkStream):
                 self._bookmark_value(step.page),
                 step.bookmark,
             )
+            if self._sideloads:
+                bookmark[state.SIDELOADS] = self._sideloads
             self.stream_state.clear()
             self.stream_state.update(bookmark)
             self.write_state()

@@ -30,6 +30,7 @@ CURSOR = "cursor"
 AFTER_CURSOR = "after_cursor"
 END_TIME = "end_time"
 UNTIL = "until"
+SIDELOADS = "sideloads"
 KEY = "replication_key"
 VALUE = "replication_key_value"
 
@@ -44,6 +45,7 @@ _OWN_KEYS: dict[str, type | tuple[type, ...]] = {
     AFTER_CURSOR: str,
     END_TIME: int,
     UNTIL: int,
+    SIDELOADS: list,
     KEY: str,
     VALUE: (str, int),
 }
