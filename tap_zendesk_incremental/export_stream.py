@@ -278,7 +278,8 @@ class ExportStream(SdkStream):
     def _ready_pages(self, children: list[ChildStream]) -> Generator[ReadyPage, None, None]:
         """Fetch the export, page by page."""
         steps = self._sampled_step() if self._is_sampled else self._steps()
-        if self._end is not None and not self._is_sampled:
+        # A walk has its end in its parameters, and is not in the order of an export.
+        if self._end is not None and not self._is_sampled and self.endpoint.paging not in WALKS:
             steps = until(self._end, steps)
         with self.get_http_request_counter() as counter:
             for step in steps:

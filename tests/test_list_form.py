@@ -170,6 +170,24 @@ def test_audits_are_read_in_either_order(
     assert len(came) < len(first.records["ticket_audits"])
 
 
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_audits_have_an_end_date(
+    zendesk: Simulator,
+    tmp_path: Path,
+    newest_first: bool,  # noqa: FBT001 (pytest names it)
+) -> None:
+    zendesk.settings.newest_first_lists = newest_first
+    audits = zendesk.api.shown("ticket_audits")
+    end = sorted(epoch(audit["created_at"]) for audit in audits.values())[12]
+    first = export(tmp_path, zendesk, "ticket_audits", per_page=6, end_date=iso(end))
+    assert whole(first, "ticket_audits").keys() == {
+        id_ for id_, audit in audits.items() if epoch(audit["created_at"]) < end
+    }
+    second = export(tmp_path, zendesk, "ticket_audits", per_page=6, state=first.state)
+    both = whole(first, "ticket_audits").keys() | whole(second, "ticket_audits").keys()
+    assert both == audits.keys()
+
+
 def test_a_list_in_no_order_is_refused(zendesk: Simulator, tmp_path: Path) -> None:
     records = [{"id": n, "updated_at": iso(1_700_000_000 - n % 2 * 60)} for n in range(3)]
     text = str(records).replace("'", '"')
