@@ -198,3 +198,15 @@ def test_a_list_in_no_order_is_refused(zendesk: Simulator, tmp_path: Path) -> No
     assert run.exit_code == 1
     [line] = run.log("ERROR")
     assert "does not send this list in the order of changes" in line
+
+
+@pytest.mark.parametrize("stream", ["satisfaction_ratings", "ticket_audits"])
+def test_a_walk_whose_cursor_is_refused_starts_again(
+    zendesk: Simulator, tmp_path: Path, stream: str
+) -> None:
+    """A walk is not in the order of time, so the latest record says nothing of where it is."""
+    path = stream.replace("satisfaction_", "")
+    zendesk.faults.add("status", code=400, shape="description", path=f"{path}.*after", after=1)
+    run = export(tmp_path, zendesk, stream, per_page=4)
+    assert {record["id"] for record in run.records[stream]} == set(zendesk.api.shown(stream))
+    assert len(run.log("WARNING")) == 1
