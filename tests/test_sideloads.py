@@ -106,6 +106,8 @@ def test_fed_streams_do_without_what_feeds_them(
     assert set(run.records) == set(SIDELOADED)
     for stream in SIDELOADED:
         assert whole(run, stream) == holds(zendesk, stream)
+        count = len(run.records[stream])
+        assert any(f"{stream}: exported {count:,} records" in line for line in run.log("INFO"))
     assert run.state is not None
     assert set(run.state["bookmarks"]) == set(PARENTS)
     assert all(bookmark for bookmark in run.state["bookmarks"].values())
