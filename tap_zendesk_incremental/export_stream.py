@@ -14,7 +14,12 @@ from singer_sdk.schema.source import SchemaDirectory, StreamSchema
 from tap_zendesk_incremental import progress, schemas, state
 from tap_zendesk_incremental.child_stream import ChildStream
 from tap_zendesk_incremental.errors import CursorRefusedError, RefusedError
-from tap_zendesk_incremental.list_pagination import OWN_FILTER, PAGINATORS, WALKS
+from tap_zendesk_incremental.list_pagination import (
+    OWN_FILTER,
+    PAGINATORS,
+    WALKS,
+    OldestFirstPaginator,
+)
 from tap_zendesk_incremental.pagination import Step, traverse, until
 from tap_zendesk_incremental.prefetch import one_ahead
 from tap_zendesk_incremental.records import output
@@ -269,11 +274,15 @@ class ExportStream(SdkStream):
         newest = int(time.time()) - endpoint.newest_seconds
         if "start_time" in params and "cursor" not in params:
             params["start_time"] = max(0, min(int(params["start_time"]), newest))
+        paginator = PAGINATORS[endpoint.paging]
         if endpoint.paging in WALKS:
+            if "cursor" in params and "end_time" not in params:
+                # A walk has its end beside its cursor; this one is of a list in order.
+                paginator = OldestFirstPaginator
             params.setdefault(
                 "end_time", newest if self._end is None else min(newest, self._end - 1)
             )
-        return PAGINATORS[endpoint.paging](self.name, params)
+        return paginator(self.name, params)
 
     def _ready_pages(self, children: list[ChildStream]) -> Generator[ReadyPage, None, None]:
         """Fetch the export, page by page."""
@@ -328,7 +337,10 @@ class ExportStream(SdkStream):
     def _trailing(self, step: Step[Any]) -> Step[Any]:
         """Keep a bookmark as far behind the newest second as records may be late."""
         trail = self.endpoint.trail_seconds
-        if not trail or "start_time" not in step.bookmark or "cursor" in step.bookmark:
+        is_reached = "start_time" in step.bookmark and not {"cursor", "end_time"} & set(
+            step.bookmark
+        )
+        if not trail or not is_reached:
             return step
         newest = int(step.start.get("end_time", step.page.newest or 0))
         start = max(0, min(int(step.bookmark["start_time"]), newest - trail))
@@ -380,7 +392,7 @@ class ExportStream(SdkStream):
                 self.stream_state,
                 self.endpoint,
                 self.replication_key,
-                self._bookmark_value(step.page),
+                self._bookmark_value(step),
                 step.bookmark,
             )
             self.stream_state.clear()
@@ -390,8 +402,12 @@ class ExportStream(SdkStream):
         if isinstance(self.tap.message_writer, CollectingWriter):
             self.tap.message_writer.flush()
 
-    def _bookmark_value(self, page: Page[Any]) -> str | int | None:
-        second = self._reached(page)
+    def _bookmark_value(self, step: Step[Any]) -> str | int | None:
+        """Give how far the export has come; a walk has come nowhere until it is complete."""
+        if "end_time" in step.bookmark:
+            return None
+        is_complete_walk = "end_time" in step.start and "start_time" in step.bookmark
+        second = int(step.bookmark["start_time"]) if is_complete_walk else self._reached(step.page)
         if second is None or self.replication_key is None:
             return None
         is_epoch = "integer" in self.schema["properties"][self.replication_key]["type"]

@@ -96,22 +96,56 @@ class FilteredPaginator(CursorPaginator):
 class NewestFirstPaginator(FilteredPaginator):
     """A list from the newest record back to `start_time`, which Zendesk has no filter for."""
 
+    def __init__(self, stream_name: str, start: Params) -> None:
+        """Start a traversal; see `Paginator`."""
+        super().__init__(stream_name, start)
+        self._oldest: int | None = None
+
     def advance(self, page: Page[R]) -> list[R]:
-        """Take the page's cursor, until a record is too old; see `Paginator`."""
+        """Take the page's cursor, until a record is too old; see `Paginator`.
+
+        Raises:
+            FatalSyncError: If a record is newer than one before it.
+        """
+        seconds = [second for _, second in page.keys if second is not None]
+        if self._oldest is not None:
+            seconds.insert(0, self._oldest)
+        if seconds != sorted(seconds, reverse=True):
+            raise _no_order(self._stream_name)
+        self._oldest = seconds[-1] if seconds else None
         since, until = int(self.params.get("start_time", 0)), int(self.params["end_time"])
         super().advance(page)
-        if any(second is not None and second < since for _, second in page.keys):
+        if self._oldest is not None and self._oldest < since:
             self.finished = True
             self.bookmark = self._bookmark_after(page)
-        return [
-            record
-            for record, (_, second) in zip(page.records, page.keys, strict=True)
-            if second is None or since <= second <= until
-        ]
+        return _between(since, until, page)
+
+
+class OldestFirstPaginator(ChangesPaginator):
+    """A list in the order of changes, read up to `end_time`."""
+
+    def __init__(self, stream_name: str, start: Params) -> None:
+        """Start a traversal; see `Paginator`."""
+        super().__init__(stream_name, start)
+        self._until = int(start["end_time"])
+
+    def advance(self, page: Page[R]) -> list[R]:
+        """Take the page's cursor, until a record is of after the end; see `Paginator`.
+
+        What comes after the end is for the next run, which has this page again.
+        """
+        before = self.bookmark
+        super().advance(page)
+        if page.latest is not None and page.latest > self._until:
+            self.finished, self.bookmark = True, before
+        return _between(self._since, self._until, page)
 
 
 class AuditsPaginator(Paginator):
     """A list whose order is read from its pages: newest first, or in the order of changes.
+
+    While all records are of one second, either order is possible: no record ends the walk, and the
+    bookmark stays at its start.
 
     ```json
     {"audits": […], "meta": {"has_more": true, "after_cursor": "eyJvIjoi…"}}
@@ -121,8 +155,8 @@ class AuditsPaginator(Paginator):
     def __init__(self, stream_name: str, start: Params) -> None:
         """Start a traversal; see `Paginator`."""
         super().__init__(stream_name, start)
-        self._traversal: Paginator | None = None
-        self._end_time = int(start["end_time"])
+        self._traversal: Paginator = FilteredPaginator(stream_name, start)
+        self._is_decided = False
         self._seconds: list[int] = []
 
     def advance(self, page: Page[R]) -> list[R]:
@@ -132,33 +166,37 @@ class AuditsPaginator(Paginator):
             FatalSyncError: If they are in no order.
         """
         self._seconds += [second for _, second in page.keys if second is not None]
-        is_ascending = self._seconds == sorted(self._seconds)
-        is_descending = self._seconds == sorted(self._seconds, reverse=True)
-        if self._traversal is None:
-            ascending = is_ascending and not is_descending
-            kind = ChangesPaginator if ascending else NewestFirstPaginator
+        first, last = self._seconds[:1], self._seconds[-1:]
+        is_only_page = page.end_of_stream is not False
+        if not self._is_decided and (len(set(self._seconds)) > 1 or is_only_page):
+            kind = OldestFirstPaginator if first < last else NewestFirstPaginator
             self._traversal = kind(self._stream_name, self.params)
-        if not (is_ascending or is_descending):
-            msg = (
-                f"{self._stream_name}: Zendesk sends this list in no order, so a state would miss "
-                "some; deselect the stream, and look for a newer version of the tap"
-            )
-            raise FatalSyncError(msg)
-        self._seconds = self._seconds[:1] + self._seconds[-1:]
+            self._is_decided = True
+        self._seconds = first + last
         new = self._traversal.advance(page)
-        self.params = self._traversal.params
-        self.finished = self._traversal.finished
-        if isinstance(self._traversal, ChangesPaginator) and (page.latest or 0) > self._end_time:
-            # What came after the walk began, or after the end date, is for the next run.
-            self.finished = True
-            late = {
-                id(record)
-                for record, (_, second) in zip(page.records, page.keys, strict=True)
-                if second is not None and second > self._end_time
-            }
-            return [record for record in new if id(record) not in late]
+        self.params, self.finished = self._traversal.params, self._traversal.finished
+        if not self._is_decided:
+            since = int(self.params.get("start_time", 0))
+            return _between(since, int(self.params["end_time"]), page)
         self.bookmark = self._traversal.bookmark
         return new
+
+
+def _between(since: int, until: int, page: Page[R]) -> list[R]:
+    """Give the records of a page from one second (epoch) to another, both included."""
+    return [
+        record
+        for record, (_, second) in zip(page.records, page.keys, strict=True)
+        if second is None or since <= second <= until
+    ]
+
+
+def _no_order(stream_name: str) -> FatalSyncError:
+    msg = (
+        f"{stream_name}: Zendesk sends this list in no order, so a state would miss some; deselect "
+        "the stream, and look for a newer version of the tap"
+    )
+    return FatalSyncError(msg)
 
 
 class OffsetPaginator(Paginator):

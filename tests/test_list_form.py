@@ -200,6 +200,55 @@ def test_a_list_in_no_order_is_refused(zendesk: Simulator, tmp_path: Path) -> No
     assert "does not send this list in the order of changes" in line
 
 
+def test_a_walk_moves_the_replication_key_when_it_is_complete(
+    zendesk: Simulator, tmp_path: Path
+) -> None:
+    run = export(tmp_path, zendesk, "ticket_audits", per_page=8)
+    *walking, complete = [state["bookmarks"]["ticket_audits"] for state in run.states]
+    assert walking
+    assert not any("replication_key_value" in bookmark for bookmark in walking)
+    assert epoch(complete["replication_key_value"]) == complete["end_time"]
+    assert "after_cursor" not in complete
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_a_walk_goes_on_after_a_kill(
+    zendesk: Simulator,
+    tmp_path: Path,
+    newest_first: bool,  # noqa: FBT001 (pytest names it)
+) -> None:
+    """The first pages are of one second, from which nothing can be told."""
+    zendesk.settings.newest_first_lists = newest_first
+    whole_run = export(tmp_path, zendesk, "ticket_audits", per_page=5)
+    everything = set(zendesk.api.shown("ticket_audits"))
+    before: set[object] = set()
+    for message in whole_run.messages:
+        if message["type"] == "RECORD":
+            before.add(message["record"]["id"])
+        elif message["type"] == "STATE":
+            state = message["value"]
+            rest = export(tmp_path, zendesk, "ticket_audits", per_page=5, state=state)
+            assert before | {record["id"] for record in rest.records["ticket_audits"]} == everything
+    assert len(whole_run.states) > 1
+
+
+def test_audits_of_one_second_say_nothing_of_their_order(
+    zendesk: Simulator, tmp_path: Path
+) -> None:
+    """A first page of one second, older than `start_date`, ended the walk of an ascending list."""
+    zendesk.settings.newest_first_lists = False
+    second = 1_700_000_000
+    zendesk.store.fill("ticket_audits", [second] * 3 + [second + n for n in range(5, 9)])
+    audits = zendesk.api.shown("ticket_audits")
+    expected = {i for i, audit in audits.items() if audit["created_at"] >= iso(second + 5)}
+    assert 0 < len(expected) < len(audits)
+    for size in (1, 2):
+        run = export(tmp_path, zendesk, "ticket_audits", per_page=size, start_date=iso(second + 5))
+        assert whole(run, "ticket_audits").keys() == expected
+        again = export(tmp_path, zendesk, "ticket_audits", per_page=size, state=run.state)
+        assert not again.records
+
+
 @pytest.mark.parametrize("stream", ["satisfaction_ratings", "ticket_audits"])
 def test_a_walk_whose_cursor_is_refused_starts_again(
     zendesk: Simulator, tmp_path: Path, stream: str
