@@ -186,6 +186,7 @@ class ExportStream(SdkStream):
         pages = self._ready_pages(children)
         if not self._is_sampled:  # or a page would be fetched for nothing
             pages = one_ahead(pages)
+        began_at, is_whole = int(time.time()), self._reads_all and not self._bookmark
         report = progress.Progress(self.name, self.logger, self._end or time.time())
         with contextlib.ExitStack() as stack:
             stack.enter_context(contextlib.closing(pages))
@@ -203,6 +204,8 @@ class ExportStream(SdkStream):
                     self._move_bookmark(step)
                     report.page(step.page, len(records), self.client.requests_left)
                 report.finish(self.client.requests, self.client.waited_seconds)
+                if self.endpoint.paging == "changes":
+                    self._say_when_whole(began_at if is_whole else None)
                 self.is_complete = self._exports_all
             except RefusedError as error:
                 if error.status not in self.tolerated_statuses or report.pages:
@@ -225,11 +228,27 @@ class ExportStream(SdkStream):
             return f"{self.name} is exported up to end_date already"
         return None
 
+    def _say_when_whole(self, began_at: int | None) -> None:
+        """Keep when a list was last read whole, and say so: system updates show only then.
+
+        Args:
+            began_at: When this run began (epoch seconds), None if it did not read all.
+        """
+        if began_at is not None:
+            self.stream_state[state.READ_WHOLE_AT] = state.iso(began_at)
+        if last := self.stream_state.get(state.READ_WHOLE_AT):
+            self.logger.info("%s: the list was last read whole at %s", self.name, last)
+
     @property
     def _exports_all(self) -> bool:
         """Whether a run to the end exports all that there is, whatever the state says."""
+        return self._reads_all and not self._keeps_state
+
+    @property
+    def _reads_all(self) -> bool:
+        """Whether a run to the end exports all that there is, if the state says nothing."""
         is_cut = self._is_timed and self.config.get("start_date")
-        return not (is_cut or self._is_sampled or self._end is not None or self._keeps_state)
+        return not (is_cut or self._is_sampled or self._end is not None)
 
     @property
     def _is_timed(self) -> bool:
