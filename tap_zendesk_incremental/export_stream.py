@@ -274,7 +274,7 @@ class ExportStream(SdkStream):
         params: Params = {}
         if endpoint.paging == "cursor" or self._is_timed:
             params, is_exact = state.start(bookmark, endpoint, self.config.get("start_date"))
-            if not is_exact:
+            if not is_exact and params["start_time"]:
                 self.logger.info(
                     "%s goes on at %s, a day before the %s of its bookmark: a record's time is no "
                     "place in an export",

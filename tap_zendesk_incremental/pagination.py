@@ -159,8 +159,9 @@ class CursorPaginator(Paginator):
         stays = cursor is None or cursor == page.params.get("cursor")
         self.finished = page.end_of_stream is True
         if page.end_of_stream is None:
-            # An address without a cursor leads to pages by number.
-            self.finished = stays and not (cursor is None and page.next_page)
+            # An address without a cursor leads to pages by number, and a full page to more.
+            is_full = len(page.records) >= int(page.params.get("per_page", MAX_PER_PAGE))
+            self.finished = stays and not (cursor is None and (page.next_page or is_full))
         self._empty_pages = 0 if page.records else self._empty_pages + 1
         problem = ""
         if stays:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from tap_zendesk_incremental.state import epoch, iso
 
 from .accounts import asked, whole
 from .running import config_for, run_tap, select
+from .simulator.client import get
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -259,3 +261,17 @@ def test_a_walk_whose_cursor_is_refused_starts_again(
     run = export(tmp_path, zendesk, stream, per_page=4)
     assert {record["id"] for record in run.records[stream]} == set(zendesk.api.shown(stream))
     assert len(run.log("WARNING")) == 1
+
+
+@pytest.mark.parametrize("meta", [{}, {"meta": None}, {"meta": {}}, {"meta": {"has_more": None}}])
+def test_a_full_page_that_says_nothing_of_more_is_no_end(
+    zendesk: Simulator, tmp_path: Path, meta: Json
+) -> None:
+    page = get(zendesk, "users", sort="updated_at", **{"page[size]": 10}).json()
+    body = json.dumps({"users": page["users"]} | meta)
+    zendesk.faults.add("status", code=200, body=body, path="/users")
+    config = config_for(zendesk, export_method="list", per_page=10)
+    run = run_tap(tmp_path, config, catalog=select("users"))
+    assert run.exit_code == 1
+    [line] = run.log("ERROR")
+    assert "does not advance" in line
