@@ -398,9 +398,14 @@ class ExportStream(SdkStream):
             )
             selected = {}
         include = {*selected.values(), *(stream.include for stream in children if stream.include)}
-        given = {name: self.config.get(name) for name in self.parameters}
+        given = {name: value for name in self.parameters if (value := self.config.get(name))}
+        if given and self.endpoint.paging == "changes":
+            self.logger.warning(
+                "%s: lists do not take %s; it is ignored", self.name, ", ".join(given)
+            )
+            given = {}
         return {
-            **{name: str(value).lower() for name, value in given.items() if value},
+            **{name: str(value).lower() for name, value in given.items()},
             **({"include": ",".join(sorted(include))} if include else {}),
         }
 

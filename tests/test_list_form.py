@@ -275,3 +275,62 @@ def test_a_full_page_that_says_nothing_of_more_is_no_end(
     assert run.exit_code == 1
     [line] = run.log("ERROR")
     assert "does not advance" in line
+
+
+@pytest.mark.parametrize("method", FORMS)
+def test_deletions_have_streams_in_every_form(
+    zendesk: Simulator, tmp_path: Path, method: str
+) -> None:
+    """Deleted tickets have a cursor, deleted users come whole."""
+    streams = ("deleted_tickets", "deleted_users")
+    first = export(tmp_path, zendesk, *streams, export_method=method, per_page=7)
+    for stream in streams:
+        assert whole(first, stream).keys() == zendesk.api.shown(stream).keys()
+    zendesk.clear()
+    ticket = next(iter(zendesk.api.shown("tickets")))
+    zendesk.store.delete("tickets", ticket)
+    second = export(tmp_path, zendesk, *streams, export_method=method, state=first.state)
+    assert [record["id"] for record in second.records["deleted_tickets"]] == [ticket]
+    assert whole(second, "deleted_users").keys() == zendesk.api.shown("deleted_users").keys()
+    [request] = asked(zendesk, "deleted_tickets")
+    assert request.keys() == {"sort", "page[size]", "page[after]"}
+
+
+@pytest.mark.parametrize("status", [403, 404, 410])
+def test_a_closed_export_without_a_list_is_skipped(
+    zendesk: Simulator, tmp_path: Path, status: int
+) -> None:
+    zendesk.settings.closed_exports = status
+    run = export(tmp_path, zendesk, "users", "articles", "talk_calls")
+    assert set(run.records) == {"users"}
+    lines = run.log("WARNING")
+    assert len(lines) == 2
+    for line in lines:
+        assert "Zendesk closes incremental exports to third parties" in line
+        assert line.endswith("the stream is skipped")
+
+
+def test_refusals_of_lists_do_not_speak_of_exports(zendesk: Simulator, tmp_path: Path) -> None:
+    zendesk.settings.denied = {"users": 403}
+    config = config_for(zendesk, export_method="list")
+    run = run_tap(tmp_path, config, catalog=select("users"))
+    assert run.exit_code == 1
+    [line] = run.log("ERROR")
+    assert "third parties" not in line
+
+
+def test_settings_that_lists_do_not_have_are_said_and_not_sent(
+    zendesk: Simulator, tmp_path: Path
+) -> None:
+    run = export(tmp_path, zendesk, "tickets", support_type_scope="all", per_page=9)
+    [line] = run.log("WARNING")
+    assert "tickets: lists do not take support_type_scope; it is ignored" in line
+    assert not any("support_type_scope" in request for request in asked(zendesk, "tickets"))
+
+
+@pytest.mark.parametrize("fault", ["reset", "cut", "html", "no_records"])
+def test_faults_of_lists(zendesk: Simulator, tmp_path: Path, fault: str) -> None:
+    zendesk.faults.add(fault, path="/users", after=1)
+    run = export(tmp_path, zendesk, "users", per_page=10)
+    assert whole(run, "users").keys() == zendesk.api.shown("users").keys()
+    assert len(run.log("WARNING")) == 1
