@@ -278,7 +278,8 @@ class ExportStream(SdkStream):
     def _ready_pages(self, children: list[ChildStream]) -> Generator[ReadyPage, None, None]:
         """Fetch the export, page by page."""
         steps = self._sampled_step() if self._is_sampled else self._steps()
-        if self._end is not None and not self._is_sampled:
+        # A walk has its end in its parameters, and is not in the order of an export.
+        if self._end is not None and not self._is_sampled and self.endpoint.paging not in WALKS:
             steps = until(self._end, steps)
         with self.get_http_request_counter() as counter:
             for step in steps:
@@ -301,7 +302,7 @@ class ExportStream(SdkStream):
     def _steps(self) -> Iterator[Step[Any]]:
         """Follow the export; where a cursor is refused, go on from the replication key."""
         paginator, value = self._paginator(self._bookmark), state.value_of(self._bookmark)
-        restart: Params | None = None
+        restarts: set[int | str | None] = set()
         while True:
             try:
                 for step in traverse(paginator, self._fetch_page):
@@ -309,14 +310,17 @@ class ExportStream(SdkStream):
                     yield self._trailing(step)
             except CursorRefusedError as error:  # noqa: PERF203 (pages take seconds)
                 known = {state.KEY: self.replication_key, state.VALUE: value}
+                if self.endpoint.paging in WALKS:  # which is in no order of time
+                    known = {state.END_TIME: int(paginator.params.get("start_time", 0))}
                 paginator = self._paginator(known)
-                if paginator.params == restart:
+                start = paginator.params.get("start_time")
+                if start in restarts:
                     raise
-                restart = paginator.params
+                restarts.add(start)
                 self.logger.warning(
                     "%s; the export goes on from a day before the last record, at %s",
                     error,
-                    restart or "the start",
+                    paginator.params or "the start",
                 )
             else:
                 return

@@ -50,7 +50,7 @@ class ChangesPaginator(CursorPaginator):
         if [self._latest, *seconds] != sorted([self._latest, *seconds]):
             msg = (
                 f"{self._stream_name}: Zendesk does not send this list in the order of changes, so "
-                "a state would miss some; use another export_method, or FULL_TABLE for this stream"
+                "a state would miss some; use another export_method, or deselect the stream"
             )
             raise FatalSyncError(msg)
         self._latest = max([self._latest, *seconds])
@@ -98,7 +98,7 @@ class NewestFirstPaginator(FilteredPaginator):
 
     def advance(self, page: Page[R]) -> list[R]:
         """Take the page's cursor, until a record is too old; see `Paginator`."""
-        since = int(self.params.get("start_time", 0))
+        since, until = int(self.params.get("start_time", 0)), int(self.params["end_time"])
         super().advance(page)
         if any(second is not None and second < since for _, second in page.keys):
             self.finished = True
@@ -106,7 +106,7 @@ class NewestFirstPaginator(FilteredPaginator):
         return [
             record
             for record, (_, second) in zip(page.records, page.keys, strict=True)
-            if second is None or second >= since
+            if second is None or since <= second <= until
         ]
 
 
@@ -122,6 +122,7 @@ class AuditsPaginator(Paginator):
         """Start a traversal; see `Paginator`."""
         super().__init__(stream_name, start)
         self._traversal: Paginator | None = None
+        self._end_time = int(start["end_time"])
         self._seconds: list[int] = []
 
     def advance(self, page: Page[R]) -> list[R]:
@@ -145,8 +146,18 @@ class AuditsPaginator(Paginator):
             raise FatalSyncError(msg)
         self._seconds = self._seconds[:1] + self._seconds[-1:]
         new = self._traversal.advance(page)
-        self.params, self.bookmark = self._traversal.params, self._traversal.bookmark
+        self.params = self._traversal.params
         self.finished = self._traversal.finished
+        if isinstance(self._traversal, ChangesPaginator) and (page.latest or 0) > self._end_time:
+            # What came after the walk began, or after the end date, is for the next run.
+            self.finished = True
+            late = {
+                id(record)
+                for record, (_, second) in zip(page.records, page.keys, strict=True)
+                if second is not None and second > self._end_time
+            }
+            return [record for record in new if id(record) not in late]
+        self.bookmark = self._traversal.bookmark
         return new
 
 

@@ -13,55 +13,29 @@ from tap_zendesk_incremental.streams.support import Tickets
 
 from .running import Json, Run, config_for, run_tap
 from .simulator import definitions
-from .simulator.resources import RESOURCES
 from .simulator.sideloads import sideload
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from pathlib import Path
 
-    from tap_zendesk_incremental.child_stream import ChildStream
-    from tap_zendesk_incremental.export_stream import ExportStream
-
     from .simulator import Simulator
 
-
-def _parent_of(stream: type[ChildStream]) -> str:
-    return next(parent.name for parent in STREAMS if parent is stream.parent_stream_type)
-
-
-SIDELOADS = dict(Tickets.sideloads)
+SIDELOADS = Tickets.sideloads
 """Properties of tickets, and what to ask for to get them."""
 
+PARENTS = {stream.name: str(vars(stream.parent_stream_type)["name"]) for stream in CHILD_STREAMS}
+"""Child streams, and their parents."""
+
 SIDELOADED = {
-    stream.name: (_parent_of(stream), str(stream.include))
+    stream.name: (PARENTS[stream.name], str(stream.include))
     for stream in CHILD_STREAMS
     if issubclass(stream, SideloadStream)
 }
-"""Streams that come on the pages of another one: which one, and what to ask for."""
+"""Child streams that come along on the parent's pages, the parents, and what to ask for."""
 
-LISTED_CHILDREN = {
-    stream.name: _parent_of(stream) for stream in CHILD_STREAMS if stream.name not in SIDELOADED
-}
-"""Streams with a list for each record of another one: which one."""
-
-DECLARED: tuple[type[ExportStream | ChildStream], ...] = (*STREAMS, *CHILD_STREAMS)
-"""Every stream that does not depend on the account."""
-
-KEYS: dict[str, str] = {stream.name: stream.primary_keys[0] for stream in DECLARED}
-"""The property that tells the records of a stream apart; that of a custom object is `id`."""
-
-DEFINITIONS = {
-    resource.name for resource in RESOURCES if not resource.make and resource.name in KEYS
-}
-"""Streams whose records the account never changes."""
-
-ONLY_LISTED = {
-    stream.name: stream.listing
-    for stream in STREAMS
-    if stream.listing and not (stream.cursor or stream.time)
-}
-"""Streams that have no export, and where their list is."""
+KEYS = {stream.name: stream.primary_keys[0] for stream in STREAMS}
+"""Streams, and their key properties; that of child streams and custom objects is `id`."""
 
 
 def discovered(zendesk: Simulator, folder: Path, **settings: object) -> Json:
@@ -108,26 +82,23 @@ def entry_of(catalog: Json, stream: str) -> Json:
 
 
 def holds(zendesk: Simulator, stream: str, *include: str) -> dict[Any, Json]:
-    """Give what an account holds for a stream, by its key.
+    """Give what an account holds for a stream, by id.
 
     Args:
         zendesk: The account.
         stream: The stream, a child stream too.
         include: What comes along inside the records.
     """
-    if stream in DEFINITIONS:
+    if stream not in zendesk.store.records and stream not in SIDELOADED:
         return by_id(definitions.definitions(stream))
-    if listing := ONLY_LISTED.get(stream):
-        path = listing.path.removeprefix("/api/v2/").removesuffix(".json")
-        return zendesk.api.shown(path, listing.fixed)
-    parent, sideload_name = SIDELOADED.get(stream, (stream, ""))
+    parent, more = SIDELOADED.get(stream, (stream, ""))
     table = zendesk.store.records[parent]
-    names = [name for name in (*include, sideload_name) if name]
-    records, arrays = sideload(zendesk.store, parent, list(table.values()), names)
+    asked = [name for name in (*include, more) if name]
+    records, beside = sideload(zendesk.store, parent, list(table.values()), asked)
     if stream == "ticket_metrics":
         return by_id(ticket["metric_set"] for ticket in records)
     if stream == "user_identities":
-        return by_id(arrays["identities"])
+        return by_id(beside["identities"])
     if stream == "ticket_comments":
         return by_id(
             {"ticket_id": e["ticket_id"], "event_id": e["id"], "timestamp": e["timestamp"], **child}
@@ -137,16 +108,34 @@ def holds(zendesk: Simulator, stream: str, *include: str) -> dict[Any, Json]:
         )
     for record in records:
         record.pop("fields", None)  # a copy of custom_fields
-    return by_id(records)
+    return by_id(records, KEYS.get(stream, "id"))
 
 
-def key_of(stream: str) -> str:
-    """Give the property that tells the records of a stream apart."""
-    return KEYS.get(stream, "id")
+def shows(zendesk: Simulator, stream: str) -> dict[Any, Json]:
+    """Give what the list of a stream shows now, by id; without what was deleted or archived.
+
+    Args:
+        zendesk: The account.
+        stream: A stream that has a list, or a child stream of tickets or users.
+    """
+    parent = SIDELOADED.get(stream, (stream, ""))[0]
+    [listing] = [s.listing for s in STREAMS if s.name == parent and s.listing]
+    shown = zendesk.api.shown(listing.path.removeprefix("/api/v2/").removesuffix(".json")).keys()
+    if parent == stream:
+        return {id_: record for id_, record in holds(zendesk, stream).items() if id_ in shown}
+    [key] = [
+        s.parent_key for s in CHILD_STREAMS if s.name == stream and issubclass(s, SideloadStream)
+    ]
+    return {id_: child for id_, child in holds(zendesk, stream).items() if child[key] in shown}
 
 
 def by_id(records: Iterable[Json], key: str = "id") -> dict[Any, Json]:
-    """Give records by their key, after asserting that none came twice."""
+    """Give records by id, after asserting that none came twice.
+
+    Args:
+        records: The records.
+        key: The property that holds the id.
+    """
     found: dict[Any, Json] = {}
     for record in records:
         assert record[key] not in found, f"{record[key]} came twice"
@@ -155,13 +144,15 @@ def by_id(records: Iterable[Json], key: str = "id") -> dict[Any, Json]:
 
 
 def whole(run: Run, stream: str) -> dict[Any, Json]:
-    """Give a stream's records by key as Zendesk sent them: what was rescued is put back."""
-    records = (
-        {k: v for k, v in record.items() if k != "_rescued_data"}
-        | (record.get("_rescued_data") or {})
-        for record in run.records[stream]
+    """Give a stream's records by id as Zendesk sent them: what was rescued is put back."""
+    return by_id(
+        (
+            {k: v for k, v in record.items() if k != "_rescued_data"}
+            | (record.get("_rescued_data") or {})
+            for record in run.records[stream]
+        ),
+        KEYS.get(stream, "id"),
     )
-    return by_id(records, key_of(stream))
 
 
 def asked(zendesk: Simulator, path: str) -> list[Json]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .simulator import Simulator
 
 EXPORTS = "/incremental/"
-FEEDERS = sorted({feeder for feeder, _ in SIDELOADED.values()})
+PARENTS = sorted({parent for parent, _ in SIDELOADED.values()})
 LATE_SECONDS = 0.05
 
 
@@ -43,14 +43,14 @@ def check_order(run: Run) -> None:
 def test_nothing_is_asked_for_that_is_not_selected(
     zendesk: Simulator, catalog: Json, tmp_path: Path
 ) -> None:
-    run = run_tap(tmp_path, config_for(zendesk, per_page=20), catalog=choose(catalog, *FEEDERS))
+    run = run_tap(tmp_path, config_for(zendesk, per_page=20), catalog=choose(catalog, *PARENTS))
     requests = asked(zendesk, EXPORTS)
-    assert len(requests) > len(FEEDERS)
+    assert len(requests) > len(PARENTS)
     assert not any("include" in params for params in requests)
-    assert set(run.schemas) == set(FEEDERS)
+    assert set(run.schemas) == set(PARENTS)
     properties = run.schemas["tickets"]["schema"]["properties"]
     assert not properties.keys() & SIDELOADS.keys()
-    for stream in FEEDERS:
+    for stream in PARENTS:
         assert whole(run, stream) == holds(zendesk, stream)
 
 
@@ -79,11 +79,11 @@ def test_all_that_is_selected_comes_on_the_same_pages(
     zendesk: Simulator, catalog: Json, tmp_path: Path, method: str
 ) -> None:
     config = config_for(zendesk, export_method=method, per_page=8)
-    run_tap(tmp_path, config, catalog=choose(catalog, *FEEDERS))
+    run_tap(tmp_path, config, catalog=choose(catalog, *PARENTS))
     plain = asked(zendesk, EXPORTS)
     zendesk.clear()
     on = [f"tickets.{name}" for name in SIDELOADS]
-    run = run_tap(tmp_path, config, catalog=choose(catalog, *FEEDERS, *SIDELOADED, on=on))
+    run = run_tap(tmp_path, config, catalog=choose(catalog, *PARENTS, *SIDELOADED, on=on))
     include = "comment_count,dates,incident_counts,metric_events,metric_sets,slas"
     for params in asked(zendesk, "/tickets"):
         assert params["include"] == include
@@ -107,7 +107,7 @@ def test_fed_streams_do_without_what_feeds_them(
     for stream in SIDELOADED:
         assert whole(run, stream) == holds(zendesk, stream)
     assert run.state is not None
-    assert set(run.state["bookmarks"]) == set(FEEDERS)
+    assert set(run.state["bookmarks"]) == set(PARENTS)
     assert all(bookmark for bookmark in run.state["bookmarks"].values())
     check_order(run)
 

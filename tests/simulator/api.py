@@ -78,19 +78,18 @@ class Api:
         reply.headers |= more_headers
         return reply
 
-    def shown(self, path: str, params: Mapping[str, str] | None = None) -> dict[RecordId, Record]:
+    def shown(self, path: str) -> dict[RecordId, Record]:
         """Gives all records that an endpoint shows now, by id: the truth for tests of lists.
 
         Args:
             path: below `/api/v2/`, such as `tickets`.
-            params: the query.
 
         Raises:
             ApiError: 404, there is no such endpoint, or no such parent.
         """
         resource, endpoint, parent = self._route(_BASE + path)
         with self._store.lock:
-            query = self._query(path, dict(params or {}), resource, endpoint, parent)
+            query = self._query(path, {}, resource, endpoint, parent)
             return {i: query.table[i] for i in query.table if query.shows(i)}
 
     def token(self, body: bytes) -> Reply:
