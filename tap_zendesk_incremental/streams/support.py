@@ -216,7 +216,8 @@ class TicketAudits(ExportStream):
     replication_key = "created_at"
     records_key = "audits"
     listing = replace(
-        cursor_list("/api/v2/ticket_audits.json", "audits"), trail_seconds=LIST_TRAIL_SECONDS
+        cursor_list("/api/v2/ticket_audits.json", "newest_first"),
+        trail_seconds=LIST_TRAIL_SECONDS,
     )
     selected_by_default = False
 
