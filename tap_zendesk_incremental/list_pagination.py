@@ -113,7 +113,7 @@ class NewestFirstPaginator(FilteredPaginator):
 
     def advance(self, page: Page[R]) -> list[R]:
         """Take the page's cursor, until the records are too old; see `Paginator`."""
-        since, until = int(self.params["start_time"]), int(self.params["end_time"])
+        since, until = int(self.params.get("start_time", 0)), int(self.params["end_time"])
         super().advance(page)
         if self._has_led_back_to(page.latest, since):
             self.finished = True
