@@ -204,6 +204,8 @@ def check_complete(pipeline: Pipeline, killed_after: Sequence[int]) -> None:
 
 
 @given(seconds_of_records, sizes, changes(WITHHELD_SECONDS - 1), kills, st.integers(0, 2))
+# A change that commits late, behind the record that the run before ended with.
+@example({7: FIRST_SECOND}, 100, [None, Change(3, 1, 0)], [1, 1], 0)
 def test_a_list_in_the_order_of_changes_is_complete(
     seconds: dict[int, int],
     size: int,
