@@ -269,6 +269,7 @@ class SurveyResponses(ExportStream):
     """Answers to surveys of satisfaction; they can change for 28 days."""
 
     name = "survey_responses"
+    # The only time that a response shows; Zendesk filters by that of its creation.
     replication_key = "expires_at"
     listing = filtered_list(
         "/api/v2/guide/survey_responses.json",
