@@ -14,13 +14,8 @@ from singer_sdk.schema.source import SchemaDirectory, StreamSchema
 from tap_zendesk_incremental import progress, schemas, state
 from tap_zendesk_incremental.child_stream import ChildStream
 from tap_zendesk_incremental.errors import CursorRefusedError, RefusedError
-from tap_zendesk_incremental.list_pagination import (
-    OWN_FILTER,
-    PAGINATORS,
-    WALKS,
-    OldestFirstPaginator,
-)
-from tap_zendesk_incremental.pagination import Step, traverse, until
+from tap_zendesk_incremental.list_pagination import OWN_FILTER, PAGINATORS, WALKS
+from tap_zendesk_incremental.pagination import Step, before, traverse, until
 from tap_zendesk_incremental.prefetch import one_ahead
 from tap_zendesk_incremental.records import output
 from tap_zendesk_incremental.records.writer import CollectingWriter
@@ -293,22 +288,21 @@ class ExportStream(SdkStream):
         newest = int(time.time()) - endpoint.newest_seconds
         if "start_time" in params and "cursor" not in params:
             params["start_time"] = max(0, min(int(params["start_time"]), newest))
-        paginator = PAGINATORS[endpoint.paging]
         if endpoint.paging in WALKS:
-            if "cursor" in params and "end_time" not in params:
-                # A walk has its end beside its cursor; this one is of a list in order.
-                paginator = OldestFirstPaginator
-            params.setdefault(
-                "end_time", newest if self._end is None else min(newest, self._end - 1)
-            )
-        return paginator(self.name, params)
+            end_time = newest if self._end is None else min(newest, self._end - 1)
+            if int(params.setdefault("end_time", end_time)) > end_time:
+                # An earlier end_date than that of the run that began this walk needs its own.
+                params = {"start_time": params.get("start_time", 0), "end_time": end_time}
+        return PAGINATORS[endpoint.paging](self.name, params)
 
     def _ready_pages(self, children: list[ChildStream]) -> Generator[ReadyPage, None, None]:
         """Fetch the export, page by page."""
         steps = self._sampled_step() if self._is_sampled else self._steps()
-        # A walk has its end in its parameters, and is not in the order of an export.
-        if self._end is not None and not self._is_sampled and self.endpoint.paging not in WALKS:
-            steps = until(self._end, steps)
+        if self._end is not None and not self._is_sampled:
+            if self.endpoint.paging not in WALKS:
+                steps = until(self._end, steps)
+            elif self.endpoint.end_parameter is None:
+                steps = before(self._end, steps)
         with self.get_http_request_counter() as counter:
             for step in steps:
                 counter.increment()
@@ -338,16 +332,19 @@ class ExportStream(SdkStream):
                     yield self._trailing(step)
             except CursorRefusedError as error:  # noqa: PERF203 (pages take seconds)
                 known = {state.KEY: self.replication_key, state.VALUE: value}
+                place = "a day before the last record"
                 if self.endpoint.paging in WALKS:  # which is in no order of time
                     known = {state.END_TIME: int(paginator.params.get("start_time", 0))}
+                    place = "the beginning of its walk"
                 paginator = self._paginator(known)
                 start = paginator.params.get("start_time")
                 if start in restarts:
                     raise
                 restarts.add(start)
                 self.logger.warning(
-                    "%s; the export goes on from a day before the last record, at %s",
+                    "%s; the export goes on from %s, at %s",
                     error,
+                    place,
                     paginator.params or "the start",
                 )
             else:
@@ -356,10 +353,7 @@ class ExportStream(SdkStream):
     def _trailing(self, step: Step[Any]) -> Step[Any]:
         """Keep a bookmark as far behind the newest second as records may be late."""
         trail = self.endpoint.trail_seconds
-        is_reached = "start_time" in step.bookmark and not {"cursor", "end_time"} & set(
-            step.bookmark
-        )
-        if not trail or not is_reached:
+        if not trail or "start_time" not in step.bookmark or "cursor" in step.bookmark:
             return step
         newest = int(step.start.get("end_time", step.page.newest or 0))
         start = max(0, min(int(step.bookmark["start_time"]), newest - trail))

@@ -94,58 +94,10 @@ class FilteredPaginator(CursorPaginator):
 
 
 class NewestFirstPaginator(FilteredPaginator):
-    """A list from the newest record back to `start_time`, which Zendesk has no filter for."""
+    """A list from the newest record back to `start_time`, which Zendesk has no filter for.
 
-    def __init__(self, stream_name: str, start: Params) -> None:
-        """Start a traversal; see `Paginator`."""
-        super().__init__(stream_name, start)
-        self._oldest: int | None = None
-
-    def advance(self, page: Page[R]) -> list[R]:
-        """Take the page's cursor, until a record is too old; see `Paginator`.
-
-        Raises:
-            FatalSyncError: If a record is newer than one before it.
-        """
-        seconds = [second for _, second in page.keys if second is not None]
-        if self._oldest is not None:
-            seconds.insert(0, self._oldest)
-        if seconds != sorted(seconds, reverse=True):
-            raise _no_order(self._stream_name)
-        self._oldest = seconds[-1] if seconds else None
-        since, until = int(self.params.get("start_time", 0)), int(self.params["end_time"])
-        super().advance(page)
-        if self._oldest is not None and self._oldest < since:
-            self.finished = True
-            self.bookmark = self._bookmark_after(page)
-        return _between(since, until, page)
-
-
-class OldestFirstPaginator(ChangesPaginator):
-    """A list in the order of changes, read up to `end_time`."""
-
-    def __init__(self, stream_name: str, start: Params) -> None:
-        """Start a traversal; see `Paginator`."""
-        super().__init__(stream_name, start)
-        self._until = int(start["end_time"])
-
-    def advance(self, page: Page[R]) -> list[R]:
-        """Take the page's cursor, until a record is of after the end; see `Paginator`.
-
-        What comes after the end is for the next run, which has this page again.
-        """
-        before = self.bookmark
-        super().advance(page)
-        if page.latest is not None and page.latest > self._until:
-            self.finished, self.bookmark = True, before
-        return _between(self._since, self._until, page)
-
-
-class AuditsPaginator(Paginator):
-    """A list whose order is read from its pages: newest first, or in the order of changes.
-
-    While all records are of one second, either order is possible: no record ends the walk, and the
-    bookmark stays at its start.
+    The walk ends at a page that is older than `start_time`, if the pages have led back in time to
+    it. A list in another order may have a newer record behind any page: it is read to its end.
 
     ```json
     {"audits": […], "meta": {"has_more": true, "after_cursor": "eyJvIjoi…"}}
@@ -155,48 +107,36 @@ class AuditsPaginator(Paginator):
     def __init__(self, stream_name: str, start: Params) -> None:
         """Start a traversal; see `Paginator`."""
         super().__init__(stream_name, start)
-        self._traversal: Paginator = FilteredPaginator(stream_name, start)
-        self._is_decided = False
-        self._seconds: list[int] = []
+        self._first: int | None = None
+        self._previous: int | None = None
+        self._leads_back = True
 
     def advance(self, page: Page[R]) -> list[R]:
-        """Go on in the order of the pages; see `Paginator`.
+        """Take the page's cursor, until the records are too old; see `Paginator`."""
+        since, until = int(self.params.get("start_time", 0)), int(self.params["end_time"])
+        super().advance(page)
+        if self._has_led_back_to(page.latest, since):
+            self.finished = True
+            self.bookmark = self._bookmark_after(page)
+        return [
+            record
+            for record, (_, second) in zip(page.records, page.keys, strict=True)
+            if second is None or since <= second <= until
+        ]
 
-        Raises:
-            FatalSyncError: If they are in no order.
+    def _has_led_back_to(self, latest: int | None, since: int) -> bool:
+        """Say whether a page is older than a second, and the pages before it were newer.
+
+        Single records may be out of order by the time that they took to be written, so only the
+        latest one of a page counts.
         """
-        self._seconds += [second for _, second in page.keys if second is not None]
-        first, last = self._seconds[:1], self._seconds[-1:]
-        is_only_page = page.end_of_stream is not False
-        if not self._is_decided and (len(set(self._seconds)) > 1 or is_only_page):
-            kind = OldestFirstPaginator if first < last else NewestFirstPaginator
-            self._traversal = kind(self._stream_name, self.params)
-            self._is_decided = True
-        self._seconds = first + last
-        new = self._traversal.advance(page)
-        self.params, self.finished = self._traversal.params, self._traversal.finished
-        if not self._is_decided:
-            since = int(self.params.get("start_time", 0))
-            return _between(since, int(self.params["end_time"]), page)
-        self.bookmark = self._traversal.bookmark
-        return new
-
-
-def _between(since: int, until: int, page: Page[R]) -> list[R]:
-    """Give the records of a page from one second (epoch) to another, both included."""
-    return [
-        record
-        for record, (_, second) in zip(page.records, page.keys, strict=True)
-        if second is None or since <= second <= until
-    ]
-
-
-def _no_order(stream_name: str) -> FatalSyncError:
-    msg = (
-        f"{stream_name}: Zendesk sends this list in no order, so a state would miss some; deselect "
-        "the stream, and look for a newer version of the tap"
-    )
-    return FatalSyncError(msg)
+        if latest is None:
+            return False
+        if self._first is None:
+            self._first = latest
+        self._leads_back = self._leads_back and latest <= (self._previous or latest)
+        self._previous = latest
+        return self._leads_back and latest < min(since, self._first)
 
 
 class OffsetPaginator(Paginator):
@@ -257,14 +197,14 @@ PAGINATORS: dict[str, type[Paginator]] = {
     "events": EventsPaginator,
     "changes": ChangesPaginator,
     "filtered": FilteredPaginator,
-    "audits": AuditsPaginator,
+    "newest_first": NewestFirstPaginator,
     "offset": OffsetPaginator,
     "single": SinglePaginator,
 }
 """The traversals, by what endpoints call them."""
 
-OWN_FILTER = frozenset({"changes", "audits"})
+OWN_FILTER = frozenset({"changes", "newest_first"})
 """Those that leave out themselves what is older than `start_time`."""
 
-WALKS = frozenset({"filtered", "audits"})
+WALKS = frozenset({"filtered", "newest_first"})
 """Those that walk from `start_time` to `end_time`, which has to be given."""
