@@ -113,9 +113,10 @@ def start(
             names = (("start_time", END_TIME), ("end_time", UNTIL))
             token |= {name: bookmark[key] for name, key in names if bookmark.get(key) is not None}
         return token, True
-    is_exact = reached is None or (end_time is not None and endpoint.paging != "changes")
-    begin = reached if is_exact or reached is None else reached - SAFE_SECONDS
-    return {"start_time": max(earliest, begin or 0)}, is_exact
+    if reached is None:
+        return {"start_time": earliest}, True
+    is_exact = end_time is not None and endpoint.paging != "changes"
+    return {"start_time": max(earliest, reached - (0 if is_exact else SAFE_SECONDS))}, is_exact
 
 
 def value_of(bookmark: Mapping[str, Any]) -> int | None:

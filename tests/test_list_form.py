@@ -334,3 +334,23 @@ def test_faults_of_lists(zendesk: Simulator, tmp_path: Path, fault: str) -> None
     run = export(tmp_path, zendesk, "users", per_page=10)
     assert whole(run, "users").keys() == zendesk.api.shown("users").keys()
     assert len(run.log("WARNING")) == 1
+
+
+def test_an_end_date_in_the_newest_minute_settles_nothing(
+    zendesk: Simulator, tmp_path: Path
+) -> None:
+    """Pages before the one that the end is in may be unsettled: the bookmark stays before them."""
+    store = zendesk.store
+    first = export(tmp_path, zendesk, "users")
+    users, now = list(zendesk.api.shown("users")), int(time.time())
+    for number, user in enumerate(users[:4]):
+        store.update("users", user, at=now - 10 + number)
+    for user in users[4:6]:
+        store.update("users", user, at=now + 2)
+    second = export(
+        tmp_path, zendesk, "users", state=first.state, end_date=iso(now + 1), per_page=3
+    )
+    assert {record["id"] for record in second.records["users"]} == set(users[:4])
+    store.update("users", users[10], at=now - 9)
+    third = export(tmp_path, zendesk, "users", state=second.state)
+    assert users[10] in {record["id"] for record in third.records["users"]}
