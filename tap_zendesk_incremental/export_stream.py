@@ -15,7 +15,7 @@ from tap_zendesk_incremental import progress, schemas, state
 from tap_zendesk_incremental.child_stream import ChildStream
 from tap_zendesk_incremental.errors import CursorRefusedError, RefusedError
 from tap_zendesk_incremental.list_pagination import OWN_FILTER, PAGINATORS, WALKS
-from tap_zendesk_incremental.pagination import Step, traverse, until
+from tap_zendesk_incremental.pagination import Step, before, traverse, until
 from tap_zendesk_incremental.prefetch import one_ahead
 from tap_zendesk_incremental.records import output
 from tap_zendesk_incremental.records.writer import CollectingWriter
@@ -182,6 +182,7 @@ class ExportStream(SdkStream):
         pages = self._ready_pages(children)
         if not self._is_sampled:  # or a page would be fetched for nothing
             pages = one_ahead(pages)
+        began_at, is_whole = int(time.time()), self._reads_all and not self._bookmark
         report = progress.Progress(self.name, self.logger, self._end or time.time())
         with contextlib.ExitStack() as stack:
             stack.enter_context(contextlib.closing(pages))
@@ -199,6 +200,8 @@ class ExportStream(SdkStream):
                     self._move_bookmark(step)
                     report.page(step.page, len(records), self.client.requests_left)
                 report.finish(self.client.requests, self.client.waited_seconds)
+                if self.endpoint.paging == "changes":
+                    self._say_when_whole(began_at if is_whole else None)
                 self.is_complete = self._exports_all
             except RefusedError as error:
                 if error.status not in self.tolerated_statuses or report.pages:
@@ -221,11 +224,27 @@ class ExportStream(SdkStream):
             return f"{self.name} is exported up to end_date already"
         return None
 
+    def _say_when_whole(self, began_at: int | None) -> None:
+        """Keep when a list was last read whole, and say so: system updates show only then.
+
+        Args:
+            began_at: When this run began (epoch seconds), None if it did not read all.
+        """
+        if began_at is not None:
+            self.stream_state[state.READ_WHOLE_AT] = state.iso(began_at)
+        if last := self.stream_state.get(state.READ_WHOLE_AT):
+            self.logger.info("%s: the list was last read whole at %s", self.name, last)
+
     @property
     def _exports_all(self) -> bool:
         """Whether a run to the end exports all that there is, whatever the state says."""
+        return self._reads_all and not self._keeps_state
+
+    @property
+    def _reads_all(self) -> bool:
+        """Whether a run to the end exports all that there is, if the state says nothing."""
         is_cut = self._is_timed and self.config.get("start_date")
-        return not (is_cut or self._is_sampled or self._end is not None or self._keeps_state)
+        return not (is_cut or self._is_sampled or self._end is not None)
 
     @property
     def _is_timed(self) -> bool:
@@ -251,7 +270,7 @@ class ExportStream(SdkStream):
         params: Params = {}
         if endpoint.paging == "cursor" or self._is_timed:
             params, is_exact = state.start(bookmark, endpoint, self.config.get("start_date"))
-            if not is_exact:
+            if not is_exact and params["start_time"]:
                 self.logger.info(
                     "%s goes on at %s, a day before the %s of its bookmark: a record's time is no "
                     "place in an export",
@@ -271,17 +290,20 @@ class ExportStream(SdkStream):
         if "start_time" in params and "cursor" not in params:
             params["start_time"] = max(0, min(int(params["start_time"]), newest))
         if endpoint.paging in WALKS:
-            params.setdefault(
-                "end_time", newest if self._end is None else min(newest, self._end - 1)
-            )
+            end_time = newest if self._end is None else min(newest, self._end - 1)
+            if int(params.setdefault("end_time", end_time)) > end_time:
+                # An earlier end_date than that of the run that began this walk needs its own.
+                params = {"start_time": params.get("start_time", 0), "end_time": end_time}
         return PAGINATORS[endpoint.paging](self.name, params)
 
     def _ready_pages(self, children: list[ChildStream]) -> Generator[ReadyPage, None, None]:
         """Fetch the export, page by page."""
         steps = self._sampled_step() if self._is_sampled else self._steps()
-        # A walk has its end in its parameters, and is not in the order of an export.
-        if self._end is not None and not self._is_sampled and self.endpoint.paging not in WALKS:
-            steps = until(self._end, steps)
+        if self._end is not None and not self._is_sampled:
+            if self.endpoint.paging not in WALKS:
+                steps = until(self._end, steps)
+            elif self.endpoint.end_parameter is None:
+                steps = before(self._end, steps)
         with self.get_http_request_counter() as counter:
             for step in steps:
                 counter.increment()
@@ -311,16 +333,19 @@ class ExportStream(SdkStream):
                     yield self._trailing(step)
             except CursorRefusedError as error:  # noqa: PERF203 (pages take seconds)
                 known = {state.KEY: self.replication_key, state.VALUE: value}
+                place = "a day before the last record"
                 if self.endpoint.paging in WALKS:  # which is in no order of time
                     known = {state.END_TIME: int(paginator.params.get("start_time", 0))}
+                    place = "the beginning of its walk"
                 paginator = self._paginator(known)
                 start = paginator.params.get("start_time")
                 if start in restarts:
                     raise
                 restarts.add(start)
                 self.logger.warning(
-                    "%s; the export goes on from a day before the last record, at %s",
+                    "%s; the export goes on from %s, at %s",
                     error,
+                    place,
                     paginator.params or "the start",
                 )
             else:
@@ -370,9 +395,14 @@ class ExportStream(SdkStream):
             selected = {}
         self._sideloads = sorted([*selected, *(stream.name for stream in children)])
         include = {*selected.values(), *(stream.include for stream in children if stream.include)}
-        given = {name: self.config.get(name) for name in self.parameters}
+        given = {name: value for name in self.parameters if (value := self.config.get(name))}
+        if given and self.endpoint.paging == "changes":
+            self.logger.warning(
+                "%s: lists do not take %s; it is ignored", self.name, ", ".join(given)
+            )
+            given = {}
         return {
-            **{name: str(value).lower() for name, value in given.items() if value},
+            **{name: str(value).lower() for name, value in given.items()},
             **({"include": ",".join(sorted(include))} if include else {}),
         }
 
@@ -398,7 +428,7 @@ class ExportStream(SdkStream):
                 self.stream_state,
                 self.endpoint,
                 self.replication_key,
-                self._bookmark_value(step.page),
+                self._bookmark_value(step),
                 step.bookmark,
             )
             if self._sideloads:
@@ -410,8 +440,12 @@ class ExportStream(SdkStream):
         if isinstance(self.tap.message_writer, CollectingWriter):
             self.tap.message_writer.flush()
 
-    def _bookmark_value(self, page: Page[Any]) -> str | int | None:
-        second = self._reached(page)
+    def _bookmark_value(self, step: Step[Any]) -> str | int | None:
+        """Give how far the export has come; a walk has come nowhere until it is complete."""
+        if "end_time" in step.bookmark:
+            return None
+        is_complete_walk = "end_time" in step.start and "start_time" in step.bookmark
+        second = int(step.bookmark["start_time"]) if is_complete_walk else self._reached(step.page)
         if second is None or self.replication_key is None:
             return None
         is_epoch = "integer" in self.schema["properties"][self.replication_key]["type"]

@@ -26,7 +26,7 @@ FORMS = {
     "single": "one page",
     "changes": "list in order of change",
     "filtered": "filtered list",
-    "audits": "list, newest first",
+    "newest_first": "list, newest first",
 }
 """What documents call the lists of endpoints."""
 

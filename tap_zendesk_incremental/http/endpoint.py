@@ -25,7 +25,9 @@ GOOD_PAGES_TO_GROW = 3
 """Good pages before more is asked for again; twice as many each time that was too early."""
 
 
-Paging = Literal["cursor", "time", "events", "changes", "filtered", "audits", "offset", "single"]
+Paging = Literal[
+    "cursor", "time", "events", "changes", "filtered", "newest_first", "offset", "single"
+]
 """How the pages of a list lead on: the names of the paginators."""
 
 
@@ -130,7 +132,13 @@ def time_export(
 
 def sample(path: str) -> Endpoint:
     """Give the sample of an export: at most 50 records, with a limit of its own."""
-    return Endpoint(path, "time", limit="incremental-exports-sample", max_size=50)
+    return Endpoint(
+        path,
+        "time",
+        limit="incremental-exports-sample",
+        max_size=50,
+        is_incremental_export=True,
+    )
 
 
 def milliseconds(second: int) -> int:
