@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from tap_zendesk_incremental.discovery import CUSTOM_OBJECT_PREFIX
 from tap_zendesk_incremental.streams import STREAMS
@@ -16,11 +17,13 @@ from .postgres import TARGET, Schema, served
 from .project import Project
 from .running import config_for, run_tap
 from .test_postgres import change_everything
+from .test_recipes import recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from .running import Json
     from .simulator import Simulator
 
 pytestmark = pytest.mark.skipif(not project.is_there(), reason=project.REASON)
@@ -151,3 +154,24 @@ def test_errors_say_what_is_wrong(copy: Project, zendesk: Simulator, schema: Sch
     state.write_text(good)
     copy.meltano(*tickets)
     assert schema.differences("tickets", zendesk.store.records["tickets"].values()) == []
+
+
+def test_metrics_are_logged_where_they_are_asked_for(copy: Project, schema: Schema) -> None:
+    load_into(copy, schema)
+    tickets = ("--log-format=json", "run", "--no-install", f"{TAP}--tickets", "target-postgres")
+
+    def lines_of_tap() -> list[Json]:
+        shown = [json.loads(line) for line in copy.meltano(*tickets).splitlines()]
+        return [line for line in shown if line.get("string_id") == f"{TAP}--tickets"]
+
+    lines = lines_of_tap()
+    assert any(str(line["event"]).startswith("tickets: exported") for line in lines)
+    assert not any("METRIC" in line["event"] for line in lines)
+    file = copy.folder / "meltano.yml"
+    project = yaml.safe_load(file.read_text(encoding="utf-8"))
+    [extractor] = [one for one in project["plugins"]["extractors"] if one["name"] == TAP]
+    extractor.update(recipe("Log the SDK's metrics"))
+    file.write_text(yaml.safe_dump(project), encoding="utf-8")
+    lines = lines_of_tap()
+    assert any("METRIC" in line["event"] for line in lines)
+    assert not any(line["level"] == "debug" for line in lines)
