@@ -22,6 +22,7 @@ PAGE = (ROOT / "docs/loaders.md").read_text(encoding="utf-8")
 EXAMPLES = {
     "integer, also epoch seconds and ids": ("id", "generated_timestamp", "brand_id"),
     "text": ("subject", "status"),
+    "true or false": ("is_public",),
     "date-time": ("created_at", "updated_at"),
     "object": ("via", "_rescued_data"),
     "array of integers": ("collaborator_ids", "follower_ids"),
