@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +19,8 @@ from .warehouse import LOADER_PYTHON, ROOT, read_database
 if TYPE_CHECKING:
     from pathlib import Path
 
+HOW_TO = (ROOT / "docs/how-to.md").read_text(encoding="utf-8")
+SYSTEM_UPDATES = HOW_TO.partition("## Tell system updates")[2].split("```")[1].removeprefix("sql")
 PAGE = (ROOT / "docs/loaders.md").read_text(encoding="utf-8")
 EXAMPLES = {
     "integer, also epoch seconds and ids": ("id", "generated_timestamp", "brand_id"),
@@ -61,6 +64,22 @@ def queries(loader: str) -> list[str]:
     return re.findall(r"```sql\n(.*?)```", section, flags=re.DOTALL)
 
 
+def touched(zendesk: Simulator) -> set[int]:
+    """Give the tickets whose last change is a system update."""
+    tickets = zendesk.store.records["tickets"]
+    found = {
+        ticket["id"]
+        for ticket in map(tickets.__getitem__, tickets)
+        if ticket["generated_timestamp"] > epoch_of(ticket["updated_at"]) + 60
+    }
+    assert 0 < len(found) < len(tickets)
+    return found
+
+
+def epoch_of(date: str) -> float:
+    return datetime.fromisoformat(date.replace("Z", "+00:00")).timestamp()
+
+
 def test_versions_are_those_that_are_pinned() -> None:
     project = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))
     pins = {one["name"]: one["pip_url"] for one in project["plugins"]["loaders"]}
@@ -75,12 +94,14 @@ def test_versions_are_those_that_are_pinned() -> None:
 @pytest.mark.skipif(not TARGET.exists(), reason="no loader for PostgreSQL here; see `make test`")
 def test_types_and_queries_in_postgres(zendesk: Simulator, tmp_path: Path) -> None:
     """Each query runs as printed, and `_rescued_data` holds what the page says of NULL."""
+    expected_ids = touched(zendesk)
     with served() as url:
         schema = Schema(url)
         Pipeline(tmp_path, zendesk, schema).run(catalog=select("tickets"))
         types, _ = schema.table("tickets")
         expected = told("PostgreSQL")
         assert {name: POSTGRES_NAMES.get(types[name], types[name]) for name in expected} == expected
+        assert {row["id"] for row in schema.query(SYSTEM_UPDATES)} == expected_ids
         rows = [schema.query(query) for query in queries("PostgreSQL")]
         assert [bool(found) for found in rows] == [True, True, False]
         [count] = schema.query("select count(_rescued_data) as n from tickets")
@@ -95,6 +116,7 @@ def test_types_and_queries_in_duckdb(tmp_path: Path) -> None:
         tickets = zendesk.store.records["tickets"]
         first, *_ = tickets
         zendesk.store.update("tickets", first, subject="")
+        system_updates = len(touched(zendesk))
         run = run_tap(tmp_path, config_for(zendesk), catalog=select("tickets", "organizations"))
     database, config = tmp_path / "zendesk.duckdb", tmp_path / "target.json"
     settings = {"filepath": str(database), "default_target_schema": "main"}
@@ -108,7 +130,8 @@ def test_types_and_queries_in_duckdb(tmp_path: Path) -> None:
     assert len(rows) == len(tickets)
     assert rows[str(first)]["subject"] is None
     assert tables["organizations"][1] == {}
-    for query in queries("DuckDB"):
+    asked = [(SYSTEM_UPDATES, system_updates), *((query, len(rows)) for query in queries("DuckDB"))]
+    for query, count in asked:
         command = (LOADER_PYTHON, "-c", COUNT_ROWS, database, query)
         found = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        assert int(found) == len(rows)
+        assert int(found) == count
