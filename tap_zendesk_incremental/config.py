@@ -240,7 +240,7 @@ def unknown(config: Mapping[str, Any], known: Collection[str]) -> Iterator[str]:
         known: The names of all settings that there are.
     """
     for name in sorted(set(config).difference(known)):
-        yield f"{name} is no setting of this tap, and is ignored{did_you_mean(name, known)}"
+        yield f"{name} is not a setting of this tap and is ignored{did_you_mean(name, known)}"
 
 
 def environment_problems(
