@@ -90,14 +90,19 @@ class ChildStream(SdkStream):
         self.write_schema()
         self._records = output.records_of(self, self.records_key)
         self._write = output.choose(self, self._records, self.tap.message_writer)
+        self._written = 0
         with self.get_record_counter() as self._counter:
             yield
+        # Meltano does not show the logger's name.
+        count = f"{self._written:,} record{'' if self._written == 1 else 's'}"
+        self.logger.info("%s: exported %s along with its parent", self.name, count)
 
     def write(self, page: Page[Any]) -> None:
         """Write the records of a page, up to the limit of a dry run."""
         records = page.records[: self.ABORT_AT_RECORD_COUNT]
         self._write(records, page.read_at)
         self._counter.increment(len(records))
+        self._written += len(records)
 
     def request_pages(self) -> Iterator[list[Any]]:
         """Give none: the parent asks for them."""

@@ -96,6 +96,7 @@ class ExportStream(SdkStream):
     endpoint: Endpoint
     _records: Records
     _write: Write
+    _sideloads: list[str]
     _read_at: datetime | None = None
     _lacks_ids = False
 
@@ -381,6 +382,7 @@ class ExportStream(SdkStream):
         )
         self._write = output.choose(self, self._records, self.tap.message_writer)
         self.client.query = self._fixed_parameters(children)
+        self._warn_of_gaps(children)
         self.client.is_hurried = self.ABORT_AT_RECORD_COUNT is not None
 
     def _fixed_parameters(self, children: list[ChildStream]) -> Params:
@@ -391,6 +393,7 @@ class ExportStream(SdkStream):
                 "%s: lists do not have %s; they stay empty", self.name, ", ".join(selected)
             )
             selected = {}
+        self._sideloads = sorted([*selected, *(stream.name for stream in children)])
         include = {*selected.values(), *(stream.include for stream in children if stream.include)}
         given = {name: value for name in self.parameters if (value := self.config.get(name))}
         if given and self.endpoint.paging == "changes":
@@ -403,6 +406,21 @@ class ExportStream(SdkStream):
             **({"include": ",".join(sorted(include))} if include else {}),
         }
 
+    def _warn_of_gaps(self, children: list[ChildStream]) -> None:
+        """Say what is new on pages of which the earlier ones are exported already."""
+        streams = {stream.name for stream in children}
+        known = self._bookmark.get(state.SIDELOADS) or []
+        for name in self._sideloads if self._bookmark else ():
+            if name not in known:
+                self.logger.warning(
+                    "%s comes with the pages of %s from now on. The state does not say that it "
+                    "came with the earlier ones: to fill the gap, select %s alone and run once "
+                    "without this state",
+                    name,
+                    self.name,
+                    name if name in streams else self.name,
+                )
+
     def _move_bookmark(self, step: Step[Any]) -> None:
         """Point the state at the page after this one, whose records are all out."""
         if self._keeps_state:
@@ -413,6 +431,8 @@ class ExportStream(SdkStream):
                 self._bookmark_value(step),
                 step.bookmark,
             )
+            if self._sideloads:
+                bookmark[state.SIDELOADS] = self._sideloads
             self.stream_state.clear()
             self.stream_state.update(bookmark)
             self.write_state()
