@@ -35,6 +35,7 @@ SIZE = {"tickets": 5000, "users": 1500, "organizations": 300}
 NEWEST_BY = {
     "tickets": "generated_timestamp",
     "ticket_events": "timestamp",
+    "ticket_metric_events": "time",
     "users": "updated_at",
     "organizations": "updated_at",
 }
@@ -148,7 +149,7 @@ def check(zendesk: Zendesk) -> dict[str, Records]:
     Raises:
         LoadError: something is missing or differs.
     """
-    print(f"  {'stream':15}{'expected':>10}{'loaded':>10}   newest record")
+    print(f"  {'stream':21}{'expected':>10}{'loaded':>10}   newest record")
     wrong: list[str] = []
     tables = read_database(DATABASE, NEWEST_BY)
     for stream, (types, rows) in tables.items():
@@ -157,7 +158,7 @@ def check(zendesk: Zendesk) -> dict[str, Records]:
         newest = max((row[NEWEST_BY[stream]] for row in rows.values()), default=None)
         if isinstance(newest, int):
             newest = datetime.fromtimestamp(newest, timezone.utc).replace(tzinfo=None)
-        print(f"  {stream:15}{len(records):10,}{len(rows):10,}   {newest} UTC")
+        print(f"  {stream:21}{len(records):10,}{len(rows):10,}   {newest} UTC")
     if wrong:
         message = f"{len(wrong)} differences, the first: {wrong[0]}"
         raise LoadError(message)
@@ -172,12 +173,14 @@ def change(zendesk: Zendesk) -> None:
     )
     living = [ticket["id"] for ticket in tickets if ticket["status"] != "deleted"]
     subject = "Kaffee \u2615 statt Tee"
+    # What happened to a ticket and its event agree, or its history would not lead to it.
+    told = {"id": 1, "event_type": "Change", "subject": subject, "previous_value": None}
     changes = [
         # With a property that no schema knows, which must arrive all the same.
         ("update", "tickets", {"id": living[0], "changes": {"subject": subject, "mood": "good"}}),
         ("delete", "tickets", {"id": living[1]}),
         ("create", "tickets", {"fields": {"subject": "Where is my order?"}}),
-        ("create", "ticket_events", {"fields": {"ticket_id": living[0]}}),
+        ("create", "ticket_events", {"fields": {"ticket_id": living[0], "child_events": [told]}}),
         ("update", "users", {"id": users[0]["id"], "changes": {"name": "Zo\u00eb \u674e"}}),
         ("update", "organizations", {"id": organizations[0]["id"], "changes": {"notes": "VIP"}}),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections import Counter
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
+from .answers import BROWSER, write_page
 from .postgres import TARGET, Pipeline, Schema, served
 from .running import command_for, config_for, select
 from .simulator.demo_account import DemoSimulator
@@ -254,3 +256,28 @@ def test_streams_that_were_not_loaded(demo: DemoSimulator, tmp_path: Path) -> No
     rows = built.query("answers", "select * from tickets_by_group_and_status")
     assert sum(row["tickets"] for row in rows) == len(demo.store.records["tickets"])
     assert {row["group_name"] for row in rows} == {"No group"}
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="no Chromium here to look at the page")
+def test_the_page_draws_its_charts_without_a_network(built: Built, tmp_path: Path) -> None:
+    if not isinstance(built, DuckDB):
+        pytest.skip("the page reads DuckDB")
+    page = tmp_path / "answers.html"
+    [is_open, _, broken] = write_page(built.path, page).splitlines()
+    [now] = built.query(
+        "answers", "select open_tickets from backlog_by_day order by day desc limit 1"
+    )
+    assert is_open == f"{now['open_tickets']} tickets are open."
+    [breaches] = built.query(
+        "answers", "select count(*) filter (is_breached) as broken from sla_breaches"
+    )
+    assert broken.startswith(f"{breaches['broken']} of ")
+    # Every name is unknown to this browser, so what it needs has to be in the page.
+    offline = ("--host-resolver-rules=MAP * ~NOTFOUND", "--enable-logging=stderr")
+    command = (*BROWSER, *offline, "--dump-dom", page.as_uri())
+    seen = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    assert 'data-drawn="4"' in seen.stdout
+    assert seen.stdout.count('class="marks"') == 4
+    # Areas and bars have paths: an empty chart has an axis only.
+    assert seen.stdout.count("mark-area") + seen.stdout.count("mark-rect") >= 4
+    assert "CONSOLE" not in seen.stderr
