@@ -117,7 +117,7 @@ class TypedFields(StreamSchema):
         return self._typed[stream]
 
     def _definitions(self, stream: Any) -> list[dict[str, Any]]:  # noqa: ANN401
-        if stream._tap.input_catalog is not None:  # noqa: SLF001 (no public way)
+        if stream.tap.input_catalog is not None:
             return []  # a catalog has all that was found when it was made
         client = stream.client.named("discovery", stream.client.logger, is_hurried=True)
         return list_rows(client, *self.endpoint(stream))

@@ -14,14 +14,8 @@ from singer_sdk.schema.source import SchemaDirectory, StreamSchema
 from tap_zendesk_incremental import progress, schemas, state
 from tap_zendesk_incremental.child_stream import ChildStream
 from tap_zendesk_incremental.errors import CursorRefusedError, RefusedError
-from tap_zendesk_incremental.pagination import (
-    OWN_FILTER,
-    PAGINATORS,
-    WALKS,
-    Step,
-    traverse,
-    until,
-)
+from tap_zendesk_incremental.list_pagination import OWN_FILTER, PAGINATORS, WALKS
+from tap_zendesk_incremental.pagination import Step, before, traverse, until
 from tap_zendesk_incremental.prefetch import one_ahead
 from tap_zendesk_incremental.records import output
 from tap_zendesk_incremental.records.writer import CollectingWriter
@@ -90,7 +84,7 @@ class ExportStream(SdkStream):
     parameters: tuple[str, ...] = ()
     """Settings that are passed on as query parameters."""
 
-    tolerated_statuses: frozenset[int] = frozenset({402, 403, 404})
+    tolerated_statuses: frozenset[int] = frozenset({402, 403, 404, 410})
     """What an account answers that does not have the resource, so that the stream is skipped."""
 
     is_skipped = False
@@ -187,6 +181,7 @@ class ExportStream(SdkStream):
         pages = self._ready_pages(children)
         if not self._is_sampled:  # or a page would be fetched for nothing
             pages = one_ahead(pages)
+        began_at, is_whole = int(time.time()), self._reads_all and not self._bookmark
         report = progress.Progress(self.name, self.logger, self._end or time.time())
         with contextlib.ExitStack() as stack:
             stack.enter_context(contextlib.closing(pages))
@@ -204,6 +199,8 @@ class ExportStream(SdkStream):
                     self._move_bookmark(step)
                     report.page(step.page, len(records), self.client.requests_left)
                 report.finish(self.client.requests, self.client.waited_seconds)
+                if self.endpoint.paging == "changes":
+                    self._say_when_whole(began_at if is_whole else None)
                 self.is_complete = self._exports_all
             except RefusedError as error:
                 if error.status not in self.tolerated_statuses or report.pages:
@@ -226,11 +223,27 @@ class ExportStream(SdkStream):
             return f"{self.name} is exported up to end_date already"
         return None
 
+    def _say_when_whole(self, began_at: int | None) -> None:
+        """Keep when a list was last read whole, and say so: system updates show only then.
+
+        Args:
+            began_at: When this run began (epoch seconds), None if it did not read all.
+        """
+        if began_at is not None:
+            self.stream_state[state.READ_WHOLE_AT] = state.iso(began_at)
+        if last := self.stream_state.get(state.READ_WHOLE_AT):
+            self.logger.info("%s: the list was last read whole at %s", self.name, last)
+
     @property
     def _exports_all(self) -> bool:
         """Whether a run to the end exports all that there is, whatever the state says."""
+        return self._reads_all and not self._keeps_state
+
+    @property
+    def _reads_all(self) -> bool:
+        """Whether a run to the end exports all that there is, if the state says nothing."""
         is_cut = self._is_timed and self.config.get("start_date")
-        return not (is_cut or self._is_sampled or self._end is not None or self._keeps_state)
+        return not (is_cut or self._is_sampled or self._end is not None)
 
     @property
     def _is_timed(self) -> bool:
@@ -256,7 +269,7 @@ class ExportStream(SdkStream):
         params: Params = {}
         if endpoint.paging == "cursor" or self._is_timed:
             params, is_exact = state.start(bookmark, endpoint, self.config.get("start_date"))
-            if not is_exact:
+            if not is_exact and params["start_time"]:
                 self.logger.info(
                     "%s goes on at %s, a day before the %s of its bookmark: a record's time is no "
                     "place in an export",
@@ -264,21 +277,32 @@ class ExportStream(SdkStream):
                     state.iso(int(params["start_time"])),
                     bookmark.get(state.KEY),
                 )
+        if endpoint.paging == "changes" and params.get("start_time") and "cursor" not in params:
+            self.logger.info(
+                "%s: Zendesk's list has no filter by time; it is read from its beginning once, and "
+                "what is older than %s is left out",
+                self.name,
+                state.iso(int(params["start_time"])),
+            )
         # Only here: what Zendesk itself gives later is right whatever this clock says.
         newest = int(time.time()) - endpoint.newest_seconds
         if "start_time" in params and "cursor" not in params:
             params["start_time"] = max(0, min(int(params["start_time"]), newest))
         if endpoint.paging in WALKS:
-            params.setdefault(
-                "end_time", newest if self._end is None else min(newest, self._end - 1)
-            )
+            end_time = newest if self._end is None else min(newest, self._end - 1)
+            if int(params.setdefault("end_time", end_time)) > end_time:
+                # An earlier end_date than that of the run that began this walk needs its own.
+                params = {"start_time": params.get("start_time", 0), "end_time": end_time}
         return PAGINATORS[endpoint.paging](self.name, params)
 
     def _ready_pages(self, children: list[ChildStream]) -> Generator[ReadyPage, None, None]:
         """Fetch the export, page by page."""
         steps = self._sampled_step() if self._is_sampled else self._steps()
         if self._end is not None and not self._is_sampled:
-            steps = until(self._end, steps)
+            if self.endpoint.paging not in WALKS:
+                steps = until(self._end, steps)
+            elif self.endpoint.end_parameter is None:
+                steps = before(self._end, steps)
         with self.get_http_request_counter() as counter:
             for step in steps:
                 counter.increment()
@@ -299,24 +323,29 @@ class ExportStream(SdkStream):
 
     def _steps(self) -> Iterator[Step[Any]]:
         """Follow the export; where a cursor is refused, go on from the replication key."""
-        paginator, value = self._paginator(self._bookmark), self._bookmark.get(state.VALUE)
-        restart: Params | None = None
+        paginator, value = self._paginator(self._bookmark), state.value_of(self._bookmark)
+        restarts: set[int | str | None] = set()
         while True:
             try:
                 for step in traverse(paginator, self._fetch_page):
-                    reached = self._bookmark_value(step.page)
-                    value = reached if value is None else max(value, reached or value)
+                    value = max(value or 0, self._reached(step.page) or 0) or None
                     yield self._trailing(step)
             except CursorRefusedError as error:  # noqa: PERF203 (pages take seconds)
                 known = {state.KEY: self.replication_key, state.VALUE: value}
+                place = "a day before the last record"
+                if self.endpoint.paging in WALKS:  # which is in no order of time
+                    known = {state.END_TIME: int(paginator.params.get("start_time", 0))}
+                    place = "the beginning of its walk"
                 paginator = self._paginator(known)
-                if paginator.params == restart:
+                start = paginator.params.get("start_time")
+                if start in restarts:
                     raise
-                restart = paginator.params
+                restarts.add(start)
                 self.logger.warning(
-                    "%s; the export goes on from a day before the last record, at %s",
+                    "%s; the export goes on from %s, at %s",
                     error,
-                    restart or "the start",
+                    place,
+                    paginator.params or "the start",
                 )
             else:
                 return
@@ -363,9 +392,14 @@ class ExportStream(SdkStream):
             )
             selected = {}
         include = {*selected.values(), *(stream.include for stream in children if stream.include)}
-        given = {name: self.config.get(name) for name in self.parameters}
+        given = {name: value for name in self.parameters if (value := self.config.get(name))}
+        if given and self.endpoint.paging == "changes":
+            self.logger.warning(
+                "%s: lists do not take %s; it is ignored", self.name, ", ".join(given)
+            )
+            given = {}
         return {
-            **{name: str(value).lower() for name, value in given.items() if value},
+            **{name: str(value).lower() for name, value in given.items()},
             **({"include": ",".join(sorted(include))} if include else {}),
         }
 
@@ -376,7 +410,7 @@ class ExportStream(SdkStream):
                 self.stream_state,
                 self.endpoint,
                 self.replication_key,
-                self._bookmark_value(step.page),
+                self._bookmark_value(step),
                 step.bookmark,
             )
             self.stream_state.clear()
@@ -386,11 +420,20 @@ class ExportStream(SdkStream):
         if isinstance(self.tap.message_writer, CollectingWriter):
             self.tap.message_writer.flush()
 
-    def _bookmark_value(self, page: Page[Any]) -> str | int | None:
-        """Give the latest time of a page's records, but none that cannot be read yet."""
-        if page.latest is None or self.replication_key is None:
+    def _bookmark_value(self, step: Step[Any]) -> str | int | None:
+        """Give how far the export has come; a walk has come nowhere until it is complete."""
+        if "end_time" in step.bookmark:
             return None
-        limits = (page.latest, page.newest, self._end)
-        second = min(limit for limit in limits if limit is not None)
+        is_complete_walk = "end_time" in step.start and "start_time" in step.bookmark
+        second = int(step.bookmark["start_time"]) if is_complete_walk else self._reached(step.page)
+        if second is None or self.replication_key is None:
+            return None
         is_epoch = "integer" in self.schema["properties"][self.replication_key]["type"]
         return second if is_epoch else state.iso(second)
+
+    def _reached(self, page: Page[Any]) -> int | None:
+        """Give the latest second of a page's records, but none that cannot be read yet."""
+        if page.latest is None:
+            return None
+        limits = (page.latest, page.newest, self._end)
+        return min(limit for limit in limits if limit is not None)

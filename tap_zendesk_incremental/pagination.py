@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from singer_sdk.exceptions import FatalSyncError
 
+from tap_zendesk_incremental.http.endpoint import MAX_PAGE_SIZE
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
@@ -33,12 +35,6 @@ An id that is false stands for none: such a record is never taken for another.
 """
 
 R = TypeVar("R")
-
-MAX_PER_PAGE = 1000
-"""Records Zendesk serves at most on a page that is not all of one second."""
-
-MAX_PROBES = 3
-"""Times that a page of one second may come before the traversal gives up."""
 
 MAX_EMPTY_PAGES_AT_ONE_TIME = 3
 """Empty pages in a row that may lead to themselves before it counts as a loop."""
@@ -159,8 +155,9 @@ class CursorPaginator(Paginator):
         stays = cursor is None or cursor == page.params.get("cursor")
         self.finished = page.end_of_stream is True
         if page.end_of_stream is None:
-            # An address without a cursor leads to pages by number.
-            self.finished = stays and not (cursor is None and page.next_page)
+            # An address without a cursor leads to pages by number, and a full page to more.
+            is_full = len(page.records) >= int(page.params.get("per_page", MAX_PAGE_SIZE))
+            self.finished = stays and not (cursor is None and (page.next_page or is_full))
         self._empty_pages = 0 if page.records else self._empty_pages + 1
         problem = ""
         if stays:
@@ -190,186 +187,6 @@ class CursorPaginator(Paginator):
         return self.params
 
 
-class ChangesPaginator(CursorPaginator):
-    """A list in the order of changes: its cursors last, and say exactly what changed since.
-
-    Zendesk has no filter by time there, so what is older than `start_time` is left out here.
-
-    ```json
-    {"tickets": […], "meta": {"has_more": true, "after_cursor": "eyJvIjoi…"}}
-    ```
-    """
-
-    def __init__(self, stream_name: str, start: Params) -> None:
-        """Start a traversal; see `Paginator`."""
-        super().__init__(stream_name, start)
-        self._since = int(start.get("start_time", 0))
-        self._latest = 0
-        self._is_settled = True
-
-    def advance(self, page: Page[R]) -> list[R]:
-        """Take the page's cursor, and leave out what is too old; see `Paginator`.
-
-        Raises:
-            FatalSyncError: If the list is not in the order of changes, so that its cursors would
-                not say what changed.
-        """
-        seconds = [second for _, second in page.keys if second is not None]
-        if [self._latest, *seconds] != sorted([self._latest, *seconds]):
-            msg = (
-                f"{self._stream_name}: Zendesk does not send this list in the order of changes, so "
-                "a state would miss some; use another export_method, or FULL_TABLE for this stream"
-            )
-            raise FatalSyncError(msg)
-        self._latest = max([self._latest, *seconds])
-        super().advance(page)
-        return [
-            record
-            for record, (_, second) in zip(page.records, page.keys, strict=True)
-            if second is None or second >= self._since
-        ]
-
-    def _with_cursor(self, cursor: str) -> Params:
-        token: Params = {"cursor": cursor}
-        if self._latest < self._since:
-            token["start_time"] = self._since
-        return token
-
-    def _bookmark_after(self, page: Page[Any]) -> Params:
-        """Stay before the newest minute: a change that commits late may still land there."""
-        if page.latest is not None and page.newest is not None and page.latest > page.newest:
-            self._is_settled = False
-        return self.params if self._is_settled else self.bookmark
-
-
-class FilteredPaginator(CursorPaginator):
-    """A list in any order, of what has a time between `start_time` and `end_time`.
-
-    A walk is begun with the newest second as its `end_time`. When it is complete, the next one
-    starts there; until then its cursor goes on in it.
-
-    ```json
-    {"satisfaction_ratings": […], "meta": {"has_more": true, "after_cursor": "eyJvIjoi…"}}
-    ```
-    """
-
-    def _with_cursor(self, cursor: str) -> Params:
-        return {**self.params, "cursor": cursor}
-
-    def _bookmark_after(self, page: Page[Any]) -> Params:
-        del page
-        return {"start_time": self.params["end_time"]} if self.finished else self.params
-
-
-class NewestFirstPaginator(FilteredPaginator):
-    """A list from the newest record back to `start_time`, which Zendesk has no filter for."""
-
-    def advance(self, page: Page[R]) -> list[R]:
-        """Take the page's cursor, until a record is too old; see `Paginator`."""
-        since = int(self.params.get("start_time", 0))
-        super().advance(page)
-        if any(second is not None and second < since for _, second in page.keys):
-            self.finished = True
-            self.bookmark = self._bookmark_after(page)
-        return [
-            record
-            for record, (_, second) in zip(page.records, page.keys, strict=True)
-            if second is None or second >= since
-        ]
-
-
-class AuditsPaginator(Paginator):
-    """A list whose order is read from its pages: newest first, or in the order of changes.
-
-    ```json
-    {"audits": […], "meta": {"has_more": true, "after_cursor": "eyJvIjoi…"}}
-    ```
-    """
-
-    def __init__(self, stream_name: str, start: Params) -> None:
-        """Start a traversal; see `Paginator`."""
-        super().__init__(stream_name, start)
-        self._traversal: Paginator | None = None
-        self._seconds: list[int] = []
-
-    def advance(self, page: Page[R]) -> list[R]:
-        """Go on in the order of the pages; see `Paginator`.
-
-        Raises:
-            FatalSyncError: If they are in no order.
-        """
-        self._seconds += [second for _, second in page.keys if second is not None]
-        is_ascending = self._seconds == sorted(self._seconds)
-        is_descending = self._seconds == sorted(self._seconds, reverse=True)
-        if self._traversal is None:
-            ascending = is_ascending and not is_descending
-            kind = ChangesPaginator if ascending else NewestFirstPaginator
-            self._traversal = kind(self._stream_name, self.params)
-        if not (is_ascending or is_descending):
-            msg = (
-                f"{self._stream_name}: Zendesk sends this list in no order, so a state would miss "
-                "some; deselect the stream, and look for a newer version of the tap"
-            )
-            raise FatalSyncError(msg)
-        self._seconds = self._seconds[:1] + self._seconds[-1:]
-        new = self._traversal.advance(page)
-        self.params, self.bookmark = self._traversal.params, self._traversal.bookmark
-        self.finished = self._traversal.finished
-        return new
-
-
-class OffsetPaginator(Paginator):
-    """Pages by number; of the address of the next one, only that is taken.
-
-    ```json
-    {"sla_policies": […], "next_page": "https://acme.zendesk.com/api/v2/…?page=2", "count": 250}
-    ```
-    """
-
-    def advance(self, page: Page[R]) -> list[R]:
-        """Take the number of the next page; see `Paginator`.
-
-        Raises:
-            FatalSyncError: If the next page is not the next one.
-        """
-        number = int(page.params.get("page", 1))
-        self.finished = page.next_page is None
-        if page.next_page is not None:
-            following = page.next_page.get("page")
-            if following != str(number + 1):
-                msg = (
-                    f"{self._stream_name}: after page {number} Zendesk leads to page {following}. "
-                    "Run again later; if it happens again, tell Zendesk support."
-                )
-                raise FatalSyncError(msg)
-            self.params = self.bookmark = {"page": number + 1}
-        return page.records
-
-
-class SinglePaginator(Paginator):
-    """One page that holds all.
-
-    ```json
-    {"custom_roles": […], "count": 4, "next_page": null}
-    ```
-    """
-
-    def advance(self, page: Page[R]) -> list[R]:
-        """Give the records; see `Paginator`.
-
-        Raises:
-            FatalSyncError: If there are more pages.
-        """
-        if page.next_page is not None or page.end_of_stream is False:
-            msg = (
-                f"{self._stream_name}: Zendesk sends this list in pages, which it did not do when "
-                "this version of the tap was made; look for a newer one"
-            )
-            raise FatalSyncError(msg)
-        self.finished = True
-        return page.records
-
-
 class TimePaginator(Paginator):
     """`start_time`, then the `end_time` of each page.
 
@@ -389,7 +206,7 @@ class TimePaginator(Paginator):
         self._given: set[RecordKey] = set()
         self._links: set[Any] = set()
         self._empty_pages = 0
-        self._probes = 0
+        self._has_asked_for_more = self._has_asked_for_less = False
         self._run_start: int | None = None
         self._ends_at: Page[Any] | None = None
 
@@ -417,7 +234,7 @@ class TimePaginator(Paginator):
         if ends or (page.end_time is not None and page.end_time > start):
             self.params = {"start_time": max(start, self._end_of(page, is_last=bool(ends)))}
             self.finished = bool(ends) or (ends is None and self._reaches_run_start())
-            self._probes = 0
+            self._has_asked_for_more = self._has_asked_for_less = False
         elif ends is None and not self._is_full(page):
             # It seems to be the last one; if it is not, something comes behind it.
             self.finished = not page.records or start == page.newest
@@ -499,16 +316,16 @@ class TimePaginator(Paginator):
                 len(held),
                 start,
             )
-            self._probes = 0
+            self._has_asked_for_more = self._has_asked_for_less = False
             return {"start_time": start + 1}
-        # Where no size can be asked for, there is nothing to try.
-        self._probes += 1 if "per_page" in page.params else MAX_PROBES + 1
-        if self._probes == 1 and size < MAX_PER_PAGE:
-            return {"start_time": start, "per_page": MAX_PER_PAGE}
-        half = len(held) // 2
-        if self._probes <= MAX_PROBES and 0 < half < size:
-            self._probes = MAX_PROBES
-            return {"start_time": start, "per_page": half}
+        if "per_page" in page.params:  # or there is no size to ask for
+            half = len(held) // 2
+            if not self._has_asked_for_more and size < MAX_PAGE_SIZE:
+                self._has_asked_for_more = True
+                return {"start_time": start, "per_page": MAX_PAGE_SIZE}
+            if not self._has_asked_for_less and 0 < half < size:
+                self._has_asked_for_more = self._has_asked_for_less = True
+                return {"start_time": start, "per_page": half}
         what = f"repeats a page of {len(held)} records of the second {start}, perhaps not all of it"
         raise self._stuck(what)
 
@@ -554,7 +371,7 @@ class Step(Generic[R]):
     Attributes:
         page: The page.
         records: Its records that no page before it held.
-        start: The parameters that it starts at, without its size.
+        start: The bookmark before it, for who does not write all of it.
         bookmark: Those of the first request that is still needed once its records are written.
     """
 
@@ -572,8 +389,8 @@ def traverse(paginator: Paginator, fetch: Callable[[Params], Page[R]]) -> Iterat
         fetch: Gets the page of some parameters.
     """
     while not paginator.finished:
-        start = paginator.params
-        page = fetch(start)
+        start = paginator.bookmark
+        page = fetch(paginator.params)
         records = paginator.advance(page)
         yield Step(page, records, start, paginator.bookmark)
 
@@ -584,7 +401,7 @@ def until(end: int, steps: Iterator[Step[R]]) -> Iterator[Step[R]]:
     It stops where Zendesk's own `end_time` reaches the end, or at a page that is wholly past it,
     never because of one record: records come as they are now, and one of an early page may have
     changed since. Where the end is inside a page, the records behind it are left out, and the
-    bookmark stays at the page, which is not fully written: the next slice repeats it.
+    bookmark stays before the page, which is not fully written: the next slice repeats it.
 
     Args:
         end: The second (epoch) that is the first not to be exported.
@@ -613,26 +430,24 @@ def until(end: int, steps: Iterator[Step[R]]) -> Iterator[Step[R]]:
         yield replace(last, records=kept, bookmark=last.start)
 
 
+def before(end: int, steps: Iterator[Step[R]]) -> Iterator[Step[R]]:
+    """Leave out what an end date excludes, in a list that may be in any order.
+
+    Args:
+        end: The second (epoch) that is the first not to be exported.
+        steps: The traversal; its bookmark must not pass the end.
+    """
+    for step in steps:
+        page = step.page
+        late = {
+            id(record)
+            for record, (_, second) in zip(page.records, page.keys, strict=True)
+            if second is not None and second >= end
+        }
+        yield replace(step, records=[record for record in step.records if id(record) not in late])
+
+
 def _count_before(end: int, page: Page[Any]) -> int:
     """Count the records of a page up to the last one of before the end."""
     inside = (n for n, (_, second) in enumerate(page.keys, 1) if second is None or second < end)
     return max(inside, default=0)
-
-
-PAGINATORS: dict[str, type[Paginator]] = {
-    "cursor": CursorPaginator,
-    "time": TimePaginator,
-    "events": EventsPaginator,
-    "changes": ChangesPaginator,
-    "filtered": FilteredPaginator,
-    "audits": AuditsPaginator,
-    "offset": OffsetPaginator,
-    "single": SinglePaginator,
-}
-"""The traversals, by what endpoints call them."""
-
-OWN_FILTER = frozenset({"changes", "audits"})
-"""Those that leave out themselves what is older than `start_time`."""
-
-WALKS = frozenset({"filtered", "audits"})
-"""Those that walk from `start_time` to `end_time`, which has to be given."""

@@ -3,7 +3,8 @@
 A bookmark holds Zendesk's own token of the first page that is not fully written, beside the
 SDK's replication key: `{"replication_key": "updated_at", "replication_key_value": "2023-09-18T
 21:52:43Z", "end_time": 1695073963}`. In place of `end_time` there is `cursor` for an export by
-cursor, and `after_cursor` for a list.
+cursor, and `after_cursor` for a list. `read_whole_at` is when a run began that read a list from its
+beginning to its end.
 
 States of other taps are taken over. singer-io/tap-zendesk names a bookmark after its property:
 `{"tickets": {"generated_timestamp": "2024-01-31T12:00:00Z"}}`. MeltanoLabs/tap-zendesk writes the
@@ -30,6 +31,7 @@ CURSOR = "cursor"
 AFTER_CURSOR = "after_cursor"
 END_TIME = "end_time"
 UNTIL = "until"
+READ_WHOLE_AT = "read_whole_at"
 KEY = "replication_key"
 VALUE = "replication_key_value"
 
@@ -44,6 +46,7 @@ _OWN_KEYS: dict[str, type | tuple[type, ...]] = {
     AFTER_CURSOR: str,
     END_TIME: int,
     UNTIL: int,
+    READ_WHOLE_AT: str,
     KEY: str,
     VALUE: (str, int),
 }
@@ -70,9 +73,13 @@ def iso(second: int) -> str:
     return datetime.fromtimestamp(second, tz=timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def cursor_key(endpoint: Endpoint) -> str:
-    """Give what a bookmark calls the cursor of an endpoint: those of lists and exports differ."""
-    return CURSOR if endpoint.paging == "cursor" else AFTER_CURSOR
+_CURSOR_KEYS = {
+    "cursor": CURSOR,
+    "changes": AFTER_CURSOR,
+    "filtered": AFTER_CURSOR,
+    "newest_first": AFTER_CURSOR,
+}
+"""What a bookmark calls the cursor of an endpoint: those of lists and exports differ."""
 
 
 def start(
@@ -92,11 +99,11 @@ def start(
     Returns:
         The parameters, and whether they are exact.
     """
-    cursor = bookmark.get(cursor_key(endpoint))
+    cursor = bookmark.get(_CURSOR_KEYS.get(endpoint.paging, ""))
     if endpoint.paging == "cursor" and endpoint.start_parameter is None:
         return ({"cursor": cursor} if cursor else {}), True
     earliest = epoch(start_date) if start_date else 0
-    end_time, value = bookmark.get(END_TIME), _value(bookmark)
+    end_time, value = bookmark.get(END_TIME), value_of(bookmark)
     reached = value if end_time is None else int(end_time)
     if reached is not None and earliest > reached:
         return {"start_time": earliest}, True
@@ -106,12 +113,18 @@ def start(
             names = (("start_time", END_TIME), ("end_time", UNTIL))
             token |= {name: bookmark[key] for name, key in names if bookmark.get(key) is not None}
         return token, True
-    is_exact = reached is None or (end_time is not None and endpoint.paging != "changes")
-    begin = reached if is_exact or reached is None else reached - SAFE_SECONDS
-    return {"start_time": max(earliest, begin or 0)}, is_exact
+    if reached is None:
+        return {"start_time": earliest}, True
+    is_exact = end_time is not None and endpoint.paging != "changes"
+    return {"start_time": max(earliest, reached - (0 if is_exact else SAFE_SECONDS))}, is_exact
 
 
-def _value(bookmark: Mapping[str, Any]) -> int | None:
+def value_of(bookmark: Mapping[str, Any]) -> int | None:
+    """Give the second (epoch) of a bookmark's replication key value, if it has one.
+
+    Args:
+        bookmark: The stream's bookmark.
+    """
     value = bookmark.get(VALUE)
     return None if value is None else epoch(value)
 
@@ -136,12 +149,14 @@ def after(
     if value is None or (before is not None and epoch(before) > epoch(value)):
         value = before
     found: dict[str, Any] = {} if value is None else {KEY: key, VALUE: value}
+    if READ_WHOLE_AT in bookmark:
+        found[READ_WHOLE_AT] = bookmark[READ_WHOLE_AT]
     if "start_time" in token:
         found[END_TIME] = int(token["start_time"])
         if "cursor" not in token:
             found[END_TIME] = max(found[END_TIME], bookmark.get(END_TIME) or 0)
     if "cursor" in token:
-        found[cursor_key(endpoint)] = token["cursor"]
+        found[_CURSOR_KEYS[endpoint.paging]] = token["cursor"]
         if "end_time" in token:
             found[UNTIL] = token["end_time"]
     return found
@@ -217,11 +232,12 @@ def problem_of(bookmark: Mapping[str, Any]) -> str | None:
         if value is not None and (not isinstance(value, type_) or isinstance(value, bool)):
             return f"has a {key} of a wrong type: {value!r}"
     try:
-        value = _value(bookmark) or 0
+        value = value_of(bookmark) or 0
         place = bookmark.get(END_TIME) or (0 if bookmark.get(CURSOR) else value)
         moment = iso(place)
     except (ValueError, OverflowError, OSError):
-        return f"has a {VALUE} or {END_TIME} that is no date: {dict(bookmark)!r}"
+        key = VALUE if bookmark.get(END_TIME) is None else END_TIME
+        return f"has a {key} that is no date: {bookmark.get(key)!r}"
     if place > time.time() + SAFE_SECONDS:
         return (
             f"is at {moment}, which is in the future, so what changes until then would never be "

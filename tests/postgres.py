@@ -78,7 +78,8 @@ class Schema:
             stream: name of the stream.
         """
         columns = self.query(
-            "select column_name, data_type from information_schema.columns "  # noqa: S608
+            "select column_name, case data_type when 'ARRAY' then udt_name "  # noqa: S608
+            "else data_type end as data_type from information_schema.columns "
             f"where table_schema = '{self.name}' and table_name = '{stream}'"
         )
         types = {column["column_name"]: column["data_type"] for column in columns}
@@ -116,14 +117,19 @@ class Schema:
 def as_loaded(value: Any, kind: str) -> Any:  # noqa: ANN401 - a JSON value
     """Turns a value of a record into what PostgreSQL gives back from its column.
 
-    The loader stores a date-time without its time zone, UTC; nothing else changes.
+    The loader stores a date-time without its time zone, UTC, and the items of an array that can
+    hold numbers or text as text; nothing else changes.
 
     Args:
         value: as Zendesk sent it.
         kind: the column's type.
     """
     if kind == "timestamp without time zone" and value is not None:
-        return datetime.fromisoformat(value.replace("Z", "+00:00")).replace(tzinfo=None).isoformat()
+        date = datetime.fromisoformat(value.replace("Z", "+00:00")).replace(tzinfo=None)
+        # PostgreSQL writes no zeros behind a fraction.
+        return date.isoformat().rstrip("0") if date.microsecond else date.isoformat()
+    if kind == "_text" and value is not None:
+        return [None if item is None else str(item) for item in value]
     return value
 
 

@@ -117,7 +117,7 @@ def test_about(tmp_path: Path) -> None:
         assert name in settings
         assert f"| {name} |" in markdown.stdout.decode()
     assert settings["client_secret"]["secret"] is True
-    assert settings["export_method"]["enum"] == ["cursor", "time"]
+    assert settings["export_method"]["enum"] == ["cursor", "time", "list"]
 
 
 @pytest.mark.parametrize("option", ["--test", "--test=schema"])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.running import config_for, discover, run_tap
+from tests.running import config_for, discover, run_tap, select
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,13 +80,31 @@ def test_batch_files_of_a_fed_stream_alone_keep_the_state(
     assert not second.records.get("ticket_metrics")
 
 
-@pytest.mark.parametrize("status", [302, 402])
-def test_an_optional_export_that_is_elsewhere_is_skipped(
-    zendesk: Simulator, tmp_path: Path, status: int
-) -> None:
-    zendesk.faults.add("status", path="articles", code=status)
+def test_an_export_that_the_plan_lacks_is_skipped(zendesk: Simulator, tmp_path: Path) -> None:
+    zendesk.faults.add("status", path="articles", code=402)
     run = run_tap(tmp_path, config_for(zendesk))
     assert run.exit_code == 0
     assert [line for line in run.log("WARNING") if "articles" in line and "skipped" in line]
     assert "articles" not in run.records
     assert run.records["tickets"]
+
+
+def test_a_redirect_is_no_reason_to_skip(zendesk: Simulator, tmp_path: Path) -> None:
+    zendesk.faults.add("status", path="articles", code=302)
+    run = run_tap(tmp_path, config_for(zendesk), catalog=select("articles"))
+    assert run.exit_code == 1
+    [line] = run.log("ERROR")
+    assert "sends requests to another address" in line
+
+
+def test_a_run_in_which_every_stream_is_refused_fails(zendesk: Simulator, tmp_path: Path) -> None:
+    zendesk.settings.denied = {"articles": 403, "groups": 404}
+    run = run_tap(tmp_path, config_for(zendesk), catalog=select("articles", "groups"))
+    assert run.exit_code == 1
+    [line] = run.log("ERROR")
+    assert "Zendesk has refused every selected stream" in line
+    assert len(run.log("WARNING")) == 2
+    zendesk.settings.denied = {"articles": 403}
+    assert (
+        run_tap(tmp_path, config_for(zendesk), catalog=select("articles", "groups")).exit_code == 0
+    )

@@ -56,9 +56,9 @@ def test_catalogs() -> None:
     assert nothing == "The catalog selects no stream of this tap; nothing is exported"
     catalog = select("users")
     [users] = [entry for entry in catalog["streams"] if entry["tap_stream_id"] == "users"]
-    catalog["streams"].append({**users, "tap_stream_id": "groups", "stream": "groups"})
+    catalog["streams"].append({**users, "tap_stream_id": "grups", "stream": "grups"})
     [line] = input_files.unknown_streams(catalog)
-    assert line.startswith("The catalog selects groups, which is no stream of this tap")
+    assert line.startswith("The catalog selects grups, which is no stream of this tap")
 
 
 def test_they_are_warnings(zendesk: Simulator, tmp_path: Path) -> None:

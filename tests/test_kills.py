@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from .processes import TICKETS, FastTap, check_complete, pages_asked
-from .running import STREAMS, Run, command_for, config_for, select, start
-from .torture import Ordeal
+from .running import Run, command_for, config_for, select, start
+from .torture import STREAMS_OF, Ordeal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 SIGNALS = [(signal.SIGTERM, 143), (signal.SIGINT, 130)]
 
 
-def test_killed_at_random_moments(zendesk: Simulator, tmp_path: Path) -> None:
-    ordeal = Ordeal(FastTap(zendesk, tmp_path, *STREAMS), seed=1)
+@pytest.mark.parametrize("method", ["cursor", "list"])
+def test_killed_at_random_moments(zendesk: Simulator, tmp_path: Path, method: str) -> None:
+    ordeal = Ordeal(FastTap(zendesk, tmp_path, *STREAMS_OF[method]), seed=1, method=method)
     ordeal.kill(times=15)
     assert ordeal.kills >= 15
     assert ordeal.lost == 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import time
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +15,10 @@ import requests
 from jsonschema import Draft7Validator, FormatChecker
 
 import tap_zendesk_incremental.schemas
-from tap_zendesk_incremental import streams
+from tap_zendesk_incremental.child_stream import ListedChildStream
+from tap_zendesk_incremental.http.endpoint import Endpoint, cursor_export
+from tap_zendesk_incremental.streams import CHILD_STREAMS, STREAMS, CustomObject
+from tap_zendesk_incremental.streams.support import TicketEvents, Tickets, Users
 from tests.simulator import Simulator
 from tests.simulator.credentials import API_TOKEN, EMAIL
 
@@ -26,13 +31,18 @@ FOLDER = Path(tap_zendesk_incremental.schemas.__file__).parent
 SCHEMAS: dict[str, Schema] = {
     file.stem: json.loads(file.read_text(encoding="utf-8")) for file in FOLDER.glob("*.json")
 }
-STREAMS = {
-    *(stream.name for stream in streams.STREAMS),
-    *(stream.name for stream in streams.CHILD_STREAMS),
-    "custom_object_records",  # one schema for all custom objects
+CUSTOM_OBJECT_RECORDS = "custom_object_records"  # one schema for all custom objects
+KEYS: dict[str, str] = {
+    **{stream.name: stream.primary_keys[0] for stream in STREAMS},
+    **{stream.name: stream.primary_keys[0] for stream in CHILD_STREAMS},
+    CUSTOM_OBJECT_RECORDS: CustomObject.primary_keys[0],
 }
-# A copy of custom_fields, which the tap leaves out.
-LEFT_OUT = {"tickets.fields"}
+"""The key property of each schema."""
+
+EXCLUDED = {f"{stream.name}.{name}" for stream in STREAMS for name in stream.excluded}
+"""Properties that the tap knows and does not want; `metric_set` comes only on request."""
+
+LISTED_CHILDREN = [stream for stream in CHILD_STREAMS if issubclass(stream, ListedChildStream)]
 
 formats = FormatChecker(formats=())
 
@@ -78,7 +88,7 @@ def check(stream: str, records: list[dict[str, Any]]) -> None:
         for error in Draft7Validator(schema, format_checker=formats).iter_errors(record)
     ]
     assert not errors
-    assert {path for record in records for path in unknown(schema, record, stream)} <= LEFT_OUT
+    assert {path for record in records for path in unknown(schema, record, stream)} <= EXCLUDED
 
 
 @pytest.fixture(scope="module")
@@ -88,19 +98,32 @@ def account() -> Iterator[Simulator]:
         yield zendesk
 
 
-def fetch(zendesk: Simulator, path: str, key: str, **params: str | int) -> list[dict[str, Any]]:
-    """Fetch the records on the first page of an export or a listing; there are some."""
+def fetch(
+    zendesk: Simulator, endpoint: Endpoint, key: str, **params: int | str
+) -> list[dict[str, Any]]:
+    """Fetch the records of a page, asking as the tap does.
+
+    Args:
+        zendesk: The account.
+        endpoint: Where.
+        key: The key of the page that holds the records.
+        params: What to ask for, by the paginators' names.
+    """
+    times: dict[str, int | str] = {"start_time": 0, "end_time": int(time.time())}
+    size: dict[str, int | str] = {"per_page": endpoint.max_size}
     response = requests.get(
-        f"{zendesk.url}/api/v2/{path}", params, auth=(f"{EMAIL}/token", API_TOKEN), timeout=30
+        f"{zendesk.url}{endpoint.path}",
+        endpoint.query({**times, **size, **params}),
+        auth=(f"{EMAIL}/token", API_TOKEN),
+        timeout=30,
     )
     response.raise_for_status()
     records: list[dict[str, Any]] = response.json()[key]
-    assert records
     return records
 
 
 def test_one_schema_for_each_stream() -> None:
-    assert set(SCHEMAS) == STREAMS
+    assert set(SCHEMAS) == set(KEYS)
 
 
 @pytest.mark.parametrize("stream", sorted(SCHEMAS))
@@ -118,7 +141,7 @@ def test_every_type_is_named_and_admits_null(stream: str) -> None:
     for path, schema in nested(SCHEMAS[stream], stream):
         types = schema["type"]
         assert isinstance(types, list), path
-        assert ("null" in types) is (path != f"{stream}.id"), path
+        assert ("null" in types) is (path != f"{stream}.{KEYS[stream]}"), path
         assert len(set(types)) == len(types), path
         assert ("array" in types) is ("items" in schema), path
         assert "object" not in types or "string" in types or "properties" in schema, path
@@ -178,41 +201,53 @@ def test_recorded_order_is_kept(recordings: Path) -> None:
                 ]
 
 
-def exports() -> Iterator[tuple[str, str, str]]:
-    """Gives the schema of each export, where it is served, and the key of its records there."""
-    tested_elsewhere = {"tickets", "ticket_exports"}
-    for stream in streams.STREAMS:
-        endpoint = stream.cursor or stream.time
-        assert endpoint
-        if stream.name not in tested_elsewhere:
-            yield stream.name, endpoint.path.removeprefix("/api/v2/"), stream.records_key or ""
-    yield "custom_object_records", "incremental/custom_objects/vehicle/cursor.json", ""
+def endpoints() -> Iterator[Any]:
+    """Give the schema, an endpoint and the key of its records, for each form of each stream."""
+    for stream in STREAMS:
+        for form in ("cursor", "time", "listing"):
+            # The account makes up the columns of ticket_exports.
+            if getattr(stream, form) and stream.name != "ticket_exports":
+                key = stream.records_key or stream.name
+                yield pytest.param(
+                    stream.name, getattr(stream, form), key, id=f"{stream.name}-{form}"
+                )
+    path = "/api/v2/incremental/custom_objects/vehicle/cursor.json"
+    yield CUSTOM_OBJECT_RECORDS, cursor_export(path), CustomObject.records_key
 
 
-@pytest.mark.parametrize(("stream", "path", "key"), list(exports()))
-def test_simulated_records_fit(account: Simulator, stream: str, path: str, key: str) -> None:
-    check(stream, fetch(account, path, key or stream, start_time=0))
+@pytest.mark.parametrize(("stream", "endpoint", "key"), list(endpoints()))
+def test_simulated_records_fit(
+    account: Simulator, stream: str, endpoint: Endpoint, key: str
+) -> None:
+    records = fetch(account, endpoint, key)
+    assert records
+    check(stream, records)
+
+
+@pytest.mark.parametrize("stream", LISTED_CHILDREN, ids=lambda stream: stream.name)
+def test_simulated_lists_of_children_fit(
+    account: Simulator, stream: type[ListedChildStream]
+) -> None:
+    parent = str(vars(stream.parent_stream_type)["name"])
+    found = []
+    for parent_id in account.store.records[parent]:
+        path = stream.listing.path.format(id=parent_id)
+        records = fetch(account, replace(stream.listing, path=path), stream.list_key)
+        found += [{**record, stream.parent_key: parent_id} for record in records]
+    assert found
+    check(stream.name, found)
 
 
 def test_simulated_tickets_fit_with_their_sideloads(account: Simulator) -> None:
-    sideloads = "metric_sets,dates,comment_count,incident_counts,metric_events,slas"
-    tickets = fetch(
-        account, "incremental/tickets/cursor.json", "tickets", start_time=0, include=sideloads
-    )
+    include = ",".join(["metric_sets", *Tickets.sideloads.values()])
+    tickets = fetch(account, Tickets.cursor, "tickets", include=include)
     check("ticket_metrics", [ticket.pop("metric_set") for ticket in tickets])
     check("tickets", tickets)
-    filled = {"metric_events", "slas", "dates", "comment_count", "incident_count"}
-    assert all(filled <= ticket.keys() for ticket in tickets)
+    assert all(Tickets.sideloads.keys() <= ticket.keys() for ticket in tickets)
 
 
 def test_simulated_comments_fit(account: Simulator) -> None:
-    events = fetch(
-        account,
-        "incremental/ticket_events.json",
-        "ticket_events",
-        start_time=0,
-        include="comment_events",
-    )
+    events = fetch(account, TicketEvents.time, "ticket_events", include="comment_events")
     check("ticket_events", events)
     comments = [
         {
@@ -230,5 +265,6 @@ def test_simulated_comments_fit(account: Simulator) -> None:
 
 
 def test_simulated_identities_fit(account: Simulator) -> None:
-    path, sideload = "incremental/users/cursor.json", "identities"
-    check("user_identities", fetch(account, path, sideload, start_time=0, include=sideload))
+    identities = fetch(account, Users.cursor, "identities", include="identities")
+    assert identities
+    check("user_identities", identities)

@@ -6,6 +6,7 @@ import logging
 
 import pytest
 
+from tap_zendesk_incremental.errors import UnreadablePageError
 from tap_zendesk_incremental.records.decode import Records, RecordSpec
 
 EDGE = 64 * 1024
@@ -36,7 +37,7 @@ def test_letters_at_the_edge_of_a_piece(records: Records, letter: str, place: in
 @pytest.mark.parametrize("wrong", [b"\xff", b"\xc3", b"\xf0\x9f\x99", b"\xed\xa0\x80", b"\xc0\xaf"])
 @pytest.mark.parametrize("place", [100, *range(EDGE - 1, EDGE + 5)])
 def test_what_is_not_utf8_is_refused(records: Records, wrong: bytes, place: int) -> None:
-    with pytest.raises(UnicodeDecodeError):
+    with pytest.raises(UnreadablePageError, match="record 0"):
         records.read(body(wrong, place), {})
 
 

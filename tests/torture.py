@@ -13,10 +13,11 @@ import tempfile
 import time
 from collections import Counter
 from http import HTTPStatus
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .processes import FastTap, check_complete, trimmed
+from .processes import FastTap, trimmed
 from .running import STREAMS, TIMEOUT_SECONDS
 from .simulator import Simulator
 from .simulator.credentials import CLIENT_ID, CLIENT_SECRET
@@ -28,8 +29,15 @@ if TYPE_CHECKING:
     Keys = set[tuple[str, Any]]
 
 PER_PAGE = 10
-TOKENS = ("cursor", "start_time")
-CURSOR_STREAMS = {"tickets", "users"}
+SECOND = 1_695_052_663
+TOKENS = ("cursor", "start_time", "page[after]")
+LISTED = ("tickets", "users", "organizations")
+STREAMS_OF = {"cursor": STREAMS, "time": STREAMS, "list": LISTED}
+"""The streams that have each form of an export, or its time export instead."""
+
+BY_CURSOR = {"cursor": {"tickets", "users"}, "time": set[str](), "list": set(LISTED)}
+"""Those whose pages do not overlap."""
+
 FETCHED_AGAIN_AT_MOST = 2
 """The page that a run was in when it was killed, and the one it had fetched ahead."""
 
@@ -52,6 +60,23 @@ FAULTS: dict[str, dict[str, Any]] = {
     "token expired": {"kind": "status", "code": 401},
 }
 
+HOSTILE: dict[str, dict[str, Any]] = {
+    "pages that are capped": {"cap": 4},
+    "a last page without end_time": {"last_end_time": "null"},
+    "a last end_time in the future": {"last_end_time": "future"},
+    "no end_of_stream": {"end_of_stream": False},
+    "records without id": {"ids": False},
+    "pages that are cut": {"extend_pages": False, "stuck_pages": "cut"},
+    "pages that are cut and then filtered": {"extend_pages": False, "stuck_pages": "cut"},
+    "pages that repeat": {"extend_pages": False},
+}
+"""Servers that page by time in ways that lead nowhere, or past records: settings of the account."""
+
+CROWDED_SECONDS = [n // 25 * 7 for n in range(100)]
+"""Many records share a second, and some pages are all of one."""
+
+HOSTILE_RUNS = 3
+
 FASTER = 0.8
 """How far moments to kill move forward when a run is over before them."""
 
@@ -69,28 +94,32 @@ class Ordeal:
         written_again_at_most: The most pages after one kill whose records came twice.
     """
 
-    def __init__(self, tap: FastTap, seed: int) -> None:
+    def __init__(self, tap: FastTap, seed: int, method: str = "cursor") -> None:
         """Run to the end, to know what there is and how long it takes.
 
         Args:
             tap: The tap; it is slowed down by the account, to be hit in the middle.
             seed: For the moments.
+            method: The form of the exports.
         """
+        self._method = method
+        self._streams = STREAMS_OF[method]
+        self._settings: dict[str, Any] = {"per_page": PER_PAGE, "export_method": method}
         self.kills = self.rounds = self.lost = self.foreign = 0
         self.fetched_again = self.fetched_again_at_most = self.written_again_at_most = 0
         self._tap = tap
         self._zendesk = tap.zendesk
         self._chance = random.Random(seed)
-        tap.run(per_page=PER_PAGE)  # the first run has more to load
+        tap.run(**self._settings)  # the first run has more to load
         self._zendesk.settings.page_delay = 0.01
         began = time.monotonic()
-        with tap.started(per_page=PER_PAGE) as process:
+        with tap.started(**self._settings) as process:
             tap.wait_for(process, b"SCHEMA")
             self._start_seconds = time.monotonic() - began
             process.join()
         self._seconds = time.monotonic() - began
-        self._final = (tap.ended(process).state or {})["bookmarks"]
-        self._delivered: dict[str, dict[Any, Json]] = {stream: {} for stream in STREAMS}
+        self._final = _places(tap.ended(process).state)
+        self._delivered: dict[str, dict[Any, Json]] = {stream: {} for stream in self._streams}
 
     def kill(self, times: int) -> None:
         """Kill so many runs, and let the last one come to its end.
@@ -117,7 +146,7 @@ class Ordeal:
         self._zendesk.clear()
         first = self._start_seconds * 0.8
         moment = None if to_the_end else self._chance.uniform(first, self._seconds)
-        with self._tap.started(per_page=PER_PAGE, state=state) as process:
+        with self._tap.started(state=state, **self._settings) as process:
             process.join(moment)
         run = self._tap.ended(process)
         self.kills += run.exit_code == -signal.SIGKILL
@@ -131,8 +160,8 @@ class Ordeal:
 
     def _finished(self, state: Json | None) -> set[str]:
         """Give the streams that have nothing more to fetch, but ask whether that is still so."""
-        bookmarks = (state or {}).get("bookmarks", {})
-        return {stream for stream in STREAMS if bookmarks.get(stream) == self._final[stream]}
+        places = _places(state)
+        return {s for s in self._streams if places.get(s) == self._final[s]}
 
     def _take(self, run: Run) -> Keys:
         for stream, records in run.records.items():
@@ -148,16 +177,37 @@ class Ordeal:
         self.fetched_again += again
         self.fetched_again_at_most = max(again, self.fetched_again_at_most)
         # Pages of time exports share a second, whose records come again in any case.
-        twice = sum(stream in CURSOR_STREAMS - done for stream, _ in before[1] & after[1])
+        by_cursor = BY_CURSOR[self._method] - done
+        twice = sum(stream in by_cursor for stream, _ in before[1] & after[1])
         self.written_again_at_most = max(self.written_again_at_most, -(-twice // PER_PAGE))
 
     def _settle(self) -> None:
         """Hold what a round delivered against what there is."""
         for stream, delivered in self._delivered.items():
-            there = self._zendesk.store.records[stream]
-            self.lost += sum(delivered.get(key) != trimmed(there[key]) for key in there)
+            there = truth(self._zendesk, stream, self._method)
+            self.lost += sum(seen(delivered.get(key)) != there[key] for key in there)
             self.foreign += len(delivered.keys() - there.keys())
             delivered.clear()
+
+
+def truth(zendesk: Simulator, stream: str, method: str) -> dict[Any, Json | None]:
+    """Give what an account has, as a form of export shows it, by id."""
+    records = zendesk.api.shown(stream) if method == "list" else zendesk.store.records[stream]
+    return {key: seen(records[key]) for key in records}
+
+
+def seen(record: Json | None) -> Json | None:
+    """Give a record as every form shows it: lists of tickets have no `generated_timestamp`."""
+    return record and {k: v for k, v in trimmed(record).items() if k != "generated_timestamp"}
+
+
+def _places(state: Json | None) -> dict[str, Json]:
+    """Give where a state goes on, by stream."""
+    bookmarks = (state or {}).get("bookmarks", {})
+    return {
+        stream: {key: value for key, value in bookmark.items() if key != "read_whole_at"}
+        for stream, bookmark in bookmarks.items()
+    }
 
 
 def _page(request: Request, done: set[str]) -> tuple[str, str] | None:
@@ -177,22 +227,72 @@ def survive_faults(tap: FastTap) -> Counter[str]:
     login: Json = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
     survived: Counter[str] = Counter()
     for name, fault in FAULTS.items():
-        for method in ("cursor", "time"):
+        for method, streams in STREAMS_OF.items():
             zendesk.clear()
-            for stream in STREAMS:
-                zendesk.faults.add(path=f"incremental/{stream}", after=1, **fault)
+            for stream in streams:
+                path = f"v2/{stream}" if method == "list" else f"incremental/{stream}"
+                zendesk.faults.add(path=path, after=1, **fault)
             with tap.started(
                 per_page=PER_PAGE, export_method=method, request_timeout=1, **login
             ) as process:
                 process.join(TIMEOUT_SECONDS)
             run = tap.ended(process)
-            try:
-                check_complete([run], zendesk, *STREAMS, once=True)
-            except AssertionError:
-                continue
-            survived[name] += len(zendesk.faults.met) if run.exit_code == 0 else 0
+            if run.exit_code == 0 and all(
+                [(r["id"], seen(r)) for r in sorted(run.records[stream], key=itemgetter("id"))]
+                == sorted(truth(zendesk, stream, method).items())
+                for stream in streams
+            ):
+                survived[name] += len(zendesk.faults.met)
     zendesk.clear()
     return survived
+
+
+def lost_to_hostile(folder: Path) -> dict[str, int]:
+    """Export by time from servers that page in ways that lead nowhere, with changes in between.
+
+    Args:
+        folder: For the tap's files.
+
+    Returns:
+        The records that a run which did not fail had lost, by the kind of server.
+    """
+    return {name: _lost_to(folder, name, settings) for name, settings in HOSTILE.items()}
+
+
+def _lost_to(folder: Path, name: str, settings: Json) -> int:
+    is_filtered = "filtered" in name
+    counts = dict.fromkeys(STREAMS, 0)
+    with Simulator(**counts, withheld_seconds=0, **settings) as zendesk:
+        tap = FastTap(zendesk, folder, "tickets", "organizations")
+        for stream in ("tickets", "organizations"):
+            zendesk.store.fill(stream, [SECOND + second for second in CROWDED_SECONDS])
+        for number, key in enumerate(list(zendesk.store.records["tickets"])):
+            if number % 3 == 1:
+                zendesk.store.delete("tickets", key, at=SECOND + CROWDED_SECONDS[number])
+        state: Json | None = None
+        came: dict[str, list[Json]] = {"tickets": [], "organizations": []}
+        lost = 0
+        for _ in range(HOSTILE_RUNS):
+            run = tap.run(
+                state=state, per_page=PER_PAGE, export_method="time", exclude_deleted=is_filtered
+            )
+            state = run.state or state
+            for stream, records in run.records.items():
+                came[stream] += records
+            for stream, records in came.items() if run.exit_code == 0 else ():
+                table = zendesk.store.records[stream]
+                expected = [trimmed(table[key]) for key in table]
+                if not zendesk.settings.ids:
+                    expected = [{k: v for k, v in r.items() if k != "id"} for r in expected]
+                lost += sum(
+                    record not in records
+                    for record in expected
+                    if not (is_filtered and record.get("status") == "deleted")
+                )
+            for stream in came:
+                key = next(iter(zendesk.store.records[stream]))
+                zendesk.store.update(stream, key, at=int(time.time()))
+    return lost
 
 
 def pace(tap: FastTap) -> int:
@@ -210,6 +310,31 @@ def pace(tap: FastTap) -> int:
     return sum(request.status == HTTPStatus.TOO_MANY_REQUESTS for request in zendesk.requests)
 
 
+def report(method: str, ordeal: Ordeal) -> list[tuple[str, bool]]:
+    """Give the lines about kills, and whether each is as it should be.
+
+    Args:
+        method: The form of the exports.
+        ordeal: What the runs went through.
+    """
+    average = ordeal.fetched_again / ordeal.kills
+    again = ordeal.fetched_again_at_most
+    lines = [
+        (f"kills survived: {ordeal.kills}, in {ordeal.rounds} exports", ordeal.rounds > 0),
+        (f"records lost: {ordeal.lost}", ordeal.lost == 0),
+        (f"records that were never there: {ordeal.foreign}", ordeal.foreign == 0),
+        (
+            f"pages fetched again per kill: {average:.2f}, at most {again}",
+            again <= FETCHED_AGAIN_AT_MOST,
+        ),
+        (
+            f"pages written again per kill: at most {ordeal.written_again_at_most}",
+            ordeal.written_again_at_most <= 1,
+        ),
+    ]
+    return [(f"{method}: {line}", is_good) for line, is_good in lines]
+
+
 def main() -> None:
     """Run everything, print the figures, and fail if one of them is off."""
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
@@ -225,27 +350,26 @@ def main() -> None:
         )
         refused = pace(plain)
         survived = survive_faults(fast)
-        ordeal = Ordeal(fast, options.seed)
-        ordeal.kill(options.kills)
-    secrets = len(fast.secrets) + len(plain.secrets)
-    average = ordeal.fetched_again / ordeal.kills
-    met = 2 * len(STREAMS)
+        listed = FastTap(zendesk, Path(folder), *LISTED)
+        ordeals = {
+            "cursor": Ordeal(fast, options.seed),
+            "list": Ordeal(listed, options.seed, "list"),
+        }
+        for ordeal in ordeals.values():
+            ordeal.kill(options.kills)
+        hostile = lost_to_hostile(Path(folder))
+    secrets = sum(len(tap.secrets) for tap in (fast, plain, listed))
+    met = sum(map(len, STREAMS_OF.values()))
     lines = [
-        (f"kills survived: {ordeal.kills}, in {ordeal.rounds} exports", ordeal.rounds > 0),
         *(
             (f"faults survived, {name}: {survived[name]} of {met}", survived[name] == met)
             for name in FAULTS
         ),
-        (f"records lost: {ordeal.lost}", ordeal.lost == 0),
-        (f"records that were never there: {ordeal.foreign}", ordeal.foreign == 0),
-        (
-            f"pages fetched again per kill: {average:.2f}, at most {ordeal.fetched_again_at_most}",
-            ordeal.fetched_again_at_most <= FETCHED_AGAIN_AT_MOST,
+        *(
+            (f"records lost without a word, {name}: {lost}", lost == 0)
+            for name, lost in hostile.items()
         ),
-        (
-            f"pages written again per kill: at most {ordeal.written_again_at_most}",
-            ordeal.written_again_at_most <= 1,
-        ),
+        *(line for method, ordeal in ordeals.items() for line in report(method, ordeal)),
         (f"secrets found: {secrets}", secrets == 0),
         (f"429s: {refused}", refused == 0),
     ]

@@ -57,6 +57,16 @@ ADVICE: dict[int, str] = {
 GIVEN_UP_TRIES = 2
 """Where an earlier request of the run, such as discovery's, has been given up already."""
 
+CLOSED_STATUSES = frozenset(
+    {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
+)
+"""What a closed export may answer; what it really is, is not known yet."""
+
+CLOSED = (
+    "Zendesk closes incremental exports to third parties in December 2026: export_method list does "
+    "without them"
+)
+
 SERVER_ERRORS_TO_SHRINK = 3
 """5xx in a row for one page, after each of which a smaller page is asked for."""
 
@@ -247,7 +257,7 @@ class Client:
         try:
             with self._send(endpoint, params) as response:
                 self._look_at_status(response.status_code, size)
-                self._validate(response, params)
+                self._validate(response, endpoint, params)
                 body = read_body(response)
             page = read(body, params)
             answered_at = rate_limit.date_seconds(response.headers)
@@ -347,7 +357,7 @@ class Client:
         )
         metrics.log(metrics.get_metrics_logger(), point)
 
-    def _validate(self, response: requests.Response, params: Params) -> None:
+    def _validate(self, response: requests.Response, endpoint: Endpoint, params: Params) -> None:
         """Sort a response into good, to be tried again, and final.
 
         Raises:
@@ -377,7 +387,9 @@ class Client:
         if status in CURSOR_STATUSES and "cursor" in params:
             msg = f"{self.name}: {what}; Zendesk does not take the cursor any more"
             raise CursorRefusedError(msg, status)
-        msg = "; ".join(filter(None, (f"{self.name}: {what}", ADVICE.get(status))))
+        is_closed = endpoint.is_incremental_export and status in CLOSED_STATUSES
+        advice = (ADVICE.get(status), CLOSED if is_closed else None)
+        msg = "; ".join(filter(None, (f"{self.name}: {what}", *advice)))
         raise RefusedError(msg, status)
 
     def _wait(self, wait: rate_limit.Wait, why: str) -> None:

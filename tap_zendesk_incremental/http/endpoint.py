@@ -25,7 +25,9 @@ GOOD_PAGES_TO_GROW = 3
 """Good pages before more is asked for again; twice as many each time that was too early."""
 
 
-Paging = Literal["cursor", "time", "events", "changes", "filtered", "audits", "offset", "single"]
+Paging = Literal[
+    "cursor", "time", "events", "changes", "filtered", "newest_first", "offset", "single"
+]
 """How the pages of a list lead on: the names of the paginators."""
 
 
@@ -53,6 +55,7 @@ class Endpoint:
         trail_seconds: How long after its time a record can appear at most: so far behind the
             newest second the bookmark stays.
         replication_key: What the list is ordered by, where that is not the stream's own.
+        is_incremental_export: Whether it is one of those that Zendesk closes to third parties.
     """
 
     path: str
@@ -69,6 +72,7 @@ class Endpoint:
     interval_seconds: float = 0.0
     trail_seconds: int = 0
     replication_key: str | None = None
+    is_incremental_export: bool = False
 
     def query(self, params: Mapping[str, int | str]) -> list[tuple[str, int | str]]:
         """Give the query of a request.
@@ -97,7 +101,13 @@ def cursor_export(
     path: str, *, limit: str = "incremental-exports", start_parameter: str | None = "start_time"
 ) -> Endpoint:
     """Give an incremental export by cursor."""
-    return Endpoint(path, "cursor", limit=limit, start_parameter=start_parameter)
+    return Endpoint(
+        path,
+        "cursor",
+        limit=limit,
+        start_parameter=start_parameter,
+        is_incremental_export=True,
+    )
 
 
 def time_export(
@@ -116,12 +126,19 @@ def time_export(
         newest_seconds=newest_seconds,
         interval_seconds=interval_seconds,
         trail_seconds=trail_seconds,
+        is_incremental_export=True,
     )
 
 
 def sample(path: str) -> Endpoint:
     """Give the sample of an export: at most 50 records, with a limit of its own."""
-    return Endpoint(path, "time", limit="incremental-exports-sample", max_size=50)
+    return Endpoint(
+        path,
+        "time",
+        limit="incremental-exports-sample",
+        max_size=50,
+        is_incremental_export=True,
+    )
 
 
 def milliseconds(second: int) -> int:

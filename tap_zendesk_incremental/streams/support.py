@@ -178,7 +178,7 @@ class TicketExports(ExportStream):
             schema = self.effective_schema
             columns = sample_columns(self.client, self.sample)
             schema["properties"] = {**columns, **schema["properties"]}
-            self._tap.mapper.register_raw_stream_schema(self.name, schema, self.primary_keys)
+            self.tap.mapper.register_raw_stream_schema(self.name, schema, self.primary_keys)
 
 
 class TicketMetrics(SideloadStream):
@@ -216,7 +216,8 @@ class TicketAudits(ExportStream):
     replication_key = "created_at"
     records_key = "audits"
     listing = replace(
-        cursor_list("/api/v2/ticket_audits.json", "audits"), trail_seconds=LIST_TRAIL_SECONDS
+        cursor_list("/api/v2/ticket_audits.json", "newest_first"),
+        trail_seconds=LIST_TRAIL_SECONDS,
     )
     selected_by_default = False
 
@@ -268,6 +269,7 @@ class SurveyResponses(ExportStream):
     """Answers to surveys of satisfaction; they can change for 28 days."""
 
     name = "survey_responses"
+    # The only time that a response shows; Zendesk filters by that of its creation.
     replication_key = "expires_at"
     listing = filtered_list(
         "/api/v2/guide/survey_responses.json",

@@ -14,6 +14,7 @@ def _talk_export(name: str) -> Endpoint:
         limit="talk-exports",
         size_parameter=None,
         trail_seconds=300,
+        is_incremental_export=True,
     )
 
 

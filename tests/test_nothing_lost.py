@@ -1,0 +1,229 @@
+"""Whatever a server does: every record arrives, or the run fails and says so.
+
+Each test was a way to lose records with exit code 0.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tap_zendesk_incremental.state import epoch, iso
+
+from .running import config_for, run_tap, select
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .running import Json, Run
+    from .simulator import Simulator
+
+SECOND = 1_695_052_663
+YEAR_2100 = 4_102_444_800
+
+
+def ids_of(runs: list[Run], stream: str) -> set[object]:
+    """Gives the ids that runs brought."""
+    return {record["id"] for run in runs for record in run.records[stream]}
+
+
+def runs_from_state(
+    folder: Path, zendesk: Simulator, stream: str, count: int, **settings: object
+) -> list[Run]:
+    """Runs the tap again and again, each time with the state of the run before."""
+    state: Json | None = None
+    done: list[Run] = []
+    for _ in range(count):
+        run = run_tap(folder, config_for(zendesk, **settings), catalog=select(stream), state=state)
+        done.append(run)
+        state = run.state or state
+    return done
+
+
+def test_a_second_that_a_server_caps_is_never_skipped(zendesk: Simulator, tmp_path: Path) -> None:
+    zendesk.store.fill("organizations", [SECOND - 5] * 5 + [SECOND] * 1000 + [SECOND + 5] * 5)
+    zendesk.settings.cap = 400
+    runs = runs_from_state(tmp_path, zendesk, "organizations", 3)
+    for run in runs:
+        assert run.exit_code == 1
+        [line] = run.log("ERROR")
+        assert f"of the second {SECOND}, perhaps not all of it" in line
+    zendesk.settings.cap = None
+    last = run_tap(
+        tmp_path, config_for(zendesk), catalog=select("organizations"), state=runs[-1].state
+    )
+    assert last.exit_code == 0
+    assert ids_of([*runs, last], "organizations") == set(zendesk.store.records["organizations"])
+
+
+@pytest.mark.parametrize("exclude_deleted", [False, True])
+def test_pages_that_are_cut_and_then_filtered(
+    zendesk: Simulator,
+    tmp_path: Path,
+    exclude_deleted: bool,  # noqa: FBT001 (pytest names it)
+) -> None:
+    store = zendesk.store
+    store.fill("tickets", [SECOND] * 30 + [SECOND + 9] * 3)
+    for id_ in sorted(store.records["tickets"])[1:30:3]:
+        store.delete("tickets", id_, at=SECOND)
+    zendesk.settings.extend_pages, zendesk.settings.stuck_pages = False, "cut"
+    runs = runs_from_state(
+        tmp_path,
+        zendesk,
+        "tickets",
+        2,
+        export_method="time",
+        per_page=10,
+        exclude_deleted=exclude_deleted,
+    )
+    there = {
+        id_
+        for id_, record in store.records["tickets"].items()
+        if record["status"] != "deleted" or not exclude_deleted
+    }
+    assert ids_of(runs, "tickets") == there or all(run.exit_code == 1 for run in runs)
+
+
+@pytest.mark.parametrize("method", ["cursor", "time"])
+@pytest.mark.parametrize("per_page", [1, 3])
+def test_an_end_date_is_not_reached_by_one_record_that_changed_since(
+    zendesk: Simulator, tmp_path: Path, method: str, per_page: int
+) -> None:
+    """Order and value differ: a record is sent as it is now, at the place that it had."""
+    store = zendesk.store
+    store.fill("users", [SECOND + n for n in range(5)])
+    users = sorted(store.records["users"])
+    store.update("users", users[1], at=SECOND + 100)
+    store.place("users", users[1], SECOND + 1)
+    first = run_tap(
+        tmp_path,
+        config_for(zendesk, export_method=method, per_page=per_page, end_date=iso(SECOND + 50)),
+        catalog=select("users"),
+    )
+    second = run_tap(
+        tmp_path,
+        config_for(zendesk, export_method=method, per_page=per_page),
+        catalog=select("users"),
+        state=first.state,
+    )
+    assert first.exit_code == second.exit_code == 0
+    assert ids_of([first, second], "users") == set(users)
+
+
+@pytest.mark.parametrize("end_time", ["null", "future"])
+def test_a_last_page_with_a_wrong_end_time(
+    zendesk: Simulator, tmp_path: Path, end_time: str
+) -> None:
+    zendesk.settings.last_end_time = "null" if end_time == "null" else "future"
+    first = run_tap(tmp_path, config_for(zendesk), catalog=select("organizations"))
+    assert first.exit_code == 0
+    assert first.state
+    newest = max(second for second, _ in zendesk.store.records["organizations"].index)
+    assert newest <= first.state["bookmarks"]["organizations"]["end_time"] <= time.time()
+    zendesk.settings.withheld_seconds = 0
+    at = first.state["bookmarks"]["organizations"]["end_time"]
+    new = zendesk.store.create("organizations", at=at)
+    second = run_tap(
+        tmp_path, config_for(zendesk), catalog=select("organizations"), state=first.state
+    )
+    assert new["id"] in ids_of([second], "organizations")
+    assert len(second.records["organizations"]) < len(first.records["organizations"])
+
+
+def test_a_state_that_lies_in_the_future_is_refused(zendesk: Simulator, tmp_path: Path) -> None:
+    state = {"bookmarks": {"organizations": {"end_time": YEAR_2100}}}
+    run = run_tap(tmp_path, config_for(zendesk), state=state, catalog=select("organizations"))
+    assert run.exit_code == 1
+    [line] = run.log("ERROR")
+    assert "the bookmark of organizations is at 2100-01-01T00:00:00Z" in line
+    assert not zendesk.requests
+
+
+@pytest.mark.parametrize("method", ["cursor", "time"])
+def test_records_without_id_all_arrive(zendesk: Simulator, tmp_path: Path, method: str) -> None:
+    zendesk.settings.ids = False
+    zendesk.store.fill("users", [SECOND] * 4 + [SECOND + 1] * 5 + [SECOND + 2] * 2)
+    config = config_for(zendesk, export_method=method, per_page=6)
+    run = run_tap(tmp_path, config, catalog=select("users"))
+    assert run.exit_code == 0
+    names = {record["name"] for record in run.records["users"]}
+    assert names == {record["name"] for record in zendesk.store.records["users"].values()}
+    [line] = run.log("WARNING")
+    assert "users: Zendesk sends records without id" in line
+
+
+@pytest.mark.parametrize("kind", ["VoiceComment", "SomethingComment", "Letter"])
+def test_comments_of_every_kind_arrive(zendesk: Simulator, tmp_path: Path, kind: str) -> None:
+    zendesk.store.fill("ticket_events", [])
+    children = [
+        {"id": 1, "event_type": kind, "body": "It rang.", "public": True},
+        {"id": 2, "event_type": "Change", "status": "open"},
+    ]
+    zendesk.store.create("ticket_events", at=SECOND, child_events=children)
+    run = run_tap(tmp_path, config_for(zendesk), catalog=select("ticket_comments"))
+    assert ids_of([run], "ticket_comments") == {1}
+
+
+def test_cursors_in_a_circle(zendesk: Simulator, tmp_path: Path) -> None:
+    zendesk.settings.cycle_pages = True
+    run = run_tap(tmp_path, config_for(zendesk, per_page=20), catalog=select("tickets"))
+    assert run.exit_code == 1
+    [line] = run.log("ERROR")
+    assert "Zendesk's cursor comes back to where it was" in line
+
+
+def test_a_later_start_date_costs_routing_nothing(zendesk: Simulator, tmp_path: Path) -> None:
+    stream = "routing_attributes"
+    first = run_tap(tmp_path, config_for(zendesk), catalog=select(stream))
+    config = config_for(zendesk, start_date=iso(int(time.time()) - 60))
+    second = run_tap(tmp_path, config, catalog=select(stream), state=first.state)
+    assert len(first.records[stream]) == len(zendesk.store.records[stream])
+    assert not second.records
+
+
+def test_a_cut_export_does_not_drop_what_it_left_out(zendesk: Simulator, tmp_path: Path) -> None:
+    """A target drops what came before the version that is activated."""
+    catalog = select("users", full_table=True)
+    index = zendesk.store.records["users"].index
+    settings: Json = {"emit_activate_version_messages": True}
+    for start_date, activates in ((None, True), (iso(index[5][0]), False)):
+        config = config_for(zendesk, start_date=start_date, **settings)
+        run = run_tap(tmp_path, config, catalog=catalog)
+        kinds = {message["type"] for message in run.messages}
+        assert ("ACTIVATE_VERSION" in kinds) is activates
+
+
+def test_a_bookmark_that_is_ahead_of_this_clock_stays(zendesk: Simulator, tmp_path: Path) -> None:
+    zendesk.settings.withheld_seconds = 0
+    ahead = int(time.time()) + 600
+    state = {"bookmarks": {"organizations": {"end_time": ahead}}}
+    run = run_tap(tmp_path, config_for(zendesk), state=state, catalog=select("organizations"))
+    assert run.state
+    assert run.state["bookmarks"]["organizations"]["end_time"] == ahead
+
+
+def test_late_metric_events_arrive(zendesk: Simulator, tmp_path: Path) -> None:
+    stream = "ticket_metric_events"
+    now = int(time.time())
+    zendesk.store.fill(stream, [now - 7200 + 60 * n for n in range(115)])
+    first = run_tap(tmp_path, config_for(zendesk), catalog=select(stream))
+    late = zendesk.store.create(stream, at=now - 1500)
+    second = run_tap(tmp_path, config_for(zendesk), catalog=select(stream), state=first.state)
+    assert first.state
+    assert first.state["bookmarks"][stream]["end_time"] <= now - 1700
+    assert late["id"] in ids_of([second], stream)
+    assert all(epoch(r["time"]) >= now - 1900 for r in second.records[stream])
+
+
+def test_a_start_time_that_is_too_recent_is_asked_for_again(
+    zendesk: Simulator, tmp_path: Path
+) -> None:
+    message = "Too recent start_time. Use a start_time older than 60 seconds"
+    zendesk.faults.add("status", code=422, shape="description", message=message)
+    run = run_tap(tmp_path, config_for(zendesk), catalog=select("organizations"))
+    assert run.exit_code == 0
+    assert ids_of([run], "organizations") == set(zendesk.store.records["organizations"])
+    [line] = run.log("WARNING")
+    assert "Too recent start_time" in line
