@@ -16,7 +16,7 @@ from .answers import BROWSER, write_page
 from .postgres import TARGET, Pipeline, Schema, served
 from .running import command_for, config_for, select
 from .simulator.demo_account import DemoSimulator
-from .transform import DBT, build, postgres_variables
+from .transform import DBT, build, postgres_variables, promised_columns
 from .warehouse import LOADER_PYTHON
 
 if TYPE_CHECKING:
@@ -42,6 +42,20 @@ with duckdb.connect(sys.argv[1], read_only=True) as database:
     print(json.dumps([dict(zip(names, row)) for row in rows.fetchall()], default=str))
 """
 OPEN = {"new", "open", "pending", "hold"}
+EVERY_TABLE = ("--vars", '{"using_audit_log": true}')
+TYPES = {
+    "BIGINT": "bigint",
+    "BOOLEAN": "boolean",
+    "DATE": "date",
+    "DOUBLE PRECISION": "float",
+    "FLOAT": "float",
+    "TEXT": "string",
+    "TIMESTAMP": "timestamp",
+    "TIMESTAMP WITHOUT TIME ZONE": "timestamp",
+    "VARCHAR": "string",
+}
+"""What the models call the databases' types."""
+
 Rows = list[dict[str, Any]]
 
 
@@ -71,7 +85,7 @@ class DuckDB:
 
     def build(self) -> str:
         """Builds the project again."""
-        return build(self._folder, self._variables)
+        return build(self._folder, self._variables, *EVERY_TABLE)
 
     def query(self, schema: str, query: str) -> Rows:
         """Gives the rows of a query in the project's schema with this suffix."""
@@ -95,7 +109,8 @@ class PostgreSQL:
 
     def build(self) -> str:
         """Builds the project again."""
-        return build(self._folder, postgres_variables(self.raw.url, self.raw.name))
+        variables = postgres_variables(self.raw.url, self.raw.name)
+        return build(self._folder, variables, *EVERY_TABLE)
 
     def query(self, schema: str, query: str) -> Rows:
         """Gives the rows of a query in the project's schema with this suffix."""
@@ -228,6 +243,20 @@ def test_breaches_and_satisfaction(built: Built, demo: DemoSimulator) -> None:
         group = row["group_name"]
         assert row["good_ratings"] == scores[group, "good"]
         assert row["bad_ratings"] == scores[group, "bad"]
+
+
+@pytest.mark.parametrize(("schema", "folder"), [("source", "zendesk_source"), ("answers",) * 2])
+def test_tables_have_the_columns_that_are_promised(built: Built, schema: str, folder: str) -> None:
+    rows = built.query(
+        schema,
+        "select table_name, column_name, data_type from information_schema.columns "
+        "where table_schema = current_schema()",
+    )
+    tables: dict[str, dict[str, str]] = {}
+    for row in rows:
+        kind = TYPES[row["data_type"].upper()]
+        tables.setdefault(row["table_name"], {})[row["column_name"]] = kind
+    assert tables == promised_columns(folder)
 
 
 def test_history_has_every_change(built: Built, demo: DemoSimulator) -> None:
