@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections import Counter
 from datetime import datetime, timedelta
@@ -11,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
+from .answers import BROWSER, write_page
 from .postgres import TARGET, Pipeline, Schema, served
 from .running import command_for, config_for, select
 from .simulator.demo_account import DemoSimulator
-from .transform import DBT, build, postgres_variables
+from .transform import DBT, build, postgres_variables, promised_columns
 from .warehouse import LOADER_PYTHON
 
 if TYPE_CHECKING:
@@ -40,6 +42,20 @@ with duckdb.connect(sys.argv[1], read_only=True) as database:
     print(json.dumps([dict(zip(names, row)) for row in rows.fetchall()], default=str))
 """
 OPEN = {"new", "open", "pending", "hold"}
+EVERY_TABLE = ("--vars", '{"using_audit_log": true}')
+TYPES = {
+    "BIGINT": "bigint",
+    "BOOLEAN": "boolean",
+    "DATE": "date",
+    "DOUBLE PRECISION": "float",
+    "FLOAT": "float",
+    "TEXT": "string",
+    "TIMESTAMP": "timestamp",
+    "TIMESTAMP WITHOUT TIME ZONE": "timestamp",
+    "VARCHAR": "string",
+}
+"""What the models call the databases' types."""
+
 Rows = list[dict[str, Any]]
 
 
@@ -69,7 +85,7 @@ class DuckDB:
 
     def build(self) -> str:
         """Builds the project again."""
-        return build(self._folder, self._variables)
+        return build(self._folder, self._variables, *EVERY_TABLE)
 
     def query(self, schema: str, query: str) -> Rows:
         """Gives the rows of a query in the project's schema with this suffix."""
@@ -93,7 +109,8 @@ class PostgreSQL:
 
     def build(self) -> str:
         """Builds the project again."""
-        return build(self._folder, postgres_variables(self.raw.url, self.raw.name))
+        variables = postgres_variables(self.raw.url, self.raw.name)
+        return build(self._folder, variables, *EVERY_TABLE)
 
     def query(self, schema: str, query: str) -> Rows:
         """Gives the rows of a query in the project's schema with this suffix."""
@@ -228,6 +245,20 @@ def test_breaches_and_satisfaction(built: Built, demo: DemoSimulator) -> None:
         assert row["bad_ratings"] == scores[group, "bad"]
 
 
+@pytest.mark.parametrize(("schema", "folder"), [("source", "zendesk_source"), ("answers",) * 2])
+def test_tables_have_the_columns_that_are_promised(built: Built, schema: str, folder: str) -> None:
+    rows = built.query(
+        schema,
+        "select table_name, column_name, data_type from information_schema.columns "
+        "where table_schema = current_schema()",
+    )
+    tables: dict[str, dict[str, str]] = {}
+    for row in rows:
+        kind = TYPES[row["data_type"].upper()]
+        tables.setdefault(row["table_name"], {})[row["column_name"]] = kind
+    assert tables == promised_columns(folder)
+
+
 def test_history_has_every_change(built: Built, demo: DemoSimulator) -> None:
     expected = {
         (ticket, field, str(at), str(value))
@@ -254,3 +285,28 @@ def test_streams_that_were_not_loaded(demo: DemoSimulator, tmp_path: Path) -> No
     rows = built.query("answers", "select * from tickets_by_group_and_status")
     assert sum(row["tickets"] for row in rows) == len(demo.store.records["tickets"])
     assert {row["group_name"] for row in rows} == {"No group"}
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="no Chromium here to look at the page")
+def test_the_page_draws_its_charts_without_a_network(built: Built, tmp_path: Path) -> None:
+    if not isinstance(built, DuckDB):
+        pytest.skip("the page reads DuckDB")
+    page = tmp_path / "answers.html"
+    [is_open, _, broken] = write_page(built.path, page).splitlines()
+    [now] = built.query(
+        "answers", "select open_tickets from backlog_by_day order by day desc limit 1"
+    )
+    assert is_open == f"{now['open_tickets']} tickets are open."
+    [breaches] = built.query(
+        "answers", "select count(*) filter (is_breached) as broken from sla_breaches"
+    )
+    assert broken.startswith(f"{breaches['broken']} of ")
+    # Every name is unknown to this browser, so what it needs has to be in the page.
+    offline = ("--host-resolver-rules=MAP * ~NOTFOUND", "--enable-logging=stderr")
+    command = (*BROWSER, *offline, "--dump-dom", page.as_uri())
+    seen = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    assert 'data-drawn="4"' in seen.stdout
+    assert seen.stdout.count('class="marks"') == 4
+    # Areas and bars have paths: an empty chart has an axis only.
+    assert seen.stdout.count("mark-area") + seen.stdout.count("mark-rect") >= 4
+    assert "CONSOLE" not in seen.stderr

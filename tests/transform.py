@@ -7,6 +7,8 @@ import subprocess
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
+import yaml
+
 from .warehouse import ROOT
 
 if TYPE_CHECKING:
@@ -66,4 +68,17 @@ def postgres_variables(url: str, schema: str) -> dict[str, str]:
         "PGPASSWORD": parts.password or "",
         "PGDATABASE": parts.path.lstrip("/"),
         "ZENDESK_SCHEMA": schema,
+    }
+
+
+def promised_columns(folder: str) -> dict[str, dict[str, str]]:
+    """Gives the columns that the models of a folder promise: their types by table and name.
+
+    Args:
+        folder: name of the folder in `models`.
+    """
+    [file] = (PROJECT / "models" / folder).glob("*.yml")
+    return {
+        model["config"]["alias"]: {c["name"]: c["data_type"] for c in model["columns"]}
+        for model in yaml.safe_load(file.read_text())["models"]
     }

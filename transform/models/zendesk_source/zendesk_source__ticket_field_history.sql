@@ -1,7 +1,8 @@
 {{ config(
   materialized='incremental',
   incremental_strategy='delete+insert',
-  unique_key=['ticket_id', 'field_name', 'updated']
+  unique_key=['ticket_id', 'field_name', 'updated'],
+  on_schema_change='append_new_columns'
 ) }}
 {#-
   Child events name what they changed by a key of their own; nobody has the whole list of those.
