@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from .simulator import Simulator
 
 MELTANO = ROOT / ".venv-meltano/bin/meltano"
-PLUGINS = ("extractors/tap-zendesk-incremental", "loaders/target-postgres")
+PLUGINS = (
+    "extractors/tap-zendesk-incremental",
+    "loaders/target-duckdb",
+    "loaders/target-postgres",
+)
 TIMEOUT_SECONDS = 150
 REASON = "no Meltano with its plugins here; `make test` sets them up"
 
