@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
+from . import project
 from .answers import BROWSER, write_page
 from .postgres import TARGET, Pipeline, Schema, served
+from .project import Project
 from .running import command_for, config_for, select
 from .simulator.demo_account import DemoSimulator
 from .transform import DBT, build, postgres_variables, promised_columns
@@ -60,7 +62,13 @@ Rows = list[dict[str, Any]]
 
 
 class Built(Protocol):
-    """A database in which the project was built."""
+    """A database in which the project was built.
+
+    Attributes:
+        variables: environment variables that lead dbt to it.
+    """
+
+    variables: dict[str, str]
 
     def query(self, schema: str, query: str) -> Rows:
         """Gives the rows of a query in the project's schema with this suffix."""
@@ -74,7 +82,7 @@ class DuckDB:
         self.path = folder / "zendesk.duckdb"
         config = {"filepath": str(self.path), "default_target_schema": "main"}
         (folder / "target.json").write_text(json.dumps(config))
-        self._variables = {"DBT_TARGET": "duckdb", "ZENDESK_DUCKDB_PATH": str(self.path)}
+        self.variables = {"DBT_TARGET": "duckdb", "ZENDESK_DUCKDB_PATH": str(self.path)}
         self._folder = folder
         tap = command_for(folder, config=config_for(zendesk), catalog=select(*streams))
         messages = subprocess.run(tap, check=True, capture_output=True).stdout
@@ -85,7 +93,7 @@ class DuckDB:
 
     def build(self) -> str:
         """Builds the project again."""
-        return build(self._folder, self._variables, *EVERY_TABLE)
+        return build(self._folder, self.variables, *EVERY_TABLE)
 
     def query(self, schema: str, query: str) -> Rows:
         """Gives the rows of a query in the project's schema with this suffix."""
@@ -104,13 +112,13 @@ class PostgreSQL:
         """Loads the streams and builds the project."""
         self.raw = Schema(url)
         Pipeline(folder, zendesk, self.raw).run(catalog=select(*STREAMS))
+        self.variables = postgres_variables(self.raw.url, self.raw.name)
         self._folder = folder
         self.build()
 
     def build(self) -> str:
         """Builds the project again."""
-        variables = postgres_variables(self.raw.url, self.raw.name)
-        return build(self._folder, variables, *EVERY_TABLE)
+        return build(self._folder, self.variables, *EVERY_TABLE)
 
     def query(self, schema: str, query: str) -> Rows:
         """Gives the rows of a query in the project's schema with this suffix."""
@@ -285,6 +293,19 @@ def test_streams_that_were_not_loaded(demo: DemoSimulator, tmp_path: Path) -> No
     rows = built.query("answers", "select * from tickets_by_group_and_status")
     assert sum(row["tickets"] for row in rows) == len(demo.store.records["tickets"])
     assert {row["group_name"] for row in rows} == {"No group"}
+
+
+@pytest.mark.skipif(not project.is_there(), reason=project.REASON)
+def test_meltano_builds_the_project(built: Built, demo: DemoSimulator, tmp_path: Path) -> None:
+    copy = Project(tmp_path, demo)
+    settings = dict(built.variables)
+    plugin = f"dbt-{settings.pop('DBT_TARGET')}"
+    copy.variables |= settings
+    shown = copy.meltano("invoke", "--no-install", plugin, "build")
+    assert "Completed successfully" in shown
+    # It found the loaded tables: elsewhere it would say that their streams are missing.
+    assert [stream for stream in STREAMS if f"stream {stream} was not loaded" in shown] == []
+    assert "stream ticket_metrics was not loaded" in shown
 
 
 @pytest.mark.skipif(not shutil.which("chromium"), reason="no Chromium here to look at the page")
