@@ -49,13 +49,14 @@ class Schema:
         url: address of the database.
     """
 
-    def __init__(self, url: str) -> None:
-        """Takes a name that no other has; the loader makes the schema.
+    def __init__(self, url: str, name: str | None = None) -> None:
+        """Takes a name that no other has, unless it gets one; the loader makes the schema.
 
         Args:
             url: address of the database.
+            name: name of a schema that is there.
         """
-        self.name = f"zendesk_{uuid.uuid4().hex[:12]}"
+        self.name = name or f"zendesk_{uuid.uuid4().hex[:12]}"
         self.url = url
 
     def query(self, select: str) -> list[dict[str, Any]]:

@@ -122,9 +122,7 @@ class PostgreSQL:
 
     def query(self, schema: str, query: str) -> Rows:
         """Gives the rows of a query in the project's schema with this suffix."""
-        within = Schema(self.raw.url)
-        within.name = f"{self.raw.name}_{schema}"
-        return within.query(query)
+        return Schema(self.raw.url, f"{self.raw.name}_{schema}").query(query)
 
 
 @pytest.fixture(scope="module")
@@ -274,7 +272,11 @@ def test_history_has_every_change(built: Built, demo: DemoSimulator) -> None:
         for ticket, changes in histories(demo, field).items()
         for at, value in changes
     }
-    rows = built.query("source", "select * from ticket_field_history")
+    rows = built.query(
+        "source",
+        "select * from ticket_field_history where field_name not like '%time' "
+        "and field_name <> 'sla_policy'",
+    )
     found = {
         (row["ticket_id"], row["field_name"], str(seconds(row["updated"])), row["value"])
         for row in rows
