@@ -72,6 +72,17 @@ class Schema:
         rows = self._run("--tuples-only", "--no-align", "--command", sql).split("\n")
         return [json.loads(row) for row in rows if row]
 
+    def execute(self, statement: str) -> None:
+        """Executes a statement; names of tables are looked up in this schema.
+
+        Args:
+            statement: the statement.
+
+        Raises:
+            AssertionError: it failed; the message says why.
+        """
+        self._run("--command", f"set search_path to {self.name}; {statement}")
+
     def table(self, stream: str) -> Table:
         """Reads a table, without the columns that the loader adds.
 
