@@ -13,7 +13,7 @@ AIRFLOW_VENV := .venv-airflow
 DAGSTER_VENV := .venv-dagster
 POSTGRES_VENV := .venv-postgres
 DBT_VENV := .venv-dbt
-CODE := tap_zendesk_incremental tests $(wildcard benchmarks orchestrate)
+CODE := tap_zendesk_incremental tests $(wildcard benchmarks orchestrate transform)
 INSTALL = -m pip install --quiet --disable-pip-version-check --no-input
 RESOLVE = UV_PYTHON_DOWNLOADS=never $(MELTANO_VENV)/bin/uv pip compile --quiet --universal \
 	--python-version 3.10 --no-header --no-annotate
@@ -106,6 +106,19 @@ demo: $(VENV)/.ready .meltano/.ready ## load a simulated Zendesk into DuckDB thr
 sql: export QUERY ?= $(shell cat tests/demo.sql)
 sql: .meltano/.ready ## ask the demo's database: make sql QUERY='select …'
 	@.meltano/loaders/target-duckdb/venv/bin/python -m tests.sql
+
+# The demo's load, unless there is one.
+.demo/zendesk.duckdb:
+	$(MAKE) demo
+
+.PHONY: answers
+answers: $(VENV)/.ready $(DBT_VENV)/.ready .demo/zendesk.duckdb ## answer questions from the demo's rows, with charts
+	$(VENV)/bin/python -m tests.answers
+
+# Checked-out packages: see tests/dbt_zendesk.py.
+.PHONY: dbt-zendesk
+dbt-zendesk: $(VENV)/.ready $(POSTGRES_VENV)/.ready $(DBT_VENV)/.ready ## run the dbt package dbt_zendesk (DBT_ZENDESK=folder) on our tables
+	$(VENV)/bin/python -m tests.dbt_zendesk $(DBT_ZENDESK)
 
 .PHONY: torture
 torture: $(VENV)/.ready ## kill the tap 200 times and break the server in every way

@@ -87,9 +87,6 @@ class ExportStream(SdkStream):
     tolerated_statuses: frozenset[int] = frozenset({402, 403, 404, 410})
     """What an account answers that does not have the resource, so that the stream is skipped."""
 
-    is_skipped = False
-    """Whether the account does not have the resource."""
-
     primary_keys = ("id",)
     schema = StreamSchema(SchemaDirectory(schemas))
 
@@ -206,8 +203,7 @@ class ExportStream(SdkStream):
             except RefusedError as error:
                 if error.status not in self.tolerated_statuses or report.pages:
                     raise
-                self.is_skipped = True
-                self.logger.warning("%s; the stream is skipped", error)
+                self._skip(error, children)
 
     def _reason_to_skip(self, children: list[ChildStream]) -> str | None:
         """Say why no request is needed at all, None if one is."""
@@ -223,6 +219,13 @@ class ExportStream(SdkStream):
         if self._end is not None and (self._bookmark.get(state.END_TIME) or 0) >= self._end:
             return f"{self.name} is exported up to end_date already"
         return None
+
+    def _skip(self, error: RefusedError, children: list[ChildStream]) -> None:
+        """Say that the account does not have the resource, nor what comes along with it."""
+        self.logger.warning("%s; the stream is skipped", error)
+        self.is_skipped = True
+        for stream in children:
+            stream.is_skipped = True
 
     def _say_when_whole(self, began_at: int | None) -> None:
         """Keep when a list was last read whole, and say so: system updates show only then.

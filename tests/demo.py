@@ -205,13 +205,15 @@ def change(zendesk: Zendesk) -> None:
     )
     living = [ticket["id"] for ticket in tickets if ticket["status"] != "deleted"]
     subject = "Kaffee \u2615 statt Tee"
+    # What happened to a ticket and its event agree, or its history would not lead to it.
+    told = {"id": 1, "event_type": "Change", "subject": subject, "previous_value": None}
     changes = [
         # With a property that no schema knows, which must arrive all the same.
         ("update", "tickets", {"id": living[0], "changes": {"subject": subject, "mood": "good"}}),
         # After all that the list of deleted tickets has: no change is seen before a cursor's place.
         ("delete", "tickets", {"id": living[1], "at": int(time.time()) - 120}),
         ("create", "tickets", {"fields": {"subject": "Where is my order?"}}),
-        ("create", "ticket_events", {"fields": {"ticket_id": living[0]}}),
+        ("create", "ticket_events", {"fields": {"ticket_id": living[0], "child_events": [told]}}),
         ("update", "users", {"id": users[0]["id"], "changes": {"name": "Zo\u00eb \u674e"}}),
         ("update", "organizations", {"id": organizations[0]["id"], "changes": {"notes": "VIP"}}),
     ]
