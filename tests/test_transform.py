@@ -17,6 +17,7 @@ from .answers import BROWSER, write_page
 from .postgres import TARGET, Pipeline, Schema, served
 from .project import Project
 from .running import command_for, config_for, select
+from .simulator.definitions import definitions
 from .simulator.demo_account import DemoSimulator
 from .transform import DBT, build, postgres_variables, promised_columns
 from .warehouse import LOADER_PYTHON
@@ -369,6 +370,34 @@ def test_the_page_draws_its_charts_without_a_network(built: Built, tmp_path: Pat
     # Areas and bars have paths: an empty chart has an axis only.
     assert seen.stdout.count("mark-area") + seen.stdout.count("mark-rect") >= 4
     assert "CONSOLE" not in seen.stderr
+
+
+def test_custom_fields_have_titles_and_labels(built: Built, demo: DemoSimulator) -> None:
+    fields: dict[int, dict[str, str]] = {}
+    titles: dict[int, str] = {}
+    for field in definitions("ticket_fields"):
+        title = field["title"]
+        titles[field["id"]] = f"{title} ({field['id']})" if title in titles.values() else title
+        options = field.get("custom_field_options", ())
+        fields[field["id"]] = {option["value"]: option["name"] for option in options}
+
+    def text_of(field: dict[str, Any]) -> str | None:
+        value, labels = field["value"], fields[field["id"]]
+        if isinstance(value, list):
+            return ", ".join(labels.get(str(tag), str(tag)) for tag in value) or "[]"
+        if value is None or isinstance(value, bool):
+            return None if value is None else str(value).lower()
+        return labels.get(value, str(value))
+
+    expected = {
+        ticket["id"]: {titles[field["id"]]: text_of(field) for field in ticket["custom_fields"]}
+        for ticket in demo.store.records["tickets"].values()
+    }
+    rows = built.query("staging", "select * from ticket_custom_fields_wide")
+    assert {row.pop("ticket_id"): row for row in rows} == expected
+    assert len(titles) > 20
+    texts = {text for row in expected.values() for text in row.values()}
+    assert {"Plan_Gold", "Alpha, Beta"} <= texts
 
 
 def test_targets_of_policies_are_in_the_history(built: Built, demo: DemoSimulator) -> None:
