@@ -19,7 +19,15 @@ from .project import Project
 from .running import command_for, config_for, select
 from .simulator.definitions import definitions
 from .simulator.demo_account import DemoSimulator
-from .transform import DBT, build, postgres_variables, promised_columns
+from .transform import (
+    DBT,
+    PROJECT,
+    build,
+    postgres_variables,
+    project_of,
+    promised_columns,
+    run_dbt,
+)
 from .warehouse import LOADER_PYTHON
 
 if TYPE_CHECKING:
@@ -332,6 +340,37 @@ def test_streams_that_were_not_loaded(demo: DemoSimulator, tmp_path: Path) -> No
     rows = built.query("answers", "select * from tickets_by_group_and_status")
     assert sum(row["tickets"] for row in rows) == len(demo.store.records["tickets"])
     assert {row["group_name"] for row in rows} == {"No group"}
+
+
+def test_switches_of_dbt_zendesk_leave_tables_out(tmp_path: Path) -> None:
+    """The project is a package here, of a project that has these variables."""
+    switched = {
+        "using_audit_log": {"audit_log"},
+        "using_brands": {"brand"},
+        "using_domain_names": {"domain_name"},
+        "using_holidays": {"schedule_holiday"},
+        "using_organization_tags": {"organization_tag"},
+        "using_organizations": {"organization"},
+        "using_schedules": {
+            *("schedule", "schedule_holiday", "ticket_schedule", "time_zone", "daylight_time"),
+        },
+        "using_sla_policy_metric_history": {"sla_policy_metric_history"},
+        "using_ticket_form_history": {"ticket_form_history"},
+        "using_ticket_sla_policy": {"ticket_sla_policy"},
+        "using_user_tags": {"user_tag"},
+    }
+    root = project_of(tmp_path / "root", [PROJECT], dict.fromkeys(switched, False))
+    database = {"DBT_TARGET": "duckdb", "ZENDESK_DUCKDB_PATH": str(tmp_path / "none.duckdb")}
+    listed = run_dbt("ls", root, tmp_path, database, "--resource-type", "model", "--quiet")
+    tables = {
+        name.rpartition("zendesk_source__")[2]
+        for name in listed.splitlines()
+        if "zendesk_source__" in name
+    }
+    assert tables == promised_columns("zendesk_source").keys() - set[str]().union(
+        *switched.values()
+    )
+    assert "zendesk_answers__sla_breaches" in listed
 
 
 @pytest.mark.skipif(not project.is_there(), reason=project.REASON)
