@@ -65,11 +65,14 @@ $(DBT_VENV)/.ready: constraints-dbt.txt
 	@touch $@
 
 # The plugins' environments, pinned as the tap's own is.
-.meltano/.ready: $(MELTANO_VENV)/.ready meltano.yml pyproject.toml \
-		constraints.txt constraints-postgres.txt
+.meltano/.ready: $(MELTANO_VENV)/.ready meltano.yml pyproject.toml constraints.txt
 	PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
 		$(MELTANO_VENV)/bin/meltano --environment=demo install --clean \
 		tap-zendesk-incremental target-duckdb
+	@touch $@
+
+# Only tests load into PostgreSQL.
+.meltano/.ready-postgres: .meltano/.ready constraints-postgres.txt
 	PIP_CONSTRAINT=constraints-postgres.txt \
 		$(MELTANO_VENV)/bin/meltano --environment=demo install --clean target-postgres
 	@touch $@
@@ -92,12 +95,17 @@ install: $(VENV)/.ready ## set up .venv with the tap and all development tools
 
 .PHONY: test
 test: $(VENV)/.ready $(POSTGRES_VENV)/.ready \
-		$(if $(MELTANO_PYTHON),.meltano/.ready $(DBT_VENV)/.ready) ## run all tests
+		$(if $(MELTANO_PYTHON),.meltano/.ready-postgres $(DBT_VENV)/.ready) ## run all tests
 	$(VENV)/bin/python -m pytest --numprocesses auto --dist loadgroup $(ARGS)
 
 .PHONY: demo
 demo: $(VENV)/.ready .meltano/.ready ## load a simulated Zendesk into DuckDB through Meltano
 	$(VENV)/bin/python -m tests.demo
+
+.PHONY: sql
+sql: export QUERY ?= $(shell cat tests/demo.sql)
+sql: .meltano/.ready ## ask the demo's database: make sql QUERY='select …'
+	@.meltano/loaders/target-duckdb/venv/bin/python -m tests.sql
 
 # The demo's load, unless there is one.
 .demo/zendesk.duckdb:
@@ -126,12 +134,12 @@ bench-write: $(VENV)/.ready ## measure more, and keep it in benchmarks/README.md
 
 # These start Meltano six times and more: longer than a test of `make test` may take.
 .PHONY: test-airflow
-test-airflow: $(VENV)/.ready .meltano/.ready $(AIRFLOW_VENV)/.ready ## run the example DAG in a real Airflow
+test-airflow: $(VENV)/.ready .meltano/.ready-postgres $(AIRFLOW_VENV)/.ready ## run the example DAG in a real Airflow
 	$(VENV)/bin/python -m pytest --override-ini faulthandler_timeout=1800 \
 		tests/orchestrators/check_airflow.py $(ARGS)
 
 .PHONY: test-dagster
-test-dagster: $(VENV)/.ready .meltano/.ready $(DAGSTER_VENV)/.ready ## run the example jobs in a real Dagster
+test-dagster: $(VENV)/.ready .meltano/.ready-postgres $(DAGSTER_VENV)/.ready ## run the example jobs in a real Dagster
 	$(VENV)/bin/python -m pytest --override-ini faulthandler_timeout=1800 \
 		tests/orchestrators/check_dagster.py $(ARGS)
 

@@ -23,6 +23,9 @@ PEOPLE = ("users", "user_identities", "organizations")
 GROUPS = {"core": CORE, "people": PEOPLE, "rest": [f"!{name}" for name in (*CORE, *PEOPLE)]}
 """Patterns for Meltano's `select_filter`, which narrows the project's own selection."""
 
+WHOLE = {"tickets": {"replication-method": "FULL_TABLE"}}
+"""Meltano's `metadata` of a run that walks the tickets whole (`docs/how-to.md`)."""
+
 
 def command(account: dict[str, Any], group: str) -> list[str]:
     """Gives the command line that loads a group, from where its last run ended.
@@ -51,23 +54,27 @@ def secrets(account: dict[str, Any]) -> dict[str, str]:
     return {setting: os.environ[name] for setting, name in names.items()}
 
 
-def environment(account: dict[str, Any], group: str) -> dict[str, str]:
+def environment(account: dict[str, Any], group: str, *, whole: bool = False) -> dict[str, str]:
     """Gives the environment of the command, secrets among it.
 
     Args:
         account: the account.
         group: a key of `GROUPS`.
+        whole: whether to walk the tickets whole, if the account's settings choose the list form.
 
     Raises:
         LookupError: see `secrets`.
     """
+    settings = account.get("settings", {})
+    is_list = settings.get("TAP_ZENDESK_INCREMENTAL_EXPORT_METHOD") == "list"
     return {
         **os.environ,
-        **account.get("settings", {}),
+        **settings,
         **secrets(account),
         "MELTANO_SYS_DIR_ROOT": str(_folder(account["subdomain"])),
         "TAP_ZENDESK_INCREMENTAL_SUBDOMAIN": account["subdomain"],
         "TAP_ZENDESK_INCREMENTAL__SELECT_FILTER": json.dumps(GROUPS[group]),
+        **({"TAP_ZENDESK_INCREMENTAL__METADATA": json.dumps(WHOLE)} if whole and is_list else {}),
     }
 
 

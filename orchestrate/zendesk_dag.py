@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.standard.hooks.subprocess import SubprocessHook
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import BaseOperator, Variable, chain, dag, task, task_group
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from airflow.sdk.log import mask_secret
@@ -38,7 +39,7 @@ class MeltanoRun(BaseOperator):
         self.group = group
         self.hook = SubprocessHook()
 
-    def execute(self, context: Context) -> None:  # noqa: ARG002 - Airflow's signature
+    def execute(self, context: Context) -> None:
         """Runs Meltano, its log in the log of the task.
 
         Raises:
@@ -54,7 +55,7 @@ class MeltanoRun(BaseOperator):
             raise AirflowFailException(str(error)) from error
         result = self.hook.run_command(
             command(self.account, self.group),
-            env=environment(self.account, self.group),
+            env=environment(self.account, self.group, whole=context["params"]["whole"]),
             cwd=str(PROJECT),
         )
         if result.exit_code:
@@ -75,6 +76,7 @@ class MeltanoRun(BaseOperator):
     catchup=False,
     max_active_runs=1,
     default_args={"retries": 3, "retry_exponential_backoff": 2},
+    params={"whole": False},
 )
 def zendesk() -> None:
     """Loads the accounts beside each other, and the groups of each account in turn.
@@ -105,4 +107,12 @@ def zendesk() -> None:
     load.expand(account=accounts())
 
 
+# A run of the same DAG, so that it waits for the others and they wait for it.
+@dag(schedule="@weekly", start_date=datetime(2026, 1, 1, tzinfo=timezone.utc), catchup=False)
+def zendesk_whole() -> None:
+    """Walks the tickets of accounts in list form whole (`docs/how-to.md`)."""
+    TriggerDagRunOperator(task_id="walk", trigger_dag_id="zendesk", conf={"whole": True})
+
+
 zendesk()
+zendesk_whole()

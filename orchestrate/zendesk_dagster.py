@@ -16,6 +16,9 @@ from zendesk_accounts import GROUPS, PROJECT, command, environment
 # The first retry comes after Meltano has let go of the lock of a run that was killed.
 RETRIES = dg.RetryPolicy(max_retries=3, delay=300, backoff=dg.Backoff.EXPONENTIAL)
 
+WHOLE_TAG = "zendesk/whole"
+"""Tag of a run that walks the tickets whole."""
+
 
 def meltano_run(
     account: dict[str, Any], group: str, after: dg.AssetKey | None
@@ -38,8 +41,9 @@ def meltano_run(
         description=f"Streams of the group {group}, loaded from where the last run ended",
     )
     def load() -> None:
+        tags = dg.AssetExecutionContext.get().run.tags
         try:
-            variables = environment(account, group)
+            variables = environment(account, group, whole=WHOLE_TAG in tags)
         except LookupError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
         line = command(account, group)
@@ -57,7 +61,9 @@ def meltano_run(
 
 
 def of_account(account: dict[str, Any]) -> dg.Definitions:
-    """Gives the assets of an account and their hourly job.
+    """Gives the assets of an account, and the job that loads them every hour.
+
+    Once a week it walks the tickets of an account in list form whole (`docs/how-to.md`).
 
     The groups of an account share its ten export requests a minute: side by side they would take
     three workers and be no faster.
@@ -69,11 +75,11 @@ def of_account(account: dict[str, Any]) -> dg.Definitions:
     for group in GROUPS:
         assets.append(meltano_run(account, group, assets[-1].key if assets else None))
     job = dg.define_asset_job(f"zendesk_{_name(account['subdomain'])}", selection=assets)
-    return dg.Definitions(
-        assets=assets,
-        jobs=[job],
-        schedules=[dg.ScheduleDefinition(job=job, cron_schedule="@hourly")],
+    hourly = dg.ScheduleDefinition(job=job, cron_schedule="@hourly")
+    whole = dg.ScheduleDefinition(
+        f"{job.name}_whole", job=job, cron_schedule="@weekly", tags={WHOLE_TAG: "true"}
     )
+    return dg.Definitions(assets=assets, jobs=[job], schedules=[hourly, whole])
 
 
 def _name(subdomain: str) -> str:

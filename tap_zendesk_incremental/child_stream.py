@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import abc
 import contextlib
+from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
@@ -90,14 +91,19 @@ class ChildStream(SdkStream):
         self.write_schema()
         self._records = output.records_of(self, self.records_key)
         self._write = output.choose(self, self._records, self.tap.message_writer)
+        self._written = 0
         with self.get_record_counter() as self._counter:
             yield
+        # Meltano does not show the logger's name.
+        count = f"{self._written:,} record{'' if self._written == 1 else 's'}"
+        self.logger.info("%s: exported %s along with its parent", self.name, count)
 
     def write(self, page: Page[Any]) -> None:
         """Write the records of a page, up to the limit of a dry run."""
         records = page.records[: self.ABORT_AT_RECORD_COUNT]
         self._write(records, page.read_at)
         self._counter.increment(len(records))
+        self._written += len(records)
 
     def request_pages(self) -> Iterator[list[Any]]:
         """Give none: the parent asks for them."""
@@ -130,12 +136,32 @@ class ListedChildStream(ChildStream):
     tolerated_statuses: frozenset[int] = frozenset({402, 403, 404, 410})
     """What Zendesk answers where there is no such list."""
 
-    _has_warned = False
-
     @property
     def records_key(self) -> str:
         """The key of a page that holds the records."""
         return self.list_key
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[None]:
+        """Say at the end which lists Zendesk refused; see `ChildStream`.
+
+        A refusal can be about one record (a post that is gone, or not for everyone) or about all (a
+        product or a right that is missing), and Zendesk does not say which: all are asked for.
+        """
+        self._asked = 0
+        self._first_refusals: dict[int, RefusedError] = {}
+        self._refused: Counter[int] = Counter()
+        with super().opened():
+            yield
+        for status, error in self._first_refusals.items():
+            self.logger.warning(
+                "%s; so it is for %d of %d lists, which are left out",
+                error,
+                self._refused[status],
+                self._asked,
+            )
+        if 0 < self._asked == self._refused.total():
+            self.is_skipped = True
 
     def pages_of(
         self, parent_records: Records, page: Page[Any], new_records: list[Any]
@@ -159,6 +185,7 @@ class ListedChildStream(ChildStream):
             endpoint = replace(self.listing, path=self.listing.path.format(id=quote(text)))
             paginator = PAGINATORS[endpoint.paging](self.name, {})
             has_begun = False
+            self._asked += 1
             try:
                 for step in traverse(paginator, partial(self._fetch, endpoint)):
                     has_begun = True
@@ -169,9 +196,8 @@ class ListedChildStream(ChildStream):
                 if error.status not in self.tolerated_statuses or has_begun:
                     # Not a RefusedError: the parent would take it for its own, and be skipped.
                     raise FatalAPIError(str(error)) from error
-                if not self._has_warned:
-                    self._has_warned = True
-                    self.logger.warning("%s; left out, as others like it", error)
+                self._first_refusals.setdefault(error.status, error)
+                self._refused[error.status] += 1
 
     def _fetch(self, endpoint: Endpoint, params: Params) -> Page[Any]:
         return self.client.fetch(endpoint, params, self._records.read)

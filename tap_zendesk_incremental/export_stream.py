@@ -87,15 +87,13 @@ class ExportStream(SdkStream):
     tolerated_statuses: frozenset[int] = frozenset({402, 403, 404, 410})
     """What an account answers that does not have the resource, so that the stream is skipped."""
 
-    is_skipped = False
-    """Whether the account does not have the resource."""
-
     primary_keys = ("id",)
     schema = StreamSchema(SchemaDirectory(schemas))
 
     endpoint: Endpoint
     _records: Records
     _write: Write
+    _sideloads: list[str]
     _read_at: datetime | None = None
     _lacks_ids = False
 
@@ -205,8 +203,7 @@ class ExportStream(SdkStream):
             except RefusedError as error:
                 if error.status not in self.tolerated_statuses or report.pages:
                     raise
-                self.is_skipped = True
-                self.logger.warning("%s; the stream is skipped", error)
+                self._skip(error, children)
 
     def _reason_to_skip(self, children: list[ChildStream]) -> str | None:
         """Say why no request is needed at all, None if one is."""
@@ -222,6 +219,13 @@ class ExportStream(SdkStream):
         if self._end is not None and (self._bookmark.get(state.END_TIME) or 0) >= self._end:
             return f"{self.name} is exported up to end_date already"
         return None
+
+    def _skip(self, error: RefusedError, children: list[ChildStream]) -> None:
+        """Say that the account does not have the resource, nor what comes along with it."""
+        self.logger.warning("%s; the stream is skipped", error)
+        self.is_skipped = True
+        for stream in children:
+            stream.is_skipped = True
 
     def _say_when_whole(self, began_at: int | None) -> None:
         """Keep when a list was last read whole, and say so: system updates show only then.
@@ -381,6 +385,7 @@ class ExportStream(SdkStream):
         )
         self._write = output.choose(self, self._records, self.tap.message_writer)
         self.client.query = self._fixed_parameters(children)
+        self._warn_of_gaps(children)
         self.client.is_hurried = self.ABORT_AT_RECORD_COUNT is not None
 
     def _fixed_parameters(self, children: list[ChildStream]) -> Params:
@@ -391,6 +396,7 @@ class ExportStream(SdkStream):
                 "%s: lists do not have %s; they stay empty", self.name, ", ".join(selected)
             )
             selected = {}
+        self._sideloads = sorted([*selected, *(stream.name for stream in children)])
         include = {*selected.values(), *(stream.include for stream in children if stream.include)}
         given = {name: value for name in self.parameters if (value := self.config.get(name))}
         if given and self.endpoint.paging == "changes":
@@ -403,6 +409,21 @@ class ExportStream(SdkStream):
             **({"include": ",".join(sorted(include))} if include else {}),
         }
 
+    def _warn_of_gaps(self, children: list[ChildStream]) -> None:
+        """Say what is new on pages of which the earlier ones are exported already."""
+        streams = {stream.name for stream in children}
+        known = self._bookmark.get(state.SIDELOADS) or []
+        for name in self._sideloads if self._bookmark else ():
+            if name not in known:
+                self.logger.warning(
+                    "%s comes with the pages of %s from now on. The state does not say that it "
+                    "came with the earlier ones: to fill the gap, select %s alone and run once "
+                    "without this state",
+                    name,
+                    self.name,
+                    name if name in streams else self.name,
+                )
+
     def _move_bookmark(self, step: Step[Any]) -> None:
         """Point the state at the page after this one, whose records are all out."""
         if self._keeps_state:
@@ -413,6 +434,8 @@ class ExportStream(SdkStream):
                 self._bookmark_value(step),
                 step.bookmark,
             )
+            if self._sideloads:
+                bookmark[state.SIDELOADS] = self._sideloads
             self.stream_state.clear()
             self.stream_state.update(bookmark)
             self.write_state()

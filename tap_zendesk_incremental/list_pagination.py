@@ -5,6 +5,7 @@ Pure, as `pagination` is. Facts about the API are written down in `docs/export-a
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from singer_sdk.exceptions import FatalSyncError
@@ -19,7 +20,12 @@ from tap_zendesk_incremental.pagination import (
 if TYPE_CHECKING:
     from tap_zendesk_incremental.pagination import Page, Params
 
+logger = logging.getLogger(__name__)
+
 R = TypeVar("R")
+
+MAX_READS = 5
+"""Reads of a list in pages by number before it counts as one that does not rest."""
 
 
 class ChangesPaginator(CursorPaginator):
@@ -142,20 +148,50 @@ class NewestFirstPaginator(FilteredPaginator):
 class OffsetPaginator(Paginator):
     """Pages by number; of the address of the next one, only that is taken.
 
+    A row that is deleted or moved while the list is read shifts others onto pages that are read
+    already, and nothing on a page shows it. So a list of several pages is read again, until one
+    read has no row twice and the next one has all its rows. Then the rows of all pages but the last
+    were still there when the last page was made, as many as these pages hold: they left no place
+    for another row. Each row is given once. A list of one page is as it was at one moment.
+
     ```json
     {"sla_policies": […], "next_page": "https://acme.zendesk.com/api/v2/…?page=2", "count": 250}
     ```
     """
 
+    def __init__(self, stream_name: str, start: Params) -> None:
+        """Start a traversal; see `Paginator`."""
+        super().__init__(stream_name, start)
+        self._given: set[Any] = set()
+        self._reads = 0
+        self._to_confirm: set[Any] | None = None
+        self._start_read({})
+
+    def _start_read(self, size: Params) -> None:
+        self._size, self._ids = size, list[Any]()
+        self.params = self.bookmark = dict(size)
+
     def advance(self, page: Page[R]) -> list[R]:
-        """Take the number of the next page; see `Paginator`.
+        """Take the number of the next page, or read the list again; see `Paginator`.
 
         Raises:
-            FatalSyncError: If the next page is not the next one.
+            FatalSyncError: If the next page is not the next one, or no two reads agree.
         """
         number = int(page.params.get("page", 1))
-        self.finished = page.next_page is None
-        if page.next_page is not None:
+        size: Params = {key: value for key, value in page.params.items() if key == "per_page"}
+        if number == 1:
+            self._size = size
+        ids = [record_id for record_id, _ in page.keys]
+        self._ids += ids
+        new = [
+            record
+            for record, record_id in zip(page.records, ids, strict=True)
+            if not (record_id and record_id in self._given)
+        ]
+        self._given.update(ids)
+        if size != self._size:  # a number leads elsewhere if pages hold fewer rows
+            self._read_again(size, None)
+        elif page.next_page is not None:
             following = page.next_page.get("page")
             if following != str(number + 1):
                 msg = (
@@ -163,8 +199,38 @@ class OffsetPaginator(Paginator):
                     "Run again later; if it happens again, tell Zendesk support."
                 )
                 raise FatalSyncError(msg)
-            self.params = self.bookmark = {"page": number + 1}
-        return page.records
+            self.params = self.bookmark = {"page": number + 1, **size}
+        else:
+            held = set(self._ids)
+            confirms = self._to_confirm is not None and self._to_confirm <= held
+            self.finished = number == 1 or confirms
+            if not self.finished:
+                self._read_again(size, held if len(held) == len(self._ids) else None)
+        return new
+
+    def _read_again(self, size: Params, to_confirm: set[Any] | None) -> None:
+        """Start the next read of the list.
+
+        Args:
+            size: The size of its pages.
+            to_confirm: The ids of this read, if no row came twice.
+
+        Raises:
+            FatalSyncError: If there were too many reads already.
+        """
+        self._reads += 1
+        if self._reads == MAX_READS:
+            msg = (
+                f"{self._stream_name}: Zendesk sends this list in pages by number, and it changes "
+                f"while it is read, {MAX_READS} times now, so rows may be missing. Run again later."
+            )
+            raise FatalSyncError(msg)
+        if self._reads == 2:  # noqa: PLR2004 (the first one was only to be confirmed)
+            logger.info(
+                "%s: the list changes while it is read; it is read again", self._stream_name
+            )
+        self._to_confirm = to_confirm
+        self._start_read(size)
 
 
 class SinglePaginator(Paginator):

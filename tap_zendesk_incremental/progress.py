@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 INTERVAL_SECONDS = 10.0
 """At most one line of a stream in so long a time."""
 
+SHOWN_WAIT_SECONDS = 0.05
+"""Waits that are shorter would be shown as none."""
+
 
 class Progress:
     """How far the export of one stream is."""
@@ -72,13 +75,15 @@ class Progress:
             waited_seconds: How long limits and faults made the stream wait.
         """
         self._logger.info(
-            "%s: exported %s with %d request%s in %.1f s, %.1f s of them waits",
+            "%s: exported %s with %d request%s in %.1f s%s",
             self._stream,
             self._counts(),
             requests,
             "" if requests == 1 else "s",
             self._clock() - self._started_at,
-            waited_seconds,
+            f", {waited_seconds:.1f} s of them waits"
+            if waited_seconds >= SHOWN_WAIT_SECONDS
+            else "",
         )
 
     def _counts(self) -> str:

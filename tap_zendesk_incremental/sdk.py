@@ -177,6 +177,9 @@ class SdkStream(Stream, abc.ABC):
     is_complete = False
     """Whether all that the stream has was given, so that a target may drop everything else."""
 
+    is_skipped = False
+    """Whether the account does not have the resource: Zendesk has refused all of it."""
+
     @property
     def tap(self) -> Tap:
         """The tap that the stream is of."""

@@ -31,6 +31,7 @@ CURSOR = "cursor"
 AFTER_CURSOR = "after_cursor"
 END_TIME = "end_time"
 UNTIL = "until"
+SIDELOADS = "sideloads"
 READ_WHOLE_AT = "read_whole_at"
 KEY = "replication_key"
 VALUE = "replication_key_value"
@@ -46,6 +47,7 @@ _OWN_KEYS: dict[str, type | tuple[type, ...]] = {
     AFTER_CURSOR: str,
     END_TIME: int,
     UNTIL: int,
+    SIDELOADS: list,
     READ_WHOLE_AT: str,
     KEY: str,
     VALUE: (str, int),

@@ -13,10 +13,9 @@ from singer_sdk.singerlib import Catalog
 from tap_zendesk_incremental import config, input_files, stream_maps
 from tap_zendesk_incremental.auth.login import API_TOKENS_END, LOGIN_SETTINGS, hide_secrets
 from tap_zendesk_incremental.discovery import CUSTOM_OBJECT_PREFIX, custom_object_keys
-from tap_zendesk_incremental.export_stream import ExportStream
 from tap_zendesk_incremental.http.client import Client
 from tap_zendesk_incremental.records.writer import CollectingWriter, print_text
-from tap_zendesk_incremental.sdk import SdkTap
+from tap_zendesk_incremental.sdk import SdkStream, SdkTap
 from tap_zendesk_incremental.state import checked_state
 from tap_zendesk_incremental.streams import CHILD_STREAMS, STREAMS, CustomObject
 
@@ -127,8 +126,7 @@ class TapZendeskIncremental(SdkTap):
             FatalSyncError: If Zendesk has refused every stream.
         """
         streams = [stream for stream in self.streams.values() if stream.selected]
-        exports = [stream for stream in streams if isinstance(stream, ExportStream)]
-        if exports and all(stream.is_skipped for stream in exports):
+        if streams and all(isinstance(one, SdkStream) and one.is_skipped for one in streams):
             msg = (
                 "Zendesk has refused every selected stream; check subdomain (or api_url), the "
                 "login's rights and what the catalog selects"

@@ -15,6 +15,7 @@ import sys
 import time
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
+from textwrap import indent
 from typing import IO, TYPE_CHECKING, Any
 
 import requests
@@ -23,7 +24,7 @@ from tap_zendesk_incremental.streams import STREAMS
 from tests.accounts import KEYS, PARENTS
 from tests.simulator.credentials import ACCESS_TOKEN
 from tests.simulator.resources import RESOURCES
-from tests.warehouse import ROOT, LoadError, Records, differences, read_database
+from tests.warehouse import LOADER_PYTHON, ROOT, LoadError, Records, differences, read_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 FOLDER = ROOT / ".demo"
 DATABASE = FOLDER / "zendesk.duckdb"
 LOG = FOLDER / "meltano.log"
+QUERY_FILE = ROOT / "tests/demo.sql"
+"""The README shows it too."""
+
 MELTANO = ROOT / ".venv-meltano/bin/meltano"
 SIZE = {"tickets": 5000, "users": 1500, "organizations": 300}
 
@@ -148,7 +152,7 @@ def load(zendesk: Zendesk) -> int:
     exports = [one for one in zendesk.get("requests") if "/incremental/" in one["path"]]
     count = sum(one["records"] for one in exports)
     seconds = time.monotonic() - begin
-    print(f"  {seconds:.1f} s, {len(exports)} requests, {count:,} records received\n")
+    print(f"  {seconds:.1f} s, {len(exports)} export requests, {count:,} records exported\n")
     return len(exports)
 
 
@@ -251,6 +255,21 @@ def run(zendesk: Zendesk) -> None:
         raise LoadError(message)
 
 
+def ask() -> None:
+    """Print a question to the database, and the rows that answer it.
+
+    Raises:
+        LoadError: The database does not answer.
+    """
+    query = QUERY_FILE.read_text(encoding="utf-8")
+    print(f"\nA question to the database\n{indent(query, '  ')}", flush=True)
+    environment = {**os.environ, "QUERY": query}
+    command = (LOADER_PYTHON, "-m", "tests.sql")
+    if subprocess.run(command, check=False, cwd=ROOT, env=environment).returncode:
+        message = "the database does not answer"
+        raise LoadError(message)
+
+
 def main() -> None:
     """Runs the demo in a clean folder."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
@@ -261,11 +280,13 @@ def main() -> None:
     try:
         with started(*simulator, stdout=subprocess.PIPE) as process:
             run(Zendesk(process.stdout))  # type: ignore[arg-type]
+        ask()
     except LoadError as error:
         sys.exit(f"Demo failed: {error}")
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
-    print(f"\nThe database is {DATABASE.relative_to(ROOT)}, Meltano's log {LOG.relative_to(ROOT)}.")
+    print(f"The database is {DATABASE.relative_to(ROOT)}, Meltano's log {LOG.relative_to(ROOT)}.")
+    print("Ask it yourself: make sql QUERY='from tickets limit 5'")
 
 
 if __name__ == "__main__":

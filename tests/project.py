@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from .simulator import Simulator
 
 MELTANO = ROOT / ".venv-meltano/bin/meltano"
-PLUGINS = ("extractors/tap-zendesk-incremental", "loaders/target-postgres")
+PLUGINS = (
+    "extractors/tap-zendesk-incremental",
+    "loaders/target-duckdb",
+    "loaders/target-postgres",
+)
 UTILITIES = ("utilities/dbt-duckdb", "utilities/dbt-postgres")
 """Plugins whose environment is the one that `make test` sets up for dbt."""
 

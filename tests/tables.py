@@ -1,4 +1,4 @@
-"""The README's tables, made from the code: `python -m tests.tables` writes them anew."""
+"""Tables made from the code, in the documents: `python -m tests.tables` writes them anew."""
 
 from __future__ import annotations
 
@@ -15,36 +15,78 @@ if TYPE_CHECKING:
     from tap_zendesk_incremental.child_stream import ChildStream
     from tap_zendesk_incremental.export_stream import ExportStream
 
-README = Path(__file__).parent.parent / "README.md"
+ROOT = Path(__file__).parent.parent
+WRITTEN = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "meltano.yml"]
+"""The files that hold what is written here."""
+
 MINUTE_SECONDS = 60
+FORMS = {
+    "cursor": "cursor list",
+    "offset": "pages by number",
+    "single": "one page",
+    "changes": "list in order of change",
+    "filtered": "filtered list",
+    "newest_first": "list, newest first",
+}
+"""What documents call the lists of endpoints."""
 
 
 def with_tables(text: str) -> str:
-    """Gives a text with a fresh table in each `<!-- table: … -->` … `<!-- end -->`."""
-    for name, table in {
-        "streams": streams_table(),
-        "sideloads": sideloads_table(),
-        "settings": settings_table(),
-    }.items():
-        before, start, rest = text.partition(f"<!-- table: {name} -->\n")
-        _, end, after = rest.partition("<!-- end -->")
-        text = f"{before}{start}{table}{end}{after}"
-    return text
+    """Give a text with what the code says between `table: …` and the next `end`, in comments."""
+    tables = {
+        "streams": streams_table,
+        "children": children_table,
+        "sideloads": sideloads_table,
+        "settings": settings_table,
+        "select": select_list,
+    }
+
+    def written(found: re.Match[str]) -> str:
+        return found[1] + tables[found[2]]() + found[3]
+
+    pattern = r"(?ms)^((?:<!--| *#) table: (\w+)(?: -->)?\n).*?^((?:<!--| *#) end(?: -->)?$)"
+    return re.sub(pattern, written, text)
 
 
 def streams_table() -> str:
-    """Gives a row for each stream."""
-    head = ("Stream", "What it holds", "Key", "Replication key", "Export", "By default", "Sample")
+    """Give a row for each stream with pages of its own."""
+    head = ("Stream", "What it holds", "Key", "Replication key", "Forms", "By default")
     rows = [
         *(_export_row(stream, stream.name) for stream in STREAMS),
         _export_row(CustomObject, "custom_object_…"),
-        *(_child_row(stream) for stream in CHILD_STREAMS),
     ]
     return _table(head, rows)
 
 
+def children_table() -> str:
+    """Give a row for each stream that is written along with its parent."""
+    head = ("Stream", "What it holds", "Key", "Parent", "Cost")
+    rows = [
+        (
+            f"`{stream.name}`",
+            _summary(stream),
+            ", ".join(f"`{key}`" for key in stream.primary_keys),
+            f"`{_parent(stream)}`",
+            "no request" if stream.include else "a request and more for each record of the parent",
+        )
+        for stream in CHILD_STREAMS
+    ]
+    return _table(head, rows)
+
+
+def select_list() -> str:
+    """Give what the tap selects by default, as Meltano's `select`."""
+    names = [stream.name for stream in STREAMS if stream.selected_by_default]
+    sideloads = [f"!{stream.name}.{name}" for stream in STREAMS for name in stream.sideloads]
+    patterns = [*(f"{name}.*" for name in names), "custom_object_*.*", *sideloads]
+    return "".join(
+        f'        - "{pattern}"\n' if pattern[0] == "!" else f"        - {pattern}\n"
+        for pattern in patterns
+    )
+
+
 def sideloads_table() -> str:
-    """Gives a row for each thing that Zendesk sends along when it is selected."""
+    """Give a row for each thing that Zendesk sends along when it is selected."""
     head = ("Select", "Comes with the pages of", "`include`")
     properties = [
         (f"property `{name}` of `{stream.name}`", f"`{stream.name}`", f"`{sideload}`")
@@ -52,7 +94,7 @@ def sideloads_table() -> str:
         for name, sideload in stream.sideloads.items()
     ]
     streams = [
-        (f"stream `{stream.name}`", f"`{_parent(stream).name}`", f"`{stream.include}`")
+        (f"stream `{stream.name}`", f"`{_parent(stream)}`", f"`{stream.include}`")
         for stream in CHILD_STREAMS
         if stream.include
     ]
@@ -60,7 +102,7 @@ def sideloads_table() -> str:
 
 
 def settings_table() -> str:
-    """Gives a row for each setting of the tap's own."""
+    """Give a row for each setting of the tap's own."""
     schema = SETTINGS.to_dict()
     head = ("Setting", "Type", "Default", "Meaning")
     rows = [
@@ -72,8 +114,12 @@ def settings_table() -> str:
 
 def _export_row(stream: type[ExportStream], name: str) -> tuple[str, ...]:
     # The cursor export of a custom object is named by its key.
-    names = {"cursor": stream.cursor, "time": stream.time, "list": stream.listing}
-    forms = [name for name, endpoint in names.items() if endpoint] or ["cursor"]
+    named = {"cursor": stream.cursor, "time": stream.time}
+    forms = [name for name, endpoint in named.items() if endpoint]
+    if stream is CustomObject:
+        forms = ["cursor"]
+    elif stream.listing:
+        forms.append(FORMS[stream.listing.paging] if not forms else "list")
     slow = [
         f", one request in {endpoint.interval_seconds / MINUTE_SECONDS:.0f} minutes"
         for endpoint in (stream.cursor, stream.time)
@@ -84,28 +130,14 @@ def _export_row(stream: type[ExportStream], name: str) -> tuple[str, ...]:
         f"`{name}`",
         _summary(stream),
         ", ".join(f"`{key}`" for key in stream.primary_keys),
-        f"`{stream.replication_key}`" if stream.replication_key else "none",
-        (", ".join(forms) if stream.replication_key else "all of it") + "".join(slow),
-        f"{selected}, skipped if missing" if stream.tolerated_statuses else selected,
-        "yes" if stream.sample else "",
+        f"`{stream.replication_key}`" if stream.replication_key else "none: whole in each run",
+        ", ".join(forms) + "".join(slow),
+        selected if stream.tolerated_statuses else f"{selected}, required",
     )
 
 
-def _child_row(stream: type[ChildStream]) -> tuple[str, ...]:
-    parent = _parent(stream)
-    return (
-        f"`{stream.name}`",
-        _summary(stream),
-        ", ".join(f"`{key}`" for key in stream.primary_keys),
-        f"that of `{parent.name}`" if parent.replication_key else "none",
-        f"with `{parent.name}`",
-        "yes" if stream.selected_by_default else "no",
-        f"with `{parent.name}`" if parent.sample else "",
-    )
-
-
-def _parent(stream: type[ChildStream]) -> type[ExportStream]:
-    return next(one for one in STREAMS if one is stream.parent_stream_type)
+def _parent(stream: type[ChildStream]) -> str:
+    return next(one.name for one in STREAMS if one is stream.parent_stream_type)
 
 
 def _summary(stream: type[Any]) -> str:
@@ -128,7 +160,7 @@ def _default(setting: dict[str, Any]) -> str:
         return ""
     default = setting["default"]
     value = str(default).lower() if isinstance(default, bool) else str(default)
-    return f"`{re.sub(r'/[0-9].*', '/<version>', value)}`"  # or each release changes the README
+    return f"`{re.sub(r'/[0-9].*', '/<version>', value)}`"  # or each release changes the table
 
 
 def _meaning(name: str, setting: dict[str, Any], schema: dict[str, Any]) -> str:
@@ -142,4 +174,5 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(with_tables(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for path in WRITTEN:
+        path.write_text(with_tables(path.read_text(encoding="utf-8")), encoding="utf-8")

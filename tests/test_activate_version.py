@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .simulator import Simulator
+    from .simulator.wire import Reply
 
 DEFINITIONS = ("ticket_fields", "user_fields")
 
@@ -61,3 +62,26 @@ def test_what_is_skipped_has_none(zendesk: Simulator, tmp_path: Path) -> None:
     run = export(zendesk, tmp_path, *DEFINITIONS)
     assert activated(run) == ["ticket_fields"]
     assert "the stream is skipped" in run.stderr
+
+
+def test_a_row_that_is_there_throughout_is_never_dropped(
+    zendesk: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A deletion moves the rows behind it onto pages by number that are read already."""
+    policies = zendesk.store.records["sla_policies"]
+    first, *others = sorted(policies)
+    answer, deleted_before = zendesk.api.get, ["2"]
+
+    def get(path: str, params: dict[str, str], *args: Any, **more: Any) -> Reply:  # noqa: ANN401 - passed on
+        if params.get("page") in deleted_before:
+            zendesk.store.delete("sla_policies", first)
+            deleted_before.clear()
+        return answer(path, params, *args, **more)
+
+    monkeypatch.setattr(zendesk.api, "get", get)
+    run = export(zendesk, tmp_path, "sla_policies", per_page=2)
+    assert [one["id"] for one in run.records["sla_policies"]].count(others[0]) == 1
+    assert {one["id"] for one in run.records["sla_policies"]} == {first, *others}
+    assert activated(run) == ["sla_policies"]
+    line = "sla_policies: the list changes while it is read; it is read again"
+    assert run.stderr.count(line) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ import yaml
 from tap_zendesk_incremental import state as bookmarks
 from tap_zendesk_incremental.config import SETTINGS
 from tap_zendesk_incremental.streams import CHILD_STREAMS, STREAMS
-from tests.tables import README, with_tables
+from tests.tables import WRITTEN, with_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +27,7 @@ MODULES = {
     for path in sorted(PACKAGE.rglob("*.py"))
     if path.name != "__init__.py"
 }
+README = ROOT / "README.md"
 DOCUMENTS = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 TROUBLESHOOTING = ROOT / "docs/troubleshooting.md"
 ARCHITECTURE = ROOT / "docs/architecture.md"
@@ -85,9 +87,15 @@ def quoted() -> list[str]:
 
 
 def test_tables_are_those_of_the_code() -> None:
-    text = README.read_text(encoding="utf-8")
-    assert text == with_tables(text), "write them anew: python -m tests.tables"
-    assert text.count("<!-- table: ") == 3
+    texts = [path.read_text(encoding="utf-8") for path in WRITTEN]
+    for text in texts:
+        assert text == with_tables(text), "write them anew: python -m tests.tables"
+    markers = re.findall(r"(?:<!--| #) table: (\w+)", "".join(texts))
+    assert sorted(markers) == ["children", "select", "select", "settings", "sideloads", "streams"]
+
+
+def test_readme_is_short() -> None:
+    assert len(README.read_text(encoding="utf-8").splitlines()) < 200
 
 
 def test_troubleshooting_quotes_what_the_tap_says() -> None:
@@ -132,6 +140,7 @@ def test_commands_exist(document: Path) -> None:
     for command in named:
         words = command.partition("#")[0].split()
         if words[:1] == ["make"]:
+            words = [word for word in shlex.split(" ".join(words)) if "=" not in word]
             assert set(words[1:]) <= targets, command
         for module in re.findall(r"python -m ((?:tests|benchmarks)[.\w]*)", command):
             path = ROOT / module.replace(".", "/")
@@ -145,18 +154,65 @@ def test_settings_in_the_readme_are_settings() -> None:
     assert names <= {name.upper() for name in SETTINGS.wrapped}
 
 
-def test_selection_in_the_readme_is_that_of_the_tap() -> None:
-    """Meltano selects everything; the example leaves out what the tap does by itself."""
-    [selection] = [yaml.safe_load(block)["select"] for block in blocks(README, "yaml")]
-    streams = {stream.name for stream in STREAMS if not stream.selected_by_default}
-    streams |= {stream.name for stream in CHILD_STREAMS}
-    properties = {f"!{stream.name}.{name}" for stream in STREAMS for name in stream.sideloads}
-    assert selection[0] == "*.*"
-    assert set(selection[1:]) == {f"!{name}.*" for name in streams} | properties
+def test_project_in_the_readme_is_one_of_ours() -> None:
+    """Its names exist, and its selection says what it costs."""
+    [project] = [yaml.safe_load(block) for block in blocks(README, "yaml")]
+    ours = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))
+    for kind, [plugin] in project["plugins"].items():
+        own = next(one for one in ours["plugins"][kind] if one["name"] == plugin["name"])
+        assert plugin["namespace"] == own["namespace"]
+        assert plugin["executable"] == own["executable"]
+        assert plugin.get("capabilities") == own.get("capabilities")
+        settings = {setting["name"] for setting in own["settings"]}
+        assert {one["name"] for one in plugin.get("settings", [])} <= settings
+        assert plugin["config"].keys() <= settings
+    [loader] = project["plugins"]["loaders"]
+    assert loader["pip_url"] in {one["pip_url"] for one in ours["plugins"]["loaders"]}
+    selection = set(project["plugins"]["extractors"][0]["select"])
+    names = {stream.name for stream in STREAMS} | {stream.name for stream in CHILD_STREAMS}
+    selected = {pattern.partition(".")[0] for pattern in selection if pattern[0] != "!"}
+    assert selected <= names
+    assert {pattern for pattern in selection if pattern[0] == "!"} == {
+        f"!{stream.name}.{name}" for stream in STREAMS for name in stream.sideloads
+    }
 
 
-def test_state_in_the_readme_is_one() -> None:
-    [state] = [json.loads(block) for block in blocks(README, "json")]
+def test_query_in_the_readme_is_that_of_the_demo() -> None:
+    [query] = blocks(README, "sql")
+    assert query == (ROOT / "tests/demo.sql").read_text(encoding="utf-8")
+
+
+def test_streams_in_the_readme_are_streams() -> None:
+    text = README.read_text(encoding="utf-8")
+    _, _, questions = text.partition("## Which stream answers which question")
+    rows, _, diagram = questions.partition("```mermaid")
+    names = {stream.name for stream in STREAMS} | {stream.name for stream in CHILD_STREAMS}
+    assert set(re.findall(r"`(\w+)`", rows)) <= names
+    joins = re.findall(r"^ +(\w+) \S+ (\w+) : \"(.+)\"$", diagram, flags=re.MULTILINE)
+    assert joins
+    for one, many, keys in joins:
+        properties = {
+            name: json.loads((PACKAGE / f"schemas/{name}.json").read_bytes())["properties"]
+            for name in (one, many)
+        }
+        for key in keys.split(", "):  # both sides have one type, or the join needs a cast
+            assert properties[one]["id"]["type"][0] == properties[many][key]["type"][0]
+
+
+def test_every_id_that_is_text_is_explained() -> None:
+    """All others are integers: a column of ids has one type, and joins by its name."""
+    text = (ROOT / "docs/streams.md").read_text(encoding="utf-8")
+    section = text.partition("## Ids and joins\n")[2].partition("\n## ")[0]
+    explained = set(re.findall(r"(\w+)`", section))
+    for path in (PACKAGE / "schemas").glob("*.json"):
+        for name, schema in json.loads(path.read_bytes())["properties"].items():
+            if name.endswith("_id"):
+                [kind] = {*schema["type"]} - {"null"}
+                assert kind == "integer" or (kind, name in explained) == ("string", True), name
+
+
+def test_states_in_the_documents_are_states() -> None:
+    [state] = [json.loads(block) for block in blocks(ROOT / "docs/state.md", "json")]
     streams = {stream.name: stream for stream in STREAMS}
     for name, bookmark in state["bookmarks"].items():
         assert bookmarks.problem_of(bookmark) is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import count, islice
 from typing import TYPE_CHECKING, Literal
 
 import pytest
@@ -369,16 +369,142 @@ def read_all(paginator: Paginator, serve: Callable[[Params], Page[Key]]) -> list
     return [record for step in traverse(paginator, serve) for record in step.records]
 
 
-@given(st.integers(0, 30), st.integers(1, 7))
-def test_pages_by_number_are_complete(count: int, size: int) -> None:
-    def serve(asked: Params) -> Page[Key]:
-        number = int(asked.get("page", 1))
-        first = (number - 1) * size
-        keys: list[Key] = [(0, n) for n in range(first, min(first + size, count))]
-        following = {"page": str(number + 1)} if number * size < count else None
-        return Page(asked, keys, [("1", None)] * len(keys), next_page=following)
+new_ids = count(1000)
 
-    assert len(read_all(OffsetPaginator("things", {}), serve)) == count
+
+@dataclass
+class NumberedList:
+    """A list with pages by number, whose rows come, go and move while it is read.
+
+    Attributes:
+        rows: the ids of the rows, in order.
+        size: how many rows the first pages hold.
+        changes: what happens before each page, if anything.
+        smaller_from: the request from which on pages hold half as many rows: the client asks for
+            less where a page takes too long.
+        kept: the rows that were there throughout.
+        pages: how many were served.
+    """
+
+    rows: list[int]
+    size: int
+    changes: list[Callable[[list[int]], None] | None] = field(default_factory=list)
+    smaller_from: int | None = None
+    pages: int = 0
+
+    def __post_init__(self) -> None:
+        """Begin with all rows."""
+        self.kept = set(self.rows)
+
+    def page(self, asked: Params) -> Page[Key]:
+        """Change what is due, and serve a page."""
+        if self.changes and (change := self.changes.pop(0)):
+            change(self.rows)
+            self.kept &= set(self.rows)
+        self.pages += 1
+        number, size = int(asked.get("page", 1)), int(asked.get("per_page", self.size))
+        if self.smaller_from is not None and self.pages >= self.smaller_from:
+            size = min(size, max(1, self.size // 2))
+        rows = self.rows[(number - 1) * size : number * size]
+        keys: list[Key] = [(0, row) for row in rows]
+        following = {"page": str(number + 1)} if number * size < len(self.rows) else None
+        marks = [(f"#{row}", None) for row in rows]
+        return Page({**asked, "per_page": size}, keys, [*marks], next_page=following)
+
+    def read(self) -> list[int]:
+        """Follow the list to its end."""
+        return [int(row) for _, row in read_all(OffsetPaginator("things", {}), self.page)]
+
+
+def deletion(place: int) -> Callable[[list[int]], None]:
+    """Delete the row at a place, if there is one."""
+
+    def change(rows: list[int]) -> None:
+        del rows[place : place + 1]
+
+    return change
+
+
+def insertion(place: int) -> Callable[[list[int]], None]:
+    """Put a row that was never there at a place."""
+
+    def change(rows: list[int]) -> None:
+        rows.insert(place, next(new_ids))
+
+    return change
+
+
+def move(here: int, there: int) -> Callable[[list[int]], None]:
+    """Move the row at a place to another."""
+
+    def change(rows: list[int]) -> None:
+        for row in rows[here : here + 1]:
+            rows.remove(row)
+            rows.insert(there, row)
+
+    return change
+
+
+places = st.integers(0, 30)
+changes_of_rows = st.one_of(
+    st.builds(deletion, places),
+    st.builds(insertion, places),
+    st.builds(move, places, places),
+)
+
+
+@given(st.integers(0, 30), st.integers(1, 7), st.none() | st.integers(1, 6))
+def test_pages_by_number_are_complete(held: int, size: int, smaller_from: int | None) -> None:
+    numbered = NumberedList([*range(held)], size, smaller_from=smaller_from)
+    assert sorted(numbered.read()) == [*range(held)]
+    if smaller_from is None:
+        pages = max(1, -(-held // size))
+        assert numbered.pages == (pages if pages == 1 else 2 * pages)
+
+
+@given(
+    st.integers(0, 30),
+    st.integers(1, 7),
+    st.lists(st.none() | changes_of_rows, max_size=40),
+    st.none() | st.integers(1, 12),
+)
+# A row of a page that is read goes, and one is put behind: there are as many as before.
+@example(6, 2, [None, deletion(0)], None)
+@example(6, 2, [None, lambda rows: (deletion(0)(rows), rows.append(99))[0]], None)
+# The same in the second read, of another row.
+@example(6, 2, [None, deletion(0), None, None, deletion(1)], None)
+# What was put before the pages that are read is gone before anyone sees it.
+@example(8, 2, [None, insertion(0), deletion(0), None, None, insertion(0), deletion(0)], None)
+# A row that is not yet read moves to where all is read.
+@example(6, 2, [None, move(3, 0)], None)
+def test_rows_that_are_there_while_pages_are_read_arrive(
+    held: int,
+    size: int,
+    changes: list[Callable[[list[int]], None] | None],
+    smaller_from: int | None,
+) -> None:
+    numbered = NumberedList([*range(held)], size, changes, smaller_from)
+    try:
+        arrived = numbered.read()
+    except FatalSyncError as error:
+        assert "changes while it is read" in str(error)  # noqa: PT017 (it may end well)
+        return
+    assert numbered.kept <= set(arrived)
+    assert len(arrived) == len(set(arrived))
+
+
+@given(st.integers(8, 30), st.integers(1, 7), st.integers(1, 9), changes_of_rows)
+def test_one_change_while_pages_are_read_ends_no_run(
+    held: int, size: int, before_page: int, change: Callable[[list[int]], None]
+) -> None:
+    numbered = NumberedList([*range(held)], size, [*[None] * before_page, change])
+    assert numbered.kept <= set(numbered.read())
+
+
+def test_pages_by_number_that_never_rest_are_an_error() -> None:
+    numbered = NumberedList([*range(30)], 10, [deletion(0)] * 30)
+    with pytest.raises(FatalSyncError, match="changes while it is read"):
+        numbered.read()
 
 
 @pytest.mark.parametrize("following", [{"page": "1"}, {"page": "3"}, {"cursor": "x"}, {}])

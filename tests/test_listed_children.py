@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tap_zendesk_incremental.http.client import ADVICE
+
 from .accounts import PARENTS, SIDELOADED, asked, choose, holds, lines_about, whole
 from .running import config_for, discover, run_tap
 
@@ -65,7 +67,37 @@ def test_a_list_without_its_parent_is_left_out(
     assert run.exit_code == 0, run.stderr
     held = holds(zendesk, stream)
     assert whole(run, stream) == {i: one for i, one in held.items() if one["post_id"] != post}
-    assert len(lines_about(run, stream)) == 1
+    [line] = lines_about(run, stream)
+    posts = len(zendesk.store.records["community_posts"])
+    assert (
+        f"HTTP 404, Fault: Something went wrong; {ADVICE[404]}; so it is for 1 of {posts}" in line
+    )
+
+
+@pytest.mark.parametrize("stream", CHILDREN)
+def test_lists_that_are_all_refused_are_a_stream_that_the_account_lacks(
+    zendesk: Simulator, catalog: Json, tmp_path: Path, stream: str
+) -> None:
+    """One refusal may be about one record, so all are asked for; it is said once."""
+    zendesk.settings.denied = {stream: 403}
+    parents = len(zendesk.store.records[PARENTS[stream]])
+    run = run_tap(tmp_path, config_for(zendesk), catalog=choose(catalog, stream))
+    assert len(asked(zendesk, "")) == 1 + parents
+    assert run.exit_code == 1
+    [line] = run.log("WARNING")
+    assert f"{stream}: HTTP 403" in line
+    assert f"so it is for {parents} of {parents} lists" in line
+    assert "Zendesk has refused every selected stream" in run.log("ERROR")[0]
+
+
+@pytest.mark.parametrize("stream", CHILDREN)
+def test_a_parent_that_the_account_lacks_leaves_nothing_to_ask_for(
+    zendesk: Simulator, catalog: Json, tmp_path: Path, stream: str
+) -> None:
+    zendesk.settings.denied = {PARENTS[stream]: 403}
+    run = run_tap(tmp_path, config_for(zendesk), catalog=choose(catalog, stream))
+    assert run.exit_code == 1
+    assert "Zendesk has refused every selected stream" in run.log("ERROR")[0]
 
 
 @pytest.mark.parametrize("status", [402, 403, 404, 410])

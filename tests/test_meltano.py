@@ -103,7 +103,7 @@ def test_jobs_load_each_stream_from_one_state(project: dict[str, Any]) -> None:
     assert jobs["zendesk-tickets"] == [tickets]
     taps = {plugin["name"]: plugin for plugin in project["plugins"]["extractors"]}
     assert "tickets.*" in taps[tickets.split()[0]]["select"]
-    assert {"*.*", "!tickets.*"} <= {*taps[others.split()[0]]["select"]}
+    assert "!tickets.*" in taps[others.split()[0]]["select"]
     assert {one["job"]: one["interval"] for one in project["schedules"]} == {
         "zendesk-all": "0 * * * *",
         "zendesk-tickets": "15,30,45 * * * *",

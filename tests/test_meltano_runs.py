@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
+import time
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from tap_zendesk_incremental.discovery import CUSTOM_OBJECT_PREFIX
 from tap_zendesk_incremental.streams import STREAMS
@@ -16,11 +19,14 @@ from .postgres import TARGET, Schema, served
 from .project import Project
 from .running import config_for, run_tap
 from .test_postgres import change_everything
+from .test_recipes import recipe
+from .warehouse import ROOT, read_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from .running import Json
     from .simulator import Simulator
 
 pytestmark = pytest.mark.skipif(not project.is_there(), reason=project.REASON)
@@ -151,3 +157,114 @@ def test_errors_say_what_is_wrong(copy: Project, zendesk: Simulator, schema: Sch
     state.write_text(good)
     copy.meltano(*tickets)
     assert schema.differences("tickets", zendesk.store.records["tickets"].values()) == []
+
+
+def leave_a_row_stale(zendesk: Simulator) -> str:
+    """Solves a ticket as an automation does, so that a list does not show it; gives its id."""
+    tickets = zendesk.store.records["tickets"]
+    stale = next(id_ for id_, ticket in tickets.items() if ticket["status"] == "open")
+    zendesk.store.system_update(stale, at=int(time.time()) - 61, status="solved")
+    return str(stale)
+
+
+def check_whole_walk(before: tuple[str, Json], walk: tuple[str, Json], shown_later: str) -> None:
+    """Asserts that a whole walk moved nothing in the bookmark, and that later runs speak of it.
+
+    Args:
+        before: what the run before the walk wrote, and the bookmark of the tickets after it.
+        walk: the same of the walk.
+        shown_later: what the run after the walk wrote.
+    """
+    (shown, bookmark), (_, moved) = before, walk
+    said = f"tickets: the list was last read whole at {moved['read_whole_at']}"
+    assert moved == bookmark | {"read_whole_at": moved["read_whole_at"]}
+    assert said not in shown
+    assert said in shown_later
+
+
+def test_the_weekly_schedule_puts_stale_rows_right(
+    copy: Project, zendesk: Simulator, schema: Schema
+) -> None:
+    """The schedule that the how-to shows: one job, one state, another replication method."""
+    load_into(copy, schema)
+    copy.variables["TAP_ZENDESK_INCREMENTAL_EXPORT_METHOD"] = "list"
+    [weekly] = recipe("Walk the lists once a week")["schedules"]
+    file = copy.folder / "meltano.yml"
+    settings = yaml.safe_load(file.read_text())
+    settings["schedules"].append(weekly)
+    file.write_text(yaml.safe_dump(settings))
+
+    def run(*command: str) -> tuple[str, Json]:
+        shown = copy.meltano(*command)
+        [(state_id, state)] = copy.states().items()
+        assert state_id == IDS["tickets"]
+        return shown, state["bookmarks"]["tickets"]
+
+    options = ("--no-install", "--state-id-suffix=acme")
+    ordinary = ("run", *options, "zendesk-tickets")
+    run(*ordinary)
+    stale = leave_a_row_stale(zendesk)
+    status = f"select status from tickets where id = {stale}"  # noqa: S608 - a number of ours
+    before = run(*ordinary)
+    assert schema.query(status) == [{"status": "open"}]
+    walk = run("schedule", "run", weekly["name"], *options)
+    assert schema.query(status) == [{"status": "solved"}]
+    shown_later, _ = run(*ordinary)
+    check_whole_walk(before, walk, shown_later)
+
+
+def test_a_whole_walk_by_an_orchestrator_puts_stale_rows_right(
+    copy: Project, zendesk: Simulator
+) -> None:
+    """What the examples for Airflow and Dagster run, as they run it."""
+    file = copy.folder / "orchestrate/zendesk_accounts.py"
+    file.parent.mkdir()
+    file.write_bytes((ROOT / "orchestrate/zendesk_accounts.py").read_bytes())
+    example = runpy.run_path(str(file))
+    database = copy.folder / "zendesk.duckdb"
+    settings = copy.variables | {
+        "TAP_ZENDESK_INCREMENTAL_EXPORT_METHOD": "list",
+        "TAP_ZENDESK_INCREMENTAL__SELECT": '["tickets.*"]',
+        "TARGET_DUCKDB_FILEPATH": str(database),
+    }
+    account = {"subdomain": "acme", "settings": settings, "secrets": {}}
+
+    def run(*, whole: bool = False) -> tuple[str, Json]:
+        copy.variables = example["environment"](account, "core", whole=whole)
+        shown = copy.meltano(*example["command"](account, "core")[1:])
+        [state] = copy.states().values()
+        return shown, state["bookmarks"]["tickets"]
+
+    def status() -> str:
+        _, rows = read_database(database, {"tickets": "id"})["tickets"]
+        return str(rows[stale]["status"])
+
+    run()
+    stale = leave_a_row_stale(zendesk)
+    before = run()
+    assert status() == "open"
+    walk = run(whole=True)
+    assert status() == "solved"
+    shown_later, _ = run()
+    check_whole_walk(before, walk, shown_later)
+
+
+def test_metrics_are_logged_where_they_are_asked_for(copy: Project, schema: Schema) -> None:
+    load_into(copy, schema)
+    tickets = ("--log-format=json", "run", "--no-install", f"{TAP}--tickets", "target-postgres")
+
+    def lines_of_tap() -> list[Json]:
+        shown = [json.loads(line) for line in copy.meltano(*tickets).splitlines()]
+        return [line for line in shown if line.get("string_id") == f"{TAP}--tickets"]
+
+    lines = lines_of_tap()
+    assert any(str(line["event"]).startswith("tickets: exported") for line in lines)
+    assert not any("METRIC" in line["event"] for line in lines)
+    file = copy.folder / "meltano.yml"
+    project = yaml.safe_load(file.read_text(encoding="utf-8"))
+    [extractor] = [one for one in project["plugins"]["extractors"] if one["name"] == TAP]
+    extractor.update(recipe("Log the SDK's metrics"))
+    file.write_text(yaml.safe_dump(project), encoding="utf-8")
+    lines = lines_of_tap()
+    assert any("METRIC" in line["event"] for line in lines)
+    assert not any(line["level"] == "debug" for line in lines)

@@ -111,7 +111,7 @@ def test_the_end(progress: Progress, clock: Clock, caplog: pytest.LogCaptureFixt
     progress.finish(1, 0.0)
     progress.finish(12, 7.25)
     assert caplog.messages == [
-        "tickets: exported 1 record on 1 page with 1 request in 9.0 s, 0.0 s of them waits",
+        "tickets: exported 1 record on 1 page with 1 request in 9.0 s",
         "tickets: exported 1 record on 1 page with 12 requests in 9.0 s, 7.2 s of them waits",
     ]
 

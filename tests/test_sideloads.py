@@ -106,6 +106,8 @@ def test_fed_streams_do_without_what_feeds_them(
     assert set(run.records) == set(SIDELOADED)
     for stream in SIDELOADED:
         assert whole(run, stream) == holds(zendesk, stream)
+        count = len(run.records[stream])
+        assert any(f"{stream}: exported {count:,} records" in line for line in run.log("INFO"))
     assert run.state is not None
     assert set(run.state["bookmarks"]) == set(PARENTS)
     assert all(bookmark for bookmark in run.state["bookmarks"].values())
@@ -300,3 +302,31 @@ def test_events_with_gaps_feed_what_they_have(
         id_: {"event_id": id_, "timestamp": event["timestamp"], **comment, "id": id_}
         for id_, event in zendesk.store.records["ticket_events"].items()
     }
+
+
+def test_a_sideload_that_is_selected_late_is_said_to_lack_the_past(
+    zendesk: Simulator, catalog: Json, tmp_path: Path
+) -> None:
+    """Once for each, naming what has to be selected to fill the gap; doing so fills it."""
+    config = config_for(zendesk)
+    before = run_tap(tmp_path, config, catalog=choose(catalog, "tickets"))
+    assert "sideloads" not in (before.state or {})["bookmarks"]["tickets"]
+    later = choose(catalog, "tickets", "ticket_metrics", on=["tickets.slas"])
+    first, second = "ticket_metrics comes with", "slas comes with"
+    late = run_tap(tmp_path, config, state=before.state, catalog=later)
+    [metrics, slas] = sorted(late.log("WARNING"), reverse=True)
+    assert first in metrics
+    assert "select ticket_metrics alone" in metrics
+    assert second in slas
+    assert "select tickets alone" in slas
+    assert not late.records.get("ticket_metrics")
+    assert (late.state or {})["bookmarks"]["tickets"]["sideloads"] == ["slas", "ticket_metrics"]
+    known = run_tap(tmp_path, config, state=late.state, catalog=later)
+    assert known.log("WARNING") == []
+    # What was left out for a while is missing as well.
+    without = run_tap(tmp_path, config, state=known.state, catalog=choose(catalog, "tickets"))
+    again = run_tap(tmp_path, config, state=without.state, catalog=later)
+    assert len(again.log("WARNING")) == 2
+    filled = run_tap(tmp_path, config, catalog=choose(catalog, "ticket_metrics"))
+    assert filled.log("WARNING") == []
+    assert whole(filled, "ticket_metrics") == holds(zendesk, "ticket_metrics")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tests.warehouse import ROOT, differences, read_database
@@ -23,17 +23,23 @@ GROUPS = {"core", "people", "rest"}
 # What is sent along with pages changes them, and is no part of the simulator's tables.
 NOT_SENT_ALONG = ("metric_events", "slas", "dates", "comment_count", "incident_count")
 SELECT = [f"{name}.*" for name in STREAMS] + [f"!tickets.{name}" for name in NOT_SENT_ALONG]
+IN_LIST_FORM = {"TAP_ZENDESK_INCREMENTAL_EXPORT_METHOD": "list"}
 OTHERS = ("AIRFLOW", "DAGSTER", "MELTANO_", "PYTHON", "TAP_", "TARGET_")
 """Beginnings of variables for other pipelines of whoever runs this."""
 
 
 @dataclass(frozen=True)
 class Account:
-    """A simulated account and the file that it is loaded into."""
+    """A simulated account and the file that it is loaded into.
+
+    Attributes:
+        settings: more environment variables of its runs.
+    """
 
     zendesk: Simulator
     token: str
     database: Path
+    settings: dict[str, str] = field(default_factory=dict)
 
     def described(self) -> dict[str, Any]:
         """Gives its item in the variable `zendesk_accounts`."""
@@ -43,6 +49,7 @@ class Account:
                 "TAP_ZENDESK_INCREMENTAL_API_URL": self.zendesk.url,
                 "TAP_ZENDESK_INCREMENTAL__SELECT": json.dumps(SELECT),
                 "TARGET_DUCKDB_FILEPATH": str(self.database),
+                **self.settings,
             },
             "secrets": {"TAP_ZENDESK_INCREMENTAL_ACCESS_TOKEN": self.variable},
         }
@@ -62,6 +69,18 @@ class Account:
             assert records, stream
             found += differences(stream, {str(one["id"]): one for one in records}, types, rows)
         return found
+
+    def leave_a_row_stale(self) -> str:
+        """Solves a ticket as an automation does, so that a list does not show it; gives its id."""
+        tickets = self.zendesk.store.records["tickets"]
+        stale = next(id_ for id_, ticket in tickets.items() if ticket["status"] == "open")
+        self.zendesk.store.system_update(stale, status="solved")
+        return str(stale)
+
+    def loaded_status(self, ticket_id: str) -> str:
+        """Gives the status of a ticket in its database."""
+        _, rows = read_database(self.database, {"tickets": "id"})["tickets"]
+        return str(rows[ticket_id]["status"])
 
     def pages(self) -> int:
         """Gives how many pages of exports were asked for."""

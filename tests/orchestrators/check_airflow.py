@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tests.warehouse import ROOT
 
-from .accounts import GROUPS, MELTANO, STREAMS, Account, change, clean, kept_secrets
+from .accounts import GROUPS, IN_LIST_FORM, MELTANO, STREAMS, Account, change, clean, kept_secrets
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,10 +53,13 @@ class Airflow:
             text=True,
         )
 
-    def run_dag(self, *accounts: Account, **variables: str) -> subprocess.CompletedProcess[str]:
+    def run_dag(
+        self, *accounts: Account, conf: str = "{}", **variables: str
+    ) -> subprocess.CompletedProcess[str]:
         """Runs the DAG once over some accounts."""
         described = json.dumps([account.described() for account in accounts])
-        return self("dags", "test", "zendesk", AIRFLOW_VAR_ZENDESK_ACCOUNTS=described, **variables)
+        command = ("dags", "test", "zendesk", "--conf", conf)
+        return self(*command, AIRFLOW_VAR_ZENDESK_ACCOUNTS=described, **variables)
 
 
 def test_accounts_are_loaded_apart_and_go_on_from_their_states(
@@ -85,3 +89,17 @@ def test_accounts_are_loaded_apart_and_go_on_from_their_states(
     assert globex.zendesk.requests == []
 
     assert kept_secrets(accounts, airflow.home, first.stdout, second.stdout) == []
+
+
+def test_a_whole_walk_puts_stale_rows_right(accounts: list[Account], tmp_path: Path) -> None:
+    """What the DAG `zendesk_whole` triggers, over an account in list form."""
+    airflow, acme = Airflow(tmp_path / "airflow"), replace(accounts[0], settings=IN_LIST_FORM)
+    tokens = {acme.variable: acme.token}
+    assert airflow.run_dag(acme, **tokens).returncode == 0
+    stale = acme.leave_a_row_stale()
+    assert airflow.run_dag(acme, **tokens).returncode == 0
+    assert acme.loaded_status(stale) == "open"
+    assert airflow.run_dag(acme, conf='{"whole": true}', **tokens).returncode == 0
+    assert acme.loaded_status(stale) == "solved"
+    shown = airflow("tasks", "list", "zendesk_whole")
+    assert shown.stdout.split()[-1] == "walk", shown.stdout[-5000:]

@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tests.warehouse import ROOT
 
-from .accounts import GROUPS, MELTANO, STREAMS, Account, change, clean, kept_secrets
+from .accounts import GROUPS, IN_LIST_FORM, MELTANO, STREAMS, Account, change, clean, kept_secrets
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +49,9 @@ class Dagster:
             text=True,
         )
 
-    def run_job(self, account: Account, **variables: str) -> subprocess.CompletedProcess[str]:
+    def run_job(
+        self, account: Account, tags: str = "{}", **variables: str
+    ) -> subprocess.CompletedProcess[str]:
         """Runs the job of an account once."""
         place = (
             "--python-file",
@@ -57,7 +60,7 @@ class Dagster:
             str(CODE),
         )
         job = "zendesk_" + account.database.stem.replace("-", "_")
-        return self("job", "execute", *place, "--job", job, **variables)
+        return self("job", "execute", *place, "--job", job, "--tags", tags, **variables)
 
 
 def test_accounts_are_loaded_apart_and_go_on_from_their_states(
@@ -86,3 +89,15 @@ def test_accounts_are_loaded_apart_and_go_on_from_their_states(
     assert f"check-globex: no environment variable {globex.variable}" in refused.stdout
     assert globex.zendesk.requests == []
     assert kept_secrets(accounts, dagster.home, *said, run.stdout, refused.stdout) == []
+
+
+def test_a_whole_walk_puts_stale_rows_right(accounts: list[Account], tmp_path: Path) -> None:
+    """What the weekly schedule of an account in list form runs."""
+    acme = replace(accounts[0], settings=IN_LIST_FORM)
+    dagster, token = Dagster(tmp_path / "dagster", [acme]), {acme.variable: acme.token}
+    assert dagster.run_job(acme, **token).returncode == 0
+    stale = acme.leave_a_row_stale()
+    assert dagster.run_job(acme, **token).returncode == 0
+    assert acme.loaded_status(stale) == "open"
+    assert dagster.run_job(acme, '{"zendesk/whole": "true"}', **token).returncode == 0
+    assert acme.loaded_status(stale) == "solved"

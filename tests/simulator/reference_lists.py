@@ -99,7 +99,11 @@ REFERENCE_LISTS = (
         "posts",
         new_id=products.post_id,
     ),
-    _list("sla_policies", support.sla_policy, OffsetList(), "slas/policies"),
+    Resource(
+        "sla_policies",
+        support.sla_policy,
+        (Endpoint("slas/policies", OffsetList(), hides=visible.has_deleted_at),),
+    ),
     _list(
         "talk_phone_numbers",
         products.talk_phone_number,
