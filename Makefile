@@ -115,6 +115,11 @@ sql: .meltano/.ready ## ask the demo's database: make sql QUERY='select …'
 answers: $(VENV)/.ready $(DBT_VENV)/.ready .demo/zendesk.duckdb ## answer questions from the demo's rows, with charts
 	$(VENV)/bin/python -m tests.answers
 
+# Checked-out packages: see tests/dbt_zendesk.py.
+.PHONY: dbt-zendesk
+dbt-zendesk: $(VENV)/.ready $(POSTGRES_VENV)/.ready $(DBT_VENV)/.ready ## run the dbt package dbt_zendesk (DBT_ZENDESK=folder) on our tables
+	$(VENV)/bin/python -m tests.dbt_zendesk $(DBT_ZENDESK)
+
 .PHONY: torture
 torture: $(VENV)/.ready ## kill the tap 200 times and break the server in every way
 	$(VENV)/bin/python -m tests.torture $(ARGS)

@@ -14,11 +14,15 @@ import tempfile
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.commands import Commands
 from benchmarks.measure import whole
 from tests.simulator import Simulator
 from tests.simulator.auth import Token
+
+if TYPE_CHECKING:
+    from tests.simulator import Request
 
 EXPORT_LIMIT, ACCOUNT_LIMIT = 10, 700
 """Requests a minute: of incremental exports, and of everything."""
@@ -49,8 +53,8 @@ FORMS = {
 }
 
 
-def measure(method: str, window: float) -> bool:
-    """Export, print the figures, and say whether they are as they should be.
+def export(method: str, window: float) -> list[Request]:
+    """Export tickets under a limit, and give the requests for pages that it took.
 
     Args:
         method: A key of `FORMS`.
@@ -67,7 +71,18 @@ def measure(method: str, window: float) -> bool:
     ):
         zendesk.api.auth.tokens.append(Token("benchmark", "read", "any", "any"))
         whole(Commands(Path(folder), "tickets").tap(zendesk.url, method=method))
-        requests = [request for request in zendesk.requests if form.path in request.path]
+        return [request for request in zendesk.requests if form.path in request.path]
+
+
+def measure(method: str, window: float) -> bool:
+    """Export, print the figures, and say whether they are as they should be.
+
+    Args:
+        method: A key of `FORMS`.
+        window: Seconds.
+    """
+    form = FORMS[method]
+    requests = export(method, window)
     refused = sum(request.status == HTTPStatus.TOO_MANY_REQUESTS for request in requests)
     # A list leaves archived tickets out, so there can be fewer pages than were made for it.
     windows = (len(requests) - 1) // form.limit

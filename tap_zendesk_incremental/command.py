@@ -7,6 +7,7 @@ import sys
 import traceback
 
 import click
+from singer_sdk import metrics
 from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
 from singer_sdk.singerlib import Catalog
 
@@ -15,8 +16,15 @@ from tap_zendesk_incremental.auth.redaction import RedactingFilter
 from tap_zendesk_incremental.errors import one_line
 from tap_zendesk_incremental.tap import TapZendeskIncremental
 
-SDK_NOISE = ("An unhandled error occurred while syncing", "Config validation failed")
-"""What the SDK says beside an error that is said once, by itself."""
+SDK_NOISE = (
+    # said beside an error, which has a line of its own
+    "An unhandled error occurred while syncing",
+    "Config validation failed",
+    # said in every run, whatever the settings and the selection are
+    "Skipping parse of env var settings",
+    "Added '%s' as child stream to '%s'",
+)
+"""Lines of the SDK's that tell nobody anything, by how they start."""
 
 logger = logging.getLogger(TapZendeskIncremental.name)
 
@@ -24,6 +32,24 @@ logger = logging.getLogger(TapZendeskIncremental.name)
 class _QuietFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         return not str(record.msg).startswith(SDK_NOISE)
+
+
+class _MetricFilter(logging.Filter):
+    """Leave out the SDK's METRIC lines, which are more than all others together.
+
+    They come at level DEBUG, or where the user gives their logger handlers of its own.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        # The level of their logger is that of LOGLEVEL, whatever SINGER_SDK_LOG_CONFIG says.
+        own = logging.getLogger(record.name)
+        return bool(own.handlers) or min(own.level, logging.getLogger().level) <= logging.DEBUG
+
+
+def _handlers() -> set[logging.Handler]:
+    """Give the handlers of every logger: SINGER_SDK_LOG_CONFIG may set some beside the root's."""
+    loggers = [logging.getLogger(), *map(logging.getLogger, logging.root.manager.loggerDict)]
+    return {handler for one in loggers for handler in one.handlers}
 
 
 def _quieten(selection: logging.Logger) -> None:
@@ -51,10 +77,11 @@ def _invoke(command: click.Command) -> int:
 def run() -> None:
     """Run the tap as a command; what goes wrong ends it with exit code 1 and one line."""
     command = TapZendeskIncremental.cli  # sets the SDK's log handlers up
-    for handler in logging.getLogger().handlers:
+    for handler in _handlers():
         handler.addFilter(_QuietFilter())
         handler.addFilter(RedactingFilter())
     _quieten(logging.getLogger(Catalog.__module__))
+    metrics.get_metrics_logger().addFilter(_MetricFilter())
     code = 1
     try:
         code = _invoke(command)

@@ -50,13 +50,14 @@ class Schema:
         url: address of the database.
     """
 
-    def __init__(self, url: str) -> None:
-        """Takes a name that no other has; the loader makes the schema.
+    def __init__(self, url: str, name: str | None = None) -> None:
+        """Takes a name that no other has, unless it gets one; the loader makes the schema.
 
         Args:
             url: address of the database.
+            name: name of a schema that is there.
         """
-        self.name = f"zendesk_{uuid.uuid4().hex[:12]}"
+        self.name = name or f"zendesk_{uuid.uuid4().hex[:12]}"
         self.url = url
 
     def query(self, select: str) -> list[dict[str, Any]]:
@@ -71,6 +72,17 @@ class Schema:
         sql = f"set search_path to {self.name}; select row_to_json(x) from ({select}) as x"  # noqa: S608
         rows = self._run("--tuples-only", "--no-align", "--command", sql).split("\n")
         return [json.loads(row) for row in rows if row]
+
+    def execute(self, statement: str) -> None:
+        """Executes a statement; names of tables are looked up in this schema.
+
+        Args:
+            statement: the statement.
+
+        Raises:
+            AssertionError: it failed; the message says why.
+        """
+        self._run("--command", f"set search_path to {self.name}; {statement}")
 
     def table(self, stream: str) -> Table:
         """Reads a table, without the columns that the loader adds.

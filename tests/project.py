@@ -22,6 +22,9 @@ PLUGINS = (
     "loaders/target-duckdb",
     "loaders/target-postgres",
 )
+UTILITIES = ("utilities/dbt-duckdb", "utilities/dbt-postgres")
+"""Plugins whose environment is the one that `make test` sets up for dbt."""
+
 TIMEOUT_SECONDS = 150
 REASON = "no Meltano with its plugins here; `make test` sets them up"
 
@@ -51,10 +54,18 @@ class Project:
         for plugin in PLUGINS:
             (folder / ".meltano" / plugin).mkdir(parents=True)
             (folder / ".meltano" / plugin / "venv").symlink_to(ROOT / ".meltano" / plugin / "venv")
+        for plugin in UTILITIES:
+            (folder / ".meltano" / plugin).mkdir(parents=True)
+            (folder / ".meltano" / plugin / "venv").symlink_to(ROOT / ".venv-dbt")
+        (folder / "transform").symlink_to(ROOT / "transform")
         self.variables = {
             "MELTANO_ENVIRONMENT": "prod",
             "MELTANO_STATE_BACKEND_URI": f"file://{folder}/states",
             "NO_COLOR": "1",
+            # The project is a link: what dbt writes belongs to the copy.
+            "DBT_TARGET_PATH": str(folder / "dbt/target"),
+            "DBT_LOG_PATH": str(folder / "dbt/logs"),
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
             "TAP_ZENDESK_INCREMENTAL_SUBDOMAIN": "example",
             "TAP_ZENDESK_INCREMENTAL_ACCESS_TOKEN": ACCESS_TOKEN,
             "TAP_ZENDESK_INCREMENTAL_API_URL": zendesk.url,
@@ -73,7 +84,7 @@ class Project:
         Raises:
             AssertionError: it ended otherwise; what it wrote is in the message.
         """
-        others = ("TAP_", "TARGET_", "MELTANO_", "ZENDESK_", "LOGLEVEL")
+        others = ("TAP_", "TARGET_", "MELTANO_", "ZENDESK_", "DBT_", "PG", "LOGLEVEL")
         kept = {k: v for k, v in os.environ.items() if not k.startswith(others)}
         run = subprocess.run(
             (MELTANO, *arguments),

@@ -199,6 +199,18 @@ def test_streams_in_the_readme_are_streams() -> None:
             assert properties[one]["id"]["type"][0] == properties[many][key]["type"][0]
 
 
+def test_every_id_that_is_text_is_explained() -> None:
+    """All others are integers: a column of ids has one type, and joins by its name."""
+    text = (ROOT / "docs/streams.md").read_text(encoding="utf-8")
+    section = text.partition("## Ids and joins\n")[2].partition("\n## ")[0]
+    explained = set(re.findall(r"(\w+)`", section))
+    for path in (PACKAGE / "schemas").glob("*.json"):
+        for name, schema in json.loads(path.read_bytes())["properties"].items():
+            if name.endswith("_id"):
+                [kind] = {*schema["type"]} - {"null"}
+                assert kind == "integer" or (kind, name in explained) == ("string", True), name
+
+
 def test_states_in_the_documents_are_states() -> None:
     [state] = [json.loads(block) for block in blocks(ROOT / "docs/state.md", "json")]
     streams = {stream.name: stream for stream in STREAMS}

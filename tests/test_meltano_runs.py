@@ -19,8 +19,8 @@ from .accounts import SIDELOADED, holds
 from .postgres import TARGET, Schema, served
 from .project import Project
 from .running import config_for, run_tap
-from .test_docs import blocks
 from .test_postgres import change_everything
+from .test_recipes import recipe
 from .warehouse import ROOT, differences, read_database
 
 if TYPE_CHECKING:
@@ -189,8 +189,7 @@ def test_the_weekly_schedule_puts_stale_rows_right(
     """The schedule that the how-to shows: one job, one state, another replication method."""
     load_into(copy, schema)
     copy.variables["TAP_ZENDESK_INCREMENTAL_EXPORT_METHOD"] = "list"
-    shown_schedules = map(yaml.safe_load, blocks(ROOT / "docs/how-to.md", "yaml"))
-    [weekly] = next(one for one in shown_schedules if "interval" in one[0])
+    [weekly] = recipe("Walk the lists once a week")["schedules"]
     file = copy.folder / "meltano.yml"
     settings = yaml.safe_load(file.read_text())
     settings["schedules"].append(weekly)
@@ -265,3 +264,24 @@ def test_what_the_demo_does_not_compare_arrives_in_duckdb(
     for stream, (types, rows) in read_database(database, dict.fromkeys(streams, "id")).items():
         records = {str(id_): record for id_, record in holds(zendesk, stream).items()}
         assert differences(stream, records, types, rows) == []
+
+
+def test_metrics_are_logged_where_they_are_asked_for(copy: Project, schema: Schema) -> None:
+    load_into(copy, schema)
+    tickets = ("--log-format=json", "run", "--no-install", f"{TAP}--tickets", "target-postgres")
+
+    def lines_of_tap() -> list[Json]:
+        shown = [json.loads(line) for line in copy.meltano(*tickets).splitlines()]
+        return [line for line in shown if line.get("string_id") == f"{TAP}--tickets"]
+
+    lines = lines_of_tap()
+    assert any(str(line["event"]).startswith("tickets: exported") for line in lines)
+    assert not any("METRIC" in line["event"] for line in lines)
+    file = copy.folder / "meltano.yml"
+    project = yaml.safe_load(file.read_text(encoding="utf-8"))
+    [extractor] = [one for one in project["plugins"]["extractors"] if one["name"] == TAP]
+    extractor.update(recipe("Log the SDK's metrics"))
+    file.write_text(yaml.safe_dump(project), encoding="utf-8")
+    lines = lines_of_tap()
+    assert any("METRIC" in line["event"] for line in lines)
+    assert not any(line["level"] == "debug" for line in lines)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
 import venv
 import zipfile
 from importlib import metadata
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -76,6 +78,29 @@ def test_source_distribution_holds_all_that_a_build_needs(tmp_path: Path) -> Non
     top |= {".gitignore", "sample_config.json"}
     assert {name for name in held if not name.startswith(f"{PACKAGE.name}/")} == top
     assert {f"{PACKAGE.name}/py.typed", f"{PACKAGE.name}/schemas/users.json"} <= held
+
+
+def test_the_image_has_all_that_it_needs(tmp_path: Path) -> None:
+    """What the Dockerfile copies builds; the network and Docker itself are not here."""
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", "")
+    steps = [line.split() for line in text.splitlines() if line and not line.startswith("#")]
+    for _, *sources, target in (step for step in steps if step[0] == "COPY"):
+        for source in sources:
+            if (ROOT / source).is_dir():
+                shutil.copytree(ROOT / source, tmp_path / target)
+            else:
+                shutil.copy(ROOT / source, tmp_path / target)
+    for step in steps:
+        for option, value in pairwise(step):
+            assert not option.endswith("constraint") or (tmp_path / value).is_file(), step
+    command = (sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-index")
+    build = (*command, "--no-build-isolation", "--wheel-dir", tmp_path, tmp_path)
+    subprocess.run(build, check=True, capture_output=True)
+    [built] = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(built) as archive:
+        [points] = [name for name in archive.namelist() if name.endswith("entry_points.txt")]
+        commands = re.findall(r"^([\w-]+) = ", archive.read(points).decode(), flags=re.MULTILINE)
+    assert steps[-1] == ["ENTRYPOINT", f'["{commands[0]}"]']
 
 
 def test_dependencies_are_exactly_what_is_imported() -> None:

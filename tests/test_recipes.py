@@ -40,20 +40,44 @@ def run_with(zendesk: Simulator, folder: Path, settings: Json, **variables: str)
     return ended
 
 
-@pytest.mark.parametrize("as_json", [False, True])
-def test_log_without_metrics(zendesk: Simulator, tmp_path: Path, *, as_json: bool) -> None:
-    logging = recipe("Log less, or more")
-    if as_json:
-        text = HOW_TO.read_text(encoding="utf-8")
-        [formatter] = re.findall(r"`plain: (\{.*?\})`", text)
-        logging["formatters"]["plain"] = yaml.safe_load(formatter)
+def test_log_json(zendesk: Simulator, tmp_path: Path) -> None:
     file = tmp_path / "logging.yml"
-    file.write_text(yaml.safe_dump(logging))
+    file.write_text(yaml.safe_dump(recipe("Log JSON")))
     lines = run_with(zendesk, tmp_path, {}, SINGER_SDK_LOG_CONFIG=str(file)).stderr.splitlines()
-    assert any("tickets: exported" in line for line in lines)
+    found = [json.loads(line) for line in lines]
+    assert all({"level", "ts", "message"} <= line.keys() for line in found)
+    assert any(line["message"].startswith("tickets: exported") for line in found)
     assert not any("METRIC" in line for line in lines)
-    if as_json:
-        assert all({"level", "ts", "message"} <= json.loads(line).keys() for line in lines)
+
+
+@pytest.mark.parametrize("is_meltano", [False, True])
+def test_log_metrics(zendesk: Simulator, tmp_path: Path, *, is_meltano: bool) -> None:
+    variables = recipe("Log the SDK's metrics")["env"]
+    if is_meltano:  # it names a file of its own, with its own level
+        file = tmp_path / "logging.yml"
+        file.write_text(yaml.safe_dump(recipe("Log JSON")))
+        variables["SINGER_SDK_LOG_CONFIG"] = str(file)
+    log = run_with(zendesk, tmp_path, {}, **variables).stderr
+    assert log.count('"http_request_count"') == 2, log  # tickets and users
+    assert ("| DEBUG" in log) is not is_meltano
+
+
+def test_metrics_in_a_file_of_their_own(zendesk: Simulator, tmp_path: Path) -> None:
+    logging = recipe("Log JSON")
+    file, place = tmp_path / "logging.yml", tmp_path / "metrics"
+    handler = {"class": "logging.FileHandler", "formatter": "json", "filename": str(place)}
+    logging["handlers"]["metrics"] = handler
+    logging["loggers"] = {"singer_sdk.metrics": {"handlers": ["metrics"], "propagate": False}}
+    file.write_text(yaml.safe_dump(logging))
+    log = run_with(zendesk, tmp_path, {}, SINGER_SDK_LOG_CONFIG=str(file)).stderr
+    assert "METRIC" not in log
+    assert "http_request_count" in place.read_text(encoding="utf-8")
+
+
+def test_log_without_metrics(zendesk: Simulator, tmp_path: Path) -> None:
+    log = run_with(zendesk, tmp_path, {}).stderr
+    assert "tickets: exported" in log
+    assert not re.search("METRIC|Added|Skipping parse", log)
 
 
 def test_filter_by_brand(zendesk: Simulator, tmp_path: Path) -> None:

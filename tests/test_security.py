@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import shutil
 import ssl
@@ -116,10 +117,23 @@ def test_no_password_of_a_proxy_is_written(tap: FastTap, password: str) -> None:
     config = {"subdomain": "example", "access_token": credentials.ACCESS_TOKEN}
     env = {"HTTPS_PROXY": f"http://somebody:{password}@127.0.0.1:9", "LOGLEVEL": "DEBUG"}
     command = command_for(tap.folder, config=config, catalog=tap.catalog)
+    # A handler of a logger's own, which the root's handlers know nothing of.
+    own = {"class": "logging.FileHandler", "filename": str(tap.folder / "own.log")}
+    logging = {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "handlers": {"own": own},
+        "loggers": {"tap-zendesk-incremental": {"handlers": ["own"]}},
+    }
+    file = tap.folder / "logging.json"
+    file.write_text(json.dumps(logging), encoding="utf-8")
+    env["SINGER_SDK_LOG_CONFIG"] = str(file)
     ended = run([sys.executable, str(Path(fast.__file__)), *command[1:]], env)
     assert ended.exit_code == 1
-    assert "S3cr3t" not in ended.stderr
-    assert "Pa55" not in ended.stderr
+    for log in (ended.stderr, (tap.folder / "own.log").read_text(encoding="utf-8")):
+        assert "Traceback" in log
+        assert "S3cr3t" not in log
+        assert "Pa55" not in log
 
 
 @pytest.mark.parametrize("path", ["incremental", "oauth"])

@@ -44,7 +44,7 @@ OTHER_TYPES = {
 
 def descriptions() -> Iterator[tuple[str, dict[str, Any]]]:
     """Gives what the project's YAML files describe: its kind in the plural, and the entry."""
-    for file in sorted(PROJECT.glob("*/**/*.yml")):
+    for file in (*PROJECT.glob("models/*/*.yml"), *PROJECT.glob("seeds/*.yml")):
         content = yaml.safe_load(file.read_text())
         for kind in ("models", "seeds", "sources"):
             for entry in content.get(kind, ()):

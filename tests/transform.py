@@ -34,11 +34,32 @@ def build(folder: Path, database: Mapping[str, str], *arguments: str) -> str:
     Raises:
         AssertionError: a model or a test failed; the end of what dbt printed is in the message.
     """
-    command: list[str | Path] = [DBT, "--no-use-colors", "build", "--project-dir", PROJECT]
-    command += ["--profiles-dir", PROJECT, "--target-path", folder / "target"]
-    command += ["--log-path", folder / "logs", *arguments]
+    return run_dbt("build", PROJECT, folder, database, *arguments)
+
+
+def run_dbt(
+    command: str, project: Path, folder: Path, database: Mapping[str, str], *arguments: str
+) -> str:
+    """Runs a command of dbt.
+
+    Args:
+        command: the command.
+        project: folder of the dbt project.
+        folder: for dbt's own files.
+        database: environment variables of `transform/profiles.yml`.
+        arguments: more of the command line.
+
+    Returns:
+        What dbt printed.
+
+    Raises:
+        AssertionError: dbt failed; the end of what it printed is in the message.
+    """
+    line: list[str | Path] = [DBT, "--no-use-colors", command, "--project-dir", project]
+    line += ["--profiles-dir", PROJECT, "--target-path", folder / "target"]
+    line += ["--log-path", folder / "logs", *arguments]
     run = subprocess.run(
-        command,
+        line,
         check=False,
         env=os.environ | {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false"} | dict(database),
         stdin=subprocess.DEVNULL,

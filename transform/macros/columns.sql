@@ -6,6 +6,44 @@
   {% if execute %}{{ return(load_relation(source('zendesk_raw', stream))) }}{% endif %}
 {% endmacro %}
 
+{# The columns of a loader's table by their names in lower case, quoted; none without a table. #}
+{% macro columns_of(relation) %}
+  {% set found = {} %}
+  {% if relation %}
+    {% for column in adapter.get_columns_in_relation(relation) %}
+      {% do found.update({column.name | lower: adapter.quote(column.name)}) %}
+    {% endfor %}
+  {% endif %}
+  {{ return(found) }}
+{% endmacro %}
+
+{# The column with the time at which the loader wrote a row, or NULL; `found` as in columns_of. #}
+{% macro loaded_at(found) %}
+  {% set times = ['_sdc_received_at', '_sdc_batched_at', '_sdc_extracted_at'] | select('in', found) | list %}
+  {{ return(found[times[0]] if times else 'null') }}
+{% endmacro %}
+
+{#
+  From which time on an incremental model of changes has to read: the last one that it has, or an
+  earlier one of a record that was loaded since, such as those of an earlier slice.
+
+    stream     table of the loader
+    time       its column with the time of a record
+    condition  which rows of the model come from this stream
+#}
+{% macro oldest_new(stream, time, condition) %}
+  {% set relation = zendesk_export.loaded(stream) %}
+  {% set found = zendesk_export.columns_of(relation) %}
+  {% set newest %}(select coalesce(max(updated), cast('1970-01-01' as {{ dbt.type_timestamp() }})) from {{ this }} where {{ condition }}){% endset %}
+  {% if zendesk_export.loaded_at(found) == 'null' %}{{ return(newest) }}{% endif %}
+  {% set older %}(
+    select min(cast({{ found[time] }} as {{ dbt.type_timestamp() }})) from {{ relation }}
+    where cast({{ zendesk_export.loaded_at(found) }} as {{ dbt.type_timestamp() }})
+      > (select max(_fivetran_synced) from {{ this }} where {{ condition }})
+  ){% endset %}
+  {{ return('least(' ~ newest ~ ', coalesce(' ~ older ~ ', ' ~ newest ~ '))') }}
+{% endmacro %}
+
 {#
   The newest version of each record of a stream, with the columns that the model describes.
 
@@ -19,18 +57,13 @@
 #}
 {% macro stage(stream, key=['id'], newest_by=none, deleted='false') %}
   {% set relation = zendesk_export.loaded(stream) %}
-  {% set found = {} %}
-  {% if relation %}
-    {% for column in adapter.get_columns_in_relation(relation) %}
-      {% do found.update({column.name | lower: adapter.quote(column.name)}) %}
-    {% endfor %}
-  {% elif execute %}
+  {% set found = zendesk_export.columns_of(relation) %}
+  {% if execute and not relation %}
     {% do log('zendesk_export: the stream ' ~ stream ~ ' was not loaded; ' ~ model.name ~ ' is empty.', info=true) %}
   {% endif %}
-  {% set times = ['_sdc_received_at', '_sdc_batched_at', '_sdc_extracted_at'] | select('in', found) | list %}
-  {% set loaded_at = found[times[0]] if times else 'null' %}
+  {% set loaded_at = zendesk_export.loaded_at(found) %}
   {% set order = [found[newest_by] ~ ' desc'] if newest_by in found else [] %}
-  {% set order = order + ([loaded_at ~ ' desc'] if times else []) %}
+  {% set order = order + ([loaded_at ~ ' desc'] if loaded_at != 'null' else []) %}
 select
   {% for name, column in model.columns.items() if name not in ('is_deleted', 'loaded_at') %}
   {% if name in found and column.data_type == 'json' %}

@@ -1,0 +1,137 @@
+"""What docs/loaders.md says of each loader, held against tables that it has written."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from .postgres import TARGET, Pipeline, Schema, served
+from .running import config_for, run_tap, select
+from .simulator import Simulator
+from .warehouse import LOADER_PYTHON, ROOT, read_database
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOW_TO = (ROOT / "docs/how-to.md").read_text(encoding="utf-8")
+SYSTEM_UPDATES = HOW_TO.partition("## Tell system updates")[2].split("```")[1].removeprefix("sql")
+PAGE = (ROOT / "docs/loaders.md").read_text(encoding="utf-8")
+EXAMPLES = {
+    "integer, also epoch seconds and ids": ("id", "generated_timestamp", "brand_id"),
+    "text": ("subject", "status"),
+    "true or false": ("is_public",),
+    "date-time": ("created_at", "updated_at"),
+    "object": ("via", "_rescued_data"),
+    "array of integers": ("collaborator_ids", "follower_ids"),
+    "array of text": ("tags",),
+    "array of objects": ("custom_fields",),
+}
+"""Properties of tickets."""
+
+COUNT_ROWS = """
+import duckdb, sys
+with duckdb.connect(sys.argv[1], read_only=True) as database:
+    print(len(database.sql(sys.argv[2]).fetchall()))
+"""
+
+POSTGRES_NAMES = {
+    "timestamp without time zone": "timestamp",
+    "_int8": "bigint[]",
+    "_text": "text[]",
+    "_jsonb": "jsonb[]",
+}
+
+
+def told(loader: str) -> dict[str, str]:
+    """Give the type of each of the examples in a loader's column of the table."""
+    section = PAGE.partition("## What a column becomes\n")[2].partition("\n## ")[0]
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("|")]
+    place = rows[0].index(loader)
+    types = {row[0]: row[place].split("`")[1] for row in rows[2:]}
+    assert types.keys() == EXAMPLES.keys()
+    return {name: types[kind] for kind, names in EXAMPLES.items() for name in names}
+
+
+def queries(loader: str) -> list[str]:
+    """Give the queries in a loader's section."""
+    section = PAGE.partition(f"## {loader}\n")[2].partition("\n## ")[0]
+    return re.findall(r"```sql\n(.*?)```", section, flags=re.DOTALL)
+
+
+def touched(zendesk: Simulator) -> set[int]:
+    """Give the tickets whose last change is a system update."""
+    tickets = zendesk.store.records["tickets"]
+    found = {
+        ticket["id"]
+        for ticket in map(tickets.__getitem__, tickets)
+        if ticket["generated_timestamp"] > epoch_of(ticket["updated_at"]) + 60
+    }
+    assert 0 < len(found) < len(tickets)
+    return found
+
+
+def epoch_of(date: str) -> float:
+    return datetime.fromisoformat(date.replace("Z", "+00:00")).timestamp()
+
+
+def test_versions_are_those_that_are_pinned() -> None:
+    project = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))
+    pins = {one["name"]: one["pip_url"] for one in project["plugins"]["loaders"]}
+    row = re.compile(r"^\| (target-\w+) \(.*?\) \| (\S+)(?: with DuckDB (\S+))? \|", re.MULTILINE)
+    rows = row.findall(PAGE)
+    assert len(rows) == 2
+    for name, version, duckdb in rows:
+        assert re.search(rf"{name}=={version}", pins[name])
+        assert f"duckdb=={duckdb}" in pins[name] or not duckdb
+
+
+@pytest.mark.skipif(not TARGET.exists(), reason="no loader for PostgreSQL here; see `make test`")
+def test_types_and_queries_in_postgres(zendesk: Simulator, tmp_path: Path) -> None:
+    """Each query runs as printed, and `_rescued_data` holds what the page says of NULL."""
+    expected_ids = touched(zendesk)
+    with served() as url:
+        schema = Schema(url)
+        Pipeline(tmp_path, zendesk, schema).run(catalog=select("tickets"))
+        types, _ = schema.table("tickets")
+        expected = told("PostgreSQL")
+        assert {name: POSTGRES_NAMES.get(types[name], types[name]) for name in expected} == expected
+        assert {row["id"] for row in schema.query(SYSTEM_UPDATES)} == expected_ids
+        rows = [schema.query(query) for query in queries("PostgreSQL")]
+        assert [bool(found) for found in rows] == [True, True, False]
+        [count] = schema.query("select count(_rescued_data) as n from tickets")
+        assert count["n"] == len(rows[1])  # not one of them is NULL
+        schema.drop()
+
+
+@pytest.mark.skipif(not LOADER_PYTHON.exists(), reason="no loader for DuckDB here; see `make test`")
+def test_types_and_queries_in_duckdb(tmp_path: Path) -> None:
+    """So too here, with an empty text that becomes NULL, and the table of an empty stream."""
+    with Simulator(organizations=0) as zendesk:
+        tickets = zendesk.store.records["tickets"]
+        first, *_ = tickets
+        zendesk.store.update("tickets", first, subject="")
+        system_updates = len(touched(zendesk))
+        run = run_tap(tmp_path, config_for(zendesk), catalog=select("tickets", "organizations"))
+    database, config = tmp_path / "zendesk.duckdb", tmp_path / "target.json"
+    settings = {"filepath": str(database), "default_target_schema": "main"}
+    config.write_text(json.dumps(settings), encoding="utf-8")
+    loader = (LOADER_PYTHON.with_name("target-duckdb"), "--config", config)
+    subprocess.run(loader, input=run.stdout, check=True, capture_output=True)
+    tables = read_database(database, {"tickets": "id", "organizations": "id"})
+    types, rows = tables["tickets"]
+    expected = told("DuckDB")
+    assert {name: types[name].split()[0] for name in expected} == expected
+    assert len(rows) == len(tickets)
+    assert rows[str(first)]["subject"] is None
+    assert tables["organizations"][1] == {}
+    asked = [(SYSTEM_UPDATES, system_updates), *((query, len(rows)) for query in queries("DuckDB"))]
+    for query, count in asked:
+        command = (LOADER_PYTHON, "-c", COUNT_ROWS, database, query)
+        found = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        assert int(found) == count
