@@ -10,12 +10,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-import yaml
-
 from .postgres import Pipeline, Schema, served
 from .running import select
 from .simulator.demo_account import DemoSimulator
-from .transform import PROJECT, build, postgres_variables, run_dbt
+from .transform import PROJECT, PROJECT_FILE, postgres_variables, project_of, run_dbt
 
 STREAMS = (
     *("tickets", "ticket_events", "ticket_comments", "ticket_metric_events", "users"),
@@ -58,32 +56,6 @@ QUESTIONS = {
 """Queries for figures that dbt_zendesk has, and for ours."""
 
 
-def project(folder: Path, packages: Path, schema: str) -> Path:
-    """Writes a dbt project that has both projects as packages.
-
-    Args:
-        folder: an empty folder.
-        packages: the folder of packages.
-        schema: schema of the loader's tables.
-
-    Returns:
-        The project's folder.
-    """
-    installed = folder / "dbt_packages"
-    installed.mkdir(parents=True)
-    for package in (*packages.iterdir(), PROJECT):
-        if (package / "dbt_project.yml").exists():
-            (installed / package.name).symlink_to(package.resolve())
-    settings = {
-        "name": "zendesk_together",
-        "version": "1.0.0",
-        "profile": "zendesk_export",
-        "vars": {"zendesk_schema": f"{schema}_source", "using_audit_log": True},
-    }
-    (folder / "dbt_project.yml").write_text(yaml.safe_dump(settings))
-    return folder
-
-
 def main() -> None:
     """Loads a demo account into a PostgreSQL server and builds both projects."""
     if len(sys.argv) != 2 or not (Path(sys.argv[1]) / "dbt_zendesk").is_dir():
@@ -97,9 +69,11 @@ def main() -> None:
         schema = Schema(url)
         Pipeline(folder, zendesk, schema).run(catalog=select(*STREAMS))
         variables = postgres_variables(url, schema.name)
-        together = project(folder / "together", Path(sys.argv[1]), schema.name)
-        build(folder, variables, "--vars", '{"using_audit_log": true}')
-        print(run_dbt("run", together, folder, variables, "--select", "package:zendesk"))
+        packages = [one for one in Path(sys.argv[1]).iterdir() if (one / PROJECT_FILE).exists()]
+        settings = {"zendesk_schema": f"{schema.name}_source", "using_audit_log": True}
+        both = project_of(folder / "both", [PROJECT, *packages], settings)
+        run_dbt("build", both, folder, variables, "--select", "package:zendesk_export")
+        print(run_dbt("run", both, folder, variables, "--select", "package:zendesk"))
         print(f"\n  {'':40}{'dbt_zendesk':>12}{'ours':>10}")
         for question, queries in QUESTIONS.items():
             theirs, ours = (

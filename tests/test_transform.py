@@ -17,8 +17,17 @@ from .answers import BROWSER, write_page
 from .postgres import TARGET, Pipeline, Schema, served
 from .project import Project
 from .running import command_for, config_for, select
+from .simulator.definitions import definitions
 from .simulator.demo_account import DemoSimulator
-from .transform import DBT, build, postgres_variables, promised_columns
+from .transform import (
+    DBT,
+    PROJECT,
+    build,
+    postgres_variables,
+    project_of,
+    promised_columns,
+    run_dbt,
+)
 from .warehouse import LOADER_PYTHON
 
 if TYPE_CHECKING:
@@ -333,6 +342,37 @@ def test_streams_that_were_not_loaded(demo: DemoSimulator, tmp_path: Path) -> No
     assert {row["group_name"] for row in rows} == {"No group"}
 
 
+def test_switches_of_dbt_zendesk_leave_tables_out(tmp_path: Path) -> None:
+    """The project is a package here, of a project that has these variables."""
+    switched = {
+        "using_audit_log": {"audit_log"},
+        "using_brands": {"brand"},
+        "using_domain_names": {"domain_name"},
+        "using_holidays": {"schedule_holiday"},
+        "using_organization_tags": {"organization_tag"},
+        "using_organizations": {"organization"},
+        "using_schedules": {
+            *("schedule", "schedule_holiday", "ticket_schedule", "time_zone", "daylight_time"),
+        },
+        "using_sla_policy_metric_history": {"sla_policy_metric_history"},
+        "using_ticket_form_history": {"ticket_form_history"},
+        "using_ticket_sla_policy": {"ticket_sla_policy"},
+        "using_user_tags": {"user_tag"},
+    }
+    root = project_of(tmp_path / "root", [PROJECT], dict.fromkeys(switched, False))
+    database = {"DBT_TARGET": "duckdb", "ZENDESK_DUCKDB_PATH": str(tmp_path / "none.duckdb")}
+    listed = run_dbt("ls", root, tmp_path, database, "--resource-type", "model", "--quiet")
+    tables = {
+        name.rpartition("zendesk_source__")[2]
+        for name in listed.splitlines()
+        if "zendesk_source__" in name
+    }
+    assert tables == promised_columns("zendesk_source").keys() - set[str]().union(
+        *switched.values()
+    )
+    assert "zendesk_answers__sla_breaches" in listed
+
+
 @pytest.mark.skipif(not project.is_there(), reason=project.REASON)
 def test_meltano_builds_the_project(built: Built, demo: DemoSimulator, tmp_path: Path) -> None:
     copy = Project(tmp_path, demo)
@@ -369,6 +409,34 @@ def test_the_page_draws_its_charts_without_a_network(built: Built, tmp_path: Pat
     # Areas and bars have paths: an empty chart has an axis only.
     assert seen.stdout.count("mark-area") + seen.stdout.count("mark-rect") >= 4
     assert "CONSOLE" not in seen.stderr
+
+
+def test_custom_fields_have_titles_and_labels(built: Built, demo: DemoSimulator) -> None:
+    fields: dict[int, dict[str, str]] = {}
+    titles: dict[int, str] = {}
+    for field in definitions("ticket_fields"):
+        title = field["title"]
+        titles[field["id"]] = f"{title} ({field['id']})" if title in titles.values() else title
+        options = field.get("custom_field_options", ())
+        fields[field["id"]] = {option["value"]: option["name"] for option in options}
+
+    def text_of(field: dict[str, Any]) -> str | None:
+        value, labels = field["value"], fields[field["id"]]
+        if isinstance(value, list):
+            return ", ".join(labels.get(str(tag), str(tag)) for tag in value) or "[]"
+        if value is None or isinstance(value, bool):
+            return None if value is None else str(value).lower()
+        return labels.get(value, str(value))
+
+    expected = {
+        ticket["id"]: {titles[field["id"]]: text_of(field) for field in ticket["custom_fields"]}
+        for ticket in demo.store.records["tickets"].values()
+    }
+    rows = built.query("staging", "select * from ticket_custom_fields_wide")
+    assert {row.pop("ticket_id"): row for row in rows} == expected
+    assert len(titles) > 20
+    texts = {text for row in expected.values() for text in row.values()}
+    assert {"Plan_Gold", "Alpha, Beta"} <= texts
 
 
 def test_targets_of_policies_are_in_the_history(built: Built, demo: DemoSimulator) -> None:

@@ -12,10 +12,11 @@ import yaml
 from .warehouse import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 PROJECT = ROOT / "transform"
+PROJECT_FILE = "dbt_project.yml"
 DBT = ROOT / ".venv-dbt/bin/dbt"
 TIMEOUT_SECONDS = 120
 
@@ -70,6 +71,31 @@ def run_dbt(
     )
     assert run.returncode == 0, run.stdout[-5000:]
     return run.stdout
+
+
+def project_of(folder: Path, packages: Iterable[Path], variables: Mapping[str, object]) -> Path:
+    """Writes a dbt project that has nothing but packages.
+
+    Args:
+        folder: a new folder.
+        packages: folders of the packages.
+        variables: variables of the project.
+
+    Returns:
+        The project's folder.
+    """
+    installed = folder / "dbt_packages"
+    installed.mkdir(parents=True)
+    for package in packages:
+        (installed / package.name).symlink_to(package.resolve())
+    settings = {
+        "name": "nothing_but_packages",
+        "version": "1.0.0",
+        "profile": "zendesk_export",
+        "vars": variables,
+    }
+    (folder / PROJECT_FILE).write_text(yaml.safe_dump(settings))
+    return folder
 
 
 def postgres_variables(url: str, schema: str) -> dict[str, str]:

@@ -211,7 +211,7 @@ def standard_offset(zone: ZoneInfo) -> timedelta:
 def daylight_times(zone: ZoneInfo) -> Iterator[tuple[int, str, str, int]]:
     """Gives year, start, end and hours of each time at which the offset is not the standard one.
 
-    A difference of a part of an hour is left out, as the table counts hours: Caracas up to 2016.
+    A difference of a part of an hour is left out, as the table counts whole hours.
     """
     standard = standard_offset(zone)
     first = datetime(FIRST_YEAR, 1, 1, tzinfo=timezone.utc)

@@ -107,3 +107,35 @@ where false
   {% for name in names %}{% do columns.update({name: name}) %}{% endfor %}
   {{ return(columns) }}
 {% endmacro %}
+
+{#
+  The account's own ticket fields, each with its id and a name for a column: its title, made unique
+  and short enough. None before staging is built.
+#}
+{% macro account_ticket_fields() %}
+  {% set fields = [] %}
+  {% set relation = load_relation(ref('zendesk_staging__ticket_fields')) if execute else none %}
+  {% if relation %}
+    {% set taken = ['ticket_id'] %}
+    {% set query %}
+      select id, title from {{ relation }}
+      where type not in (
+        'subject', 'description', 'status', 'tickettype', 'priority', 'basic_priority', 'group',
+        'assignee', 'custom_status'
+      )
+      order by position, id
+    {% endset %}
+    {% for field in run_query(query) %}
+      {% set id, title = field[0] | int, (field[1] or 'field') | replace('"', "'") | trim %}
+      {# PostgreSQL cuts names after 63 bytes. #}
+      {% set name = title.encode()[:63].decode('utf-8', 'ignore') %}
+      {% if name | lower in taken %}
+        {% set ending = ' (' ~ id ~ ')' %}
+        {% set name = title.encode()[:63 - ending | length].decode('utf-8', 'ignore') ~ ending %}
+      {% endif %}
+      {% do taken.append(name | lower) %}
+      {% do fields.append({'id': id, 'name': name}) %}
+    {% endfor %}
+  {% endif %}
+  {{ return(fields) }}
+{% endmacro %}
