@@ -184,6 +184,14 @@ def test_project_in_the_readme_is_one_of_ours() -> None:
     }
 
 
+def test_loader_in_the_page_on_loaders_is_one_of_ours() -> None:
+    [[loader]] = [yaml.safe_load(block) for block in blocks(ROOT / "docs/loaders.md", "yaml")]
+    ours = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))
+    own = next(one for one in ours["plugins"]["loaders"] if one["name"] == loader["name"])
+    assert loader.pop("config").keys() <= {setting["name"] for setting in own["settings"]}
+    assert loader.items() <= own.items()
+
+
 def test_query_in_the_readme_is_that_of_the_demo() -> None:
     [query] = blocks(README, "sql")
     assert query == (ROOT / "tests/demo.sql").read_text(encoding="utf-8")
