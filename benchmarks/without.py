@@ -9,14 +9,14 @@ import sys
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
-from tap_zendesk_incremental import cli, export_stream
+from tap_zendesk_incremental import cli, schedule
 from tap_zendesk_incremental.records import writer
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 STEPS: dict[str, AbstractContextManager[object]] = {
-    "one ahead": patch.object(export_stream, "one_ahead", iter),
+    "one ahead": patch.object(schedule, "one_ahead", iter),
     "collecting": patch.object(writer, "MAX_COLLECTED_BYTES", 0),
 }
 """What is there instead of each step."""

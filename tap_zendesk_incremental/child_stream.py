@@ -98,9 +98,22 @@ class ChildStream(SdkStream):
         self._write(records, page.read_at)
         self._counter.increment(len(records))
 
-    def request_pages(self) -> Iterator[list[Any]]:
-        """Give none: the parent asks for them."""
+    line = ("", 1)
+
+    @contextlib.contextmanager
+    def exporting(self) -> Iterator[None]:
+        """Do nothing: the parent does it; see `opened`."""
+        yield
+
+    def fetched_pages(self) -> Iterator[Any]:
+        """Give none: the parent fetches them."""
         return iter(())
+
+    @contextlib.contextmanager
+    def writing(self, page: Any) -> Iterator[list[Any]]:  # noqa: ANN401 (as in SdkStream)
+        """Give nothing: the parent's pages are written with `write`."""
+        del page
+        yield []
 
     def write_records(self, records: list[Any]) -> None:
         """Write records that were read just now; see `SdkStream`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
@@ -15,6 +16,7 @@ from tap_zendesk_incremental.auth.login import API_TOKENS_END, LOGIN_SETTINGS, h
 from tap_zendesk_incremental.discovery import CUSTOM_OBJECT_PREFIX, custom_object_keys
 from tap_zendesk_incremental.export_stream import ExportStream
 from tap_zendesk_incremental.http.client import Client
+from tap_zendesk_incremental.progress import Progress
 from tap_zendesk_incremental.records.writer import CollectingWriter, print_text
 from tap_zendesk_incremental.sdk import SdkTap
 from tap_zendesk_incremental.state import checked_state
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
     from singer_sdk import Stream
 
+    from tap_zendesk_incremental.progress import StreamProgress
+    from tap_zendesk_incremental.sdk import SdkStream
+
 
 class TapZendeskIncremental(SdkTap):
     """Singer tap for Zendesk's incremental export API."""
@@ -32,6 +37,8 @@ class TapZendeskIncremental(SdkTap):
     name = "tap-zendesk-incremental"
     message_writer_class = CollectingWriter
     config_jsonschema: ClassVar[dict[str, Any]] = config.SETTINGS.to_dict()
+
+    _client: Client | None = None
 
     read_config = staticmethod(input_files.read_config)
     environment_problems = staticmethod(config.environment_problems)
@@ -61,7 +68,7 @@ class TapZendeskIncremental(SdkTap):
 
     def discover_streams(self) -> Sequence[Stream]:
         """Make every stream; they share one session, one login and one set of limits."""
-        client = Client(self.config, self.logger)
+        client = self._client = Client(self.config, self.logger)
         return [
             *(stream(self, client) for stream in STREAMS),
             *(CustomObject(self, client, key) for key in custom_object_keys(self, client)),
@@ -135,6 +142,23 @@ class TapZendeskIncremental(SdkTap):
             )
             raise FatalSyncError(msg)
 
+    def is_answered(self) -> bool:
+        """Say whether discovery was served; see `SdkTap`."""
+        return self._client is not None and self._client.has_served
+
+    def report(self, running: Sequence[SdkStream], streams: Sequence[SdkStream]) -> None:
+        """Say now and then how far the streams are; see `SdkTap`."""
+        self._progress.say(_progress_of(running), _progress_of(streams))
+
+    def report_end(self, streams: Sequence[SdkStream]) -> None:
+        """Say what was exported, if anything was asked for; see `SdkTap`."""
+        if asked := [one for one in _progress_of(streams) if one.client.requests]:
+            self._progress.finish(asked)
+
+    @cached_property
+    def _progress(self) -> Progress:
+        return Progress(self.logger)
+
     def config_problems(self, given: dict[str, Any], schema: Mapping[str, Any]) -> list[str]:
         """Check the settings, and fill in their defaults; see `SdkTap`."""
         hide_secrets(given)
@@ -154,6 +178,10 @@ class TapZendeskIncremental(SdkTap):
     def needs_valid_config(self, given: Mapping[str, Any]) -> bool:
         """Say whether discovery would send a login: no wrong setting may pass then."""
         return any(map(given.get, LOGIN_SETTINGS))
+
+
+def _progress_of(streams: Sequence[SdkStream]) -> list[StreamProgress]:
+    return [stream.progress for stream in streams if isinstance(stream, ExportStream)]
 
 
 def _callback(

@@ -75,9 +75,9 @@ def _export_row(stream: type[ExportStream], name: str) -> tuple[str, ...]:
     names = {"cursor": stream.cursor, "time": stream.time, "list": stream.listing}
     forms = [name for name, endpoint in names.items() if endpoint] or ["cursor"]
     slow = [
-        f", one request in {endpoint.interval_seconds / MINUTE_SECONDS:.0f} minutes"
+        f", one request in {endpoint.pace.seconds / MINUTE_SECONDS:.0f} minutes"
         for endpoint in (stream.cursor, stream.time)
-        if endpoint and endpoint.interval_seconds
+        if endpoint and endpoint.pace and endpoint.pace.requests == 1
     ]
     selected = "yes" if stream.selected_by_default else "no"
     return (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tap_zendesk_incremental.prefetch import one_ahead
+from tap_zendesk_incremental.schedule import one_ahead
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
