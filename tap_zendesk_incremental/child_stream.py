@@ -21,7 +21,8 @@ from singer_sdk.schema.source import SchemaDirectory, StreamSchema
 
 from tap_zendesk_incremental import schemas
 from tap_zendesk_incremental.errors import RefusedError
-from tap_zendesk_incremental.pagination import PAGINATORS, traverse
+from tap_zendesk_incremental.list_pagination import PAGINATORS
+from tap_zendesk_incremental.pagination import traverse
 from tap_zendesk_incremental.records import output
 from tap_zendesk_incremental.records.decode import ABSENT
 from tap_zendesk_incremental.sdk import SdkStream

@@ -14,14 +14,8 @@ from singer_sdk.schema.source import SchemaDirectory, StreamSchema
 from tap_zendesk_incremental import schemas, state
 from tap_zendesk_incremental.child_stream import ChildStream
 from tap_zendesk_incremental.errors import CursorRefusedError, RefusedError
-from tap_zendesk_incremental.pagination import (
-    OWN_FILTER,
-    PAGINATORS,
-    WALKS,
-    Step,
-    traverse,
-    until,
-)
+from tap_zendesk_incremental.list_pagination import OWN_FILTER, PAGINATORS, WALKS
+from tap_zendesk_incremental.pagination import Step, traverse, until
 from tap_zendesk_incremental.progress import StreamProgress
 from tap_zendesk_incremental.records import output
 from tap_zendesk_incremental.records.writer import CollectingWriter
@@ -302,7 +296,8 @@ class ExportStream(SdkStream):
     ) -> Iterator[ReadyPage]:
         """Fetch the export, page by page."""
         steps = self._sampled_step(bookmark) if self._is_sampled else self._steps(bookmark)
-        if self._end is not None and not self._is_sampled:
+        # A walk has its end in its parameters, and is not in the order of an export.
+        if self._end is not None and not self._is_sampled and self.endpoint.paging not in WALKS:
             steps = until(self._end, steps)
         with self.get_http_request_counter() as counter:
             for step in steps:
@@ -325,7 +320,7 @@ class ExportStream(SdkStream):
     def _steps(self, bookmark: Mapping[str, Any]) -> Iterator[Step[Any]]:
         """Follow the export; where a cursor is refused, go on from the replication key."""
         paginator, value = self._paginator(bookmark), state.value_of(bookmark)
-        restart: Params | None = None
+        restarts: set[int | str | None] = set()
         while True:
             try:
                 for step in traverse(paginator, self._fetch_page):
@@ -333,14 +328,17 @@ class ExportStream(SdkStream):
                     yield self._trailing(step)
             except CursorRefusedError as error:  # noqa: PERF203 (pages take seconds)
                 known = {state.KEY: self.replication_key, state.VALUE: value}
+                if self.endpoint.paging in WALKS:  # which is in no order of time
+                    known = {state.END_TIME: int(paginator.params.get("start_time", 0))}
                 paginator = self._paginator(known)
-                if paginator.params == restart:
+                start = paginator.params.get("start_time")
+                if start in restarts:
                     raise
-                restart = paginator.params
+                restarts.add(start)
                 self.logger.warning(
                     "%s; the export goes on from a day before the last record, at %s",
                     error,
-                    restart or "the start",
+                    paginator.params or "the start",
                 )
             else:
                 return

@@ -7,6 +7,10 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from tap_zendesk_incremental.child_stream import SideloadStream
+from tap_zendesk_incremental.streams import CHILD_STREAMS, STREAMS
+from tap_zendesk_incremental.streams.support import Tickets
+
 from .running import Json, Run, config_for, run_tap
 from .simulator import definitions
 from .simulator.sideloads import sideload
@@ -17,21 +21,21 @@ if TYPE_CHECKING:
 
     from .simulator import Simulator
 
-SIDELOADS = {
-    "metric_events": "metric_events",
-    "slas": "slas",
-    "dates": "dates",
-    "comment_count": "comment_count",
-    "incident_count": "incident_counts",
-}
+SIDELOADS = Tickets.sideloads
 """Properties of tickets, and what to ask for to get them."""
 
-FED = {
-    "ticket_metrics": ("tickets", "metric_sets"),
-    "ticket_comments": ("ticket_events", "comment_events"),
-    "user_identities": ("users", "identities"),
+PARENTS = {stream.name: str(vars(stream.parent_stream_type)["name"]) for stream in CHILD_STREAMS}
+"""Child streams, and their parents."""
+
+SIDELOADED = {
+    stream.name: (PARENTS[stream.name], str(stream.include))
+    for stream in CHILD_STREAMS
+    if issubclass(stream, SideloadStream)
 }
-"""Fed streams, the streams that feed them, and what to ask for."""
+"""Child streams that come along on the parent's pages, the parents, and what to ask for."""
+
+KEYS = {stream.name: stream.primary_keys[0] for stream in STREAMS}
+"""Streams, and their key properties; that of child streams and custom objects is `id`."""
 
 
 def discovered(zendesk: Simulator, folder: Path, **settings: object) -> Json:
@@ -82,15 +86,15 @@ def holds(zendesk: Simulator, stream: str, *include: str) -> dict[Any, Json]:
 
     Args:
         zendesk: The account.
-        stream: The stream, a fed one too.
+        stream: The stream, a child stream too.
         include: What comes along inside the records.
     """
-    if stream.endswith("_fields"):
+    if stream not in zendesk.store.records and stream not in SIDELOADED:
         return by_id(definitions.definitions(stream))
-    feeder, more = FED.get(stream, (stream, ""))
-    table = zendesk.store.records[feeder]
+    parent, more = SIDELOADED.get(stream, (stream, ""))
+    table = zendesk.store.records[parent]
     asked = [name for name in (*include, more) if name]
-    records, beside = sideload(zendesk.store, feeder, list(table.values()), asked)
+    records, beside = sideload(zendesk.store, parent, list(table.values()), asked)
     if stream == "ticket_metrics":
         return by_id(ticket["metric_set"] for ticket in records)
     if stream == "user_identities":
@@ -104,24 +108,50 @@ def holds(zendesk: Simulator, stream: str, *include: str) -> dict[Any, Json]:
         )
     for record in records:
         record.pop("fields", None)  # a copy of custom_fields
-    return by_id(records)
+    return by_id(records, KEYS.get(stream, "id"))
 
 
-def by_id(records: Iterable[Json]) -> dict[Any, Json]:
-    """Give records by id, after asserting that none came twice."""
+def shows(zendesk: Simulator, stream: str) -> dict[Any, Json]:
+    """Give what the list of a stream shows now, by id; without what was deleted or archived.
+
+    Args:
+        zendesk: The account.
+        stream: A stream that has a list, or a child stream of tickets or users.
+    """
+    parent = SIDELOADED.get(stream, (stream, ""))[0]
+    [listing] = [s.listing for s in STREAMS if s.name == parent and s.listing]
+    shown = zendesk.api.shown(listing.path.removeprefix("/api/v2/").removesuffix(".json")).keys()
+    if parent == stream:
+        return {id_: record for id_, record in holds(zendesk, stream).items() if id_ in shown}
+    [key] = [
+        s.parent_key for s in CHILD_STREAMS if s.name == stream and issubclass(s, SideloadStream)
+    ]
+    return {id_: child for id_, child in holds(zendesk, stream).items() if child[key] in shown}
+
+
+def by_id(records: Iterable[Json], key: str = "id") -> dict[Any, Json]:
+    """Give records by id, after asserting that none came twice.
+
+    Args:
+        records: The records.
+        key: The property that holds the id.
+    """
     found: dict[Any, Json] = {}
     for record in records:
-        assert record["id"] not in found, f"{record['id']} came twice"
-        found[record["id"]] = record
+        assert record[key] not in found, f"{record[key]} came twice"
+        found[record[key]] = record
     return found
 
 
 def whole(run: Run, stream: str) -> dict[Any, Json]:
     """Give a stream's records by id as Zendesk sent them: what was rescued is put back."""
     return by_id(
-        {k: v for k, v in record.items() if k != "_rescued_data"}
-        | (record.get("_rescued_data") or {})
-        for record in run.records[stream]
+        (
+            {k: v for k, v in record.items() if k != "_rescued_data"}
+            | (record.get("_rescued_data") or {})
+            for record in run.records[stream]
+        ),
+        KEYS.get(stream, "id"),
     )
 
 

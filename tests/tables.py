@@ -52,7 +52,7 @@ def sideloads_table() -> str:
         for name, sideload in stream.sideloads.items()
     ]
     streams = [
-        (f"stream `{stream.name}`", f"`{_parent(stream)}`", f"`{stream.include}`")
+        (f"stream `{stream.name}`", f"`{_parent(stream).name}`", f"`{stream.include}`")
         for stream in CHILD_STREAMS
         if stream.include
     ]
@@ -92,19 +92,20 @@ def _export_row(stream: type[ExportStream], name: str) -> tuple[str, ...]:
 
 
 def _child_row(stream: type[ChildStream]) -> tuple[str, ...]:
+    parent = _parent(stream)
     return (
         f"`{stream.name}`",
         _summary(stream),
         ", ".join(f"`{key}`" for key in stream.primary_keys),
-        f"that of `{_parent(stream)}`",
-        f"with `{_parent(stream)}`",
+        f"that of `{parent.name}`" if parent.replication_key else "none",
+        f"with `{parent.name}`",
         "yes" if stream.selected_by_default else "no",
-        f"with `{_parent(stream)}`",
+        f"with `{parent.name}`" if parent.sample else "",
     )
 
 
-def _parent(stream: type[ChildStream]) -> str:
-    return next(one.name for one in STREAMS if one is stream.parent_stream_type)
+def _parent(stream: type[ChildStream]) -> type[ExportStream]:
+    return next(one for one in STREAMS if one is stream.parent_stream_type)
 
 
 def _summary(stream: type[Any]) -> str:

@@ -192,4 +192,4 @@ def test_a_date_without_a_zone_is_in_utc(zendesk: Simulator, tmp_path: Path, zon
     run = run_tap(tmp_path, config, state=state, catalog=catalog, env={"TZ": zone})
     assert run.exit_code == 0, run.stderr
     assert asked(zendesk, "/users")[0]["start_time"] == f"{start}"
-    assert asked(zendesk, "/organizations")[0]["start_time"] == f"{start + 31 * 86_400}"
+    assert asked(zendesk, "/organizations")[0]["start_time"] == f"{start + 30 * 86_400}"

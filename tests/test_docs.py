@@ -32,7 +32,7 @@ ARCHITECTURE = ROOT / "docs/architecture.md"
 GAP = "…"
 """Stands in a document for what differs from case to case."""
 
-NOT_SHOWN = {"… declares no export", "Config validation failed"}
+NOT_SHOWN = {"… declares no endpoint", "Config validation failed"}
 """An error that only a change of the code can bring about, and one that others stand for."""
 
 
@@ -168,14 +168,14 @@ def test_contributing_shows_a_real_stream() -> None:
     assert code in (PACKAGE / "streams" / "support.py").read_text(encoding="utf-8")
 
 
-def test_imports_point_down_the_table_of_rooms() -> None:
+def test_imports_point_down_the_table_of_modules() -> None:
     text = ARCHITECTURE.read_text("utf-8")
     rows = re.findall(r"^\| (`[\w.]+`(?: `[\w.]+`)*) \|", text, re.MULTILINE)
-    row_of = {room: row for row, names in enumerate(rows) for room in re.findall(r"[\w.]+", names)}
+    row_of = {name: row for row, names in enumerate(rows) for name in re.findall(r"[\w.]+", names)}
     assert row_of.keys() == MODULES.keys()
-    for room, row in row_of.items():
-        below = {other for other in imported(MODULES[room]) if other in row_of}
-        assert all(row <= row_of[other] for other in below), room
+    for name, row in row_of.items():
+        below = {other for other in imported(MODULES[name]) if other in row_of}
+        assert all(row <= row_of[other] for other in below), name
 
 
 def imported(code: ast.AST) -> Iterator[str]:

@@ -232,7 +232,7 @@ def test_where_nothing_answers_the_first_request_gives_up_soon(tap: FastTap) -> 
 def test_a_run_that_discovers_first_gives_up_as_soon(zendesk: Simulator, tmp_path: Path) -> None:
     zendesk.faults.add("reset", times=99)
     command = command_for(tmp_path, config=config_for(zendesk))
-    done = run_command([sys.executable, "-m", "tests.fast", *command[1:]])
+    done = run_command([sys.executable, "-m", "tests.shortened_waits", *command[1:]])
     assert done.exit_code == 1
     assert len(zendesk.faults.met) == 6 + 2
     assert len(done.log("ERROR")) == 1

@@ -170,6 +170,24 @@ def test_audits_are_read_in_either_order(
     assert len(came) < len(first.records["ticket_audits"])
 
 
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_audits_have_an_end_date(
+    zendesk: Simulator,
+    tmp_path: Path,
+    newest_first: bool,  # noqa: FBT001 (pytest names it)
+) -> None:
+    zendesk.settings.newest_first_lists = newest_first
+    audits = zendesk.api.shown("ticket_audits")
+    end = sorted(epoch(audit["created_at"]) for audit in audits.values())[12]
+    first = export(tmp_path, zendesk, "ticket_audits", per_page=6, end_date=iso(end))
+    assert whole(first, "ticket_audits").keys() == {
+        id_ for id_, audit in audits.items() if epoch(audit["created_at"]) < end
+    }
+    second = export(tmp_path, zendesk, "ticket_audits", per_page=6, state=first.state)
+    both = whole(first, "ticket_audits").keys() | whole(second, "ticket_audits").keys()
+    assert both == audits.keys()
+
+
 def test_a_list_in_no_order_is_refused(zendesk: Simulator, tmp_path: Path) -> None:
     records = [{"id": n, "updated_at": iso(1_700_000_000 - n % 2 * 60)} for n in range(3)]
     text = str(records).replace("'", '"')
@@ -180,3 +198,15 @@ def test_a_list_in_no_order_is_refused(zendesk: Simulator, tmp_path: Path) -> No
     assert run.exit_code == 1
     [line] = run.log("ERROR")
     assert "does not send this list in the order of changes" in line
+
+
+@pytest.mark.parametrize("stream", ["satisfaction_ratings", "ticket_audits"])
+def test_a_walk_whose_cursor_is_refused_starts_again(
+    zendesk: Simulator, tmp_path: Path, stream: str
+) -> None:
+    """A walk is not in the order of time, so the latest record says nothing of where it is."""
+    path = stream.replace("satisfaction_", "")
+    zendesk.faults.add("status", code=400, shape="description", path=f"{path}.*after", after=1)
+    run = export(tmp_path, zendesk, stream, per_page=4)
+    assert {record["id"] for record in run.records[stream]} == set(zendesk.api.shown(stream))
+    assert len(run.log("WARNING")) == 1

@@ -215,3 +215,15 @@ def test_late_metric_events_arrive(zendesk: Simulator, tmp_path: Path) -> None:
     assert first.state["bookmarks"][stream]["end_time"] <= now - 1700
     assert late["id"] in ids_of([second], stream)
     assert all(epoch(r["time"]) >= now - 1900 for r in second.records[stream])
+
+
+def test_a_start_time_that_is_too_recent_is_asked_for_again(
+    zendesk: Simulator, tmp_path: Path
+) -> None:
+    message = "Too recent start_time. Use a start_time older than 60 seconds"
+    zendesk.faults.add("status", code=422, shape="description", message=message)
+    run = run_tap(tmp_path, config_for(zendesk), catalog=select("organizations"))
+    assert run.exit_code == 0
+    assert ids_of([run], "organizations") == set(zendesk.store.records["organizations"])
+    [line] = run.log("WARNING")
+    assert "Too recent start_time" in line

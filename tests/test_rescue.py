@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from .accounts import FED, choose, discovered, entry_of, holds, lines_about
+from .accounts import SIDELOADED, choose, discovered, entry_of, holds, lines_about
 from .running import Json, Run, config_for, discover, run_tap
 from .simulator import sideloads
 
@@ -198,5 +198,5 @@ def test_every_stream_has_a_place_for_it(zendesk: Simulator, tmp_path: Path) -> 
     catalog = discovered(zendesk, tmp_path)
     for entry in catalog["streams"]:
         assert entry["schema"]["properties"][RESCUED]["type"] == ["object", "null"]
-    assert FED.keys() <= {entry["tap_stream_id"] for entry in catalog["streams"]}
+    assert SIDELOADED.keys() <= {entry["tap_stream_id"] for entry in catalog["streams"]}
     assert entry_of(catalog, "custom_object_vehicle")["schema"]["properties"][RESCUED]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .accounts import FED, asked, choose, discovered, holds, lines_about, whole
+from .accounts import PARENTS, SIDELOADED, asked, choose, discovered, holds, lines_about, whole
 from .running import Json, config_for, run_tap
 from .simulator import Simulator
 
@@ -64,11 +64,11 @@ def test_a_sample_of_every_stream_that_has_one(
         assert len(records) == 50
         assert records == {id_: held[id_] for id_ in records}
     assert len(run.records["ticket_exports"]) == 50
-    for stream in FED:
+    for stream in SIDELOADED:
         records, held = whole(run, stream), holds(large, stream)
         assert records
         assert records == {id_: held[id_] for id_ in records}
-    for stream in names - SAMPLED - FED.keys():
+    for stream in names - SAMPLED - PARENTS.keys():
         [line] = [line for line in lines_about(run, stream, "INFO") if "no sample endpoint" in line]
         assert "skipped" in line
         assert not run.records[stream]
@@ -76,7 +76,7 @@ def test_a_sample_of_every_stream_that_has_one(
 
 
 def test_a_sample_leaves_the_state_as_it_is(large: Simulator, tmp_path: Path) -> None:
-    chosen = choose(discovered(large, tmp_path), "tickets", "users", "organizations", *FED)
+    chosen = choose(discovered(large, tmp_path), "tickets", "users", "organizations", *SIDELOADED)
     large.clear()
     run = run_tap(tmp_path, config_for(large, sample=True), catalog=chosen, state=STATE)
     assert run.exit_code == 0

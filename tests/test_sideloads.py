@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from .accounts import FED, SIDELOADS, asked, choose, discovered, holds, whole
+from .accounts import SIDELOADED, SIDELOADS, asked, choose, discovered, holds, whole
 from .running import Json, Run, command_for, config_for, discover, run_tap, start
 from .simulator import sideloads
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .simulator import Simulator
 
 EXPORTS = "/incremental/"
-FEEDERS = sorted({feeder for feeder, _ in FED.values()})
+PARENTS = sorted({parent for parent, _ in SIDELOADED.values()})
 LATE_SECONDS = 0.05
 
 
@@ -36,21 +36,21 @@ def check_order(run: Run) -> None:
         assert kinds.count("SCHEMA") == 1
         assert kinds[0] == "SCHEMA"
     for state in run.states:
-        assert not state["bookmarks"].keys() & FED.keys()
+        assert not state["bookmarks"].keys() & SIDELOADED.keys()
         assert all("partitions" not in bookmark for bookmark in state["bookmarks"].values())
 
 
 def test_nothing_is_asked_for_that_is_not_selected(
     zendesk: Simulator, catalog: Json, tmp_path: Path
 ) -> None:
-    run = run_tap(tmp_path, config_for(zendesk, per_page=20), catalog=choose(catalog, *FEEDERS))
+    run = run_tap(tmp_path, config_for(zendesk, per_page=20), catalog=choose(catalog, *PARENTS))
     requests = asked(zendesk, EXPORTS)
-    assert len(requests) > len(FEEDERS)
+    assert len(requests) > len(PARENTS)
     assert not any("include" in params for params in requests)
-    assert set(run.schemas) == set(FEEDERS)
+    assert set(run.schemas) == set(PARENTS)
     properties = run.schemas["tickets"]["schema"]["properties"]
     assert not properties.keys() & SIDELOADS.keys()
-    for stream in FEEDERS:
+    for stream in PARENTS:
         assert whole(run, stream) == holds(zendesk, stream)
 
 
@@ -59,7 +59,7 @@ def test_without_a_catalog_nothing_is_asked_for_either(zendesk: Simulator, tmp_p
     assert run.exit_code == 0
     assert len(asked(zendesk, EXPORTS)) >= 4
     assert not any("include" in params for params in asked(zendesk, ""))
-    assert not run.schemas.keys() & FED.keys()
+    assert not run.schemas.keys() & SIDELOADED.keys()
     assert not asked(zendesk, "/exports/")
 
 
@@ -79,11 +79,11 @@ def test_all_that_is_selected_comes_on_the_same_pages(
     zendesk: Simulator, catalog: Json, tmp_path: Path, method: str
 ) -> None:
     config = config_for(zendesk, export_method=method, per_page=8)
-    run_tap(tmp_path, config, catalog=choose(catalog, *FEEDERS))
+    run_tap(tmp_path, config, catalog=choose(catalog, *PARENTS))
     plain = asked(zendesk, EXPORTS)
     zendesk.clear()
     on = [f"tickets.{name}" for name in SIDELOADS]
-    run = run_tap(tmp_path, config, catalog=choose(catalog, *FEEDERS, *FED, on=on))
+    run = run_tap(tmp_path, config, catalog=choose(catalog, *PARENTS, *SIDELOADED, on=on))
     include = "comment_count,dates,incident_counts,metric_events,metric_sets,slas"
     for params in asked(zendesk, "/tickets"):
         assert params["include"] == include
@@ -94,7 +94,7 @@ def test_all_that_is_selected_comes_on_the_same_pages(
     assert whole(run, "tickets") == holds(zendesk, "tickets", *SIDELOADS.values())
     assert whole(run, "ticket_events") == holds(zendesk, "ticket_events", "comment_events")
     assert whole(run, "users") == holds(zendesk, "users")
-    for stream in FED:
+    for stream in SIDELOADED:
         assert whole(run, stream) == holds(zendesk, stream)
     check_order(run)
 
@@ -102,12 +102,12 @@ def test_all_that_is_selected_comes_on_the_same_pages(
 def test_fed_streams_do_without_what_feeds_them(
     zendesk: Simulator, catalog: Json, tmp_path: Path
 ) -> None:
-    run = run_tap(tmp_path, config_for(zendesk, per_page=20), catalog=choose(catalog, *FED))
-    assert set(run.records) == set(FED)
-    for stream in FED:
+    run = run_tap(tmp_path, config_for(zendesk, per_page=20), catalog=choose(catalog, *SIDELOADED))
+    assert set(run.records) == set(SIDELOADED)
+    for stream in SIDELOADED:
         assert whole(run, stream) == holds(zendesk, stream)
     assert run.state is not None
-    assert set(run.state["bookmarks"]) == set(FEEDERS)
+    assert set(run.state["bookmarks"]) == set(PARENTS)
     assert all(bookmark for bookmark in run.state["bookmarks"].values())
     check_order(run)
 
@@ -147,7 +147,7 @@ def test_killed_and_resumed_no_fed_record_is_lost(
     zendesk: Simulator, catalog: Json, tmp_path: Path, method: str
 ) -> None:
     zendesk.settings.page_delay = LATE_SECONDS
-    chosen = choose(catalog, "tickets", *FED)
+    chosen = choose(catalog, "tickets", *SIDELOADED)
     config = config_for(zendesk, export_method=method, per_page=7)
     written: list[bytes] = []
     state: Json | None = None
@@ -164,7 +164,7 @@ def test_killed_and_resumed_no_fed_record_is_lost(
     rest = run_tap(tmp_path, config, catalog=chosen, state=state)
     assert rest.exit_code == 0
     union = Run(0, b"".join(written) + rest.stdout, "")
-    for stream in ("tickets", *FED):
+    for stream in ("tickets", *SIDELOADED):
         records = {record["id"]: record for record in union.records[stream]}
         assert records == holds(zendesk, stream)
     # Each state covers the fed records of the pages before it.
@@ -180,8 +180,8 @@ def test_killed_and_resumed_no_fed_record_is_lost(
 def test_fed_streams_take_selection(zendesk: Simulator, catalog: Json, tmp_path: Path) -> None:
     off = ["ticket_metrics.url", "ticket_metrics.reply_time_in_minutes.business"]
     off += ["ticket_comments.body", "user_identities.value"]
-    run = run_tap(tmp_path, config_for(zendesk), catalog=choose(catalog, *FED, off=off))
-    expected = {stream: holds(zendesk, stream) for stream in FED}
+    run = run_tap(tmp_path, config_for(zendesk), catalog=choose(catalog, *SIDELOADED, off=off))
+    expected = {stream: holds(zendesk, stream) for stream in SIDELOADED}
     for metric in expected["ticket_metrics"].values():
         del metric["url"]
         metric["reply_time_in_minutes"] = {"calendar": metric["reply_time_in_minutes"]["calendar"]}
@@ -189,7 +189,7 @@ def test_fed_streams_take_selection(zendesk: Simulator, catalog: Json, tmp_path:
         del comment["body"]
     for identity in expected["user_identities"].values():
         del identity["value"]
-    for stream in FED:
+    for stream in SIDELOADED:
         assert whole(run, stream) == expected[stream]
     assert "body" not in run.schemas["ticket_comments"]["schema"]["properties"]
 
@@ -205,7 +205,7 @@ def test_fed_streams_take_stream_maps(zendesk: Simulator, catalog: Json, tmp_pat
         },
     }
     config = config_for(zendesk, stream_maps=maps, per_page=20)
-    run = run_tap(tmp_path, config, catalog=choose(catalog, *FED))
+    run = run_tap(tmp_path, config, catalog=choose(catalog, *SIDELOADED))
     assert run.exit_code == 0, run.stderr
     comments = holds(zendesk, "ticket_comments")
     for comment in comments.values():
@@ -253,9 +253,9 @@ def test_records_that_bring_nothing_feed_nothing(
         zendesk.store.update("ticket_events", id_, child_events=[])
     for id_ in list(zendesk.store.records["users"]):
         zendesk.store.update("users", id_, email=None, phone=None)
-    run = run_tap(tmp_path, config_for(zendesk), catalog=choose(catalog, *FED))
+    run = run_tap(tmp_path, config_for(zendesk), catalog=choose(catalog, *SIDELOADED))
     assert run.exit_code == 0
-    assert set(run.schemas) == set(FED)
+    assert set(run.schemas) == set(SIDELOADED)
     assert set(run.records) == {"ticket_metrics"}
 
 
