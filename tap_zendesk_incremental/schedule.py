@@ -159,8 +159,12 @@ class Schedule(Generic[K, T]):
             self._called -= 1
             if arrival.items and not self._is_stopped:
                 source.line.sources.append(source)
-            self._call(source.line, 1)
-            yield arrival
+            if arrival.error is None:
+                self._call(source.line, 1)
+                yield arrival
+            else:
+                yield arrival  # which may have the consumer stop
+                self._call(source.line, 1)
             return
 
 

@@ -1,14 +1,16 @@
-"""One page ahead: never more than one, never past the end, errors after what came before them."""
+"""Lines run at once, their sources take turns, and errors come after what came before them."""
 
 from __future__ import annotations
 
+import contextlib
 import threading
+import time
 from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tap_zendesk_incremental.schedule import one_ahead
+from tap_zendesk_incremental.schedule import Schedule, one_ahead
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,3 +94,105 @@ def test_making_happens_in_one_daemon_thread() -> None:
     assert len(set(threads)) == 1
     assert threads[0] is not threading.current_thread()
     assert threads[0].daemon
+
+
+def test_sources_of_a_line_take_turns() -> None:
+    schedule: Schedule[str, int] = Schedule()
+    for key, end in (("a", 3), ("b", 1), ("c", 2)):
+        schedule.add(key, iter(range(end)), line="one limit")
+    came = [(a.key, *a.items) for a in schedule.arrivals() if a]
+    assert came == [
+        *(("a", 0), ("b", 0), ("c", 0)),
+        *(("a", 1), ("b",), ("c", 1)),
+        *(("a", 2), ("c",)),
+        ("a",),
+    ]
+
+
+def test_a_line_fetches_one_item_ahead_however_many_sources_it_has() -> None:
+    sources = [Source(), Source(), Source()]
+    schedule: Schedule[int, int] = Schedule()
+    for key, source in enumerate(sources):
+        schedule.add(key, source.items(), line="one limit")
+    with contextlib.closing(schedule.arrivals()) as arrivals:
+        next(arrivals)
+        assert sources[1].wait_for(1)
+        time.sleep(0.05)
+        assert [source.made for source in sources] == [1, 1, 0]
+
+
+def test_lines_do_not_wait_for_each_other() -> None:
+    """Each of two items waits for the other, which is only fetched if both are at once."""
+    barrier = threading.Barrier(4)
+
+    def item() -> Iterator[int]:
+        barrier.wait(SECONDS)
+        yield 1
+
+    schedule: Schedule[int, int] = Schedule()
+    schedule.add(0, item(), line="a")
+    schedule.add(1, item(), line="b")
+    for key in (2, 3, 4):
+        schedule.add(key, iter([1]) if key == 4 else item(), line="pool", threads=2)
+    came = [a for a in schedule.arrivals() if a]
+    assert sum(bool(a.items) for a in came) == 5
+    assert not any(a.error for a in came)
+
+
+def test_an_error_ends_its_source_alone_unless_the_schedule_is_stopped() -> None:
+    schedule: Schedule[str, int] = Schedule()
+    schedule.add("bad", Source(end=1, error=OSError("gone")).items(), line="one limit")
+    schedule.add("good", iter(range(3)), line="one limit")
+    came = [
+        (a.key, *a.items, *([str(a.error)] if a.error else [])) for a in schedule.arrivals() if a
+    ]
+    assert came == [
+        *(("bad", 0), ("good", 0), ("bad", "gone")),
+        *(("good", 1), ("good", 2), ("good",)),
+    ]
+
+
+def test_what_has_arrived_is_yielded_after_the_stop() -> None:
+    slow = Source()
+    schedule: Schedule[str, int] = Schedule()
+    schedule.add("quick", iter(range(9)), line="a")
+    schedule.add("slow", slow.items(), line="b")
+    came = []
+    for arrival in schedule.arrivals():
+        assert arrival
+        came.append(arrival.key)
+        if arrival.key == "quick" and "quick" not in came[:-1]:
+            assert slow.wait_for(1)
+            time.sleep(0.05)  # until it is in the queue
+            schedule.stop()
+    assert max(came) == "slow"
+    assert len(came) <= 4
+    assert slow.made <= 2
+
+
+def test_the_first_may_be_alone() -> None:
+    others = Source(end=3)
+    schedule: Schedule[str, int] = Schedule()
+    schedule.add("first", iter(range(2)), line="a")
+    schedule.add("other", others.items(), line="b")
+    arrivals = schedule.arrivals(first_alone=True)
+    first = next(arrivals)
+    assert first
+    assert first.key == "first"
+    assert others.made == 0
+    assert len(list(arrivals)) == 2 + 4
+
+
+def test_who_waits_is_woken() -> None:
+    asked = threading.Event()
+
+    def late() -> Iterator[int]:
+        asked.wait(SECONDS)
+        yield 1
+
+    schedule: Schedule[None, int] = Schedule()
+    schedule.add(None, late(), line="a")
+    with contextlib.closing(schedule.arrivals(0.01)) as arrivals:
+        assert [next(arrivals), next(arrivals)] == [None, None]
+        asked.set()
+        assert any(arrivals)

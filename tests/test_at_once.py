@@ -1,0 +1,240 @@
+"""Streams whose limits are independent run at once, and no STATE speaks of what is not out."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import signal
+import time
+from collections import defaultdict
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tap_zendesk_incremental.http.rate_limit import Pace
+from tap_zendesk_incremental.streams.talk import TalkCalls
+from tap_zendesk_incremental.tap import TapZendeskIncremental
+
+from .processes import TICKETS, FastTap, check_complete
+from .running import STREAMS, config_for, run_tap, select, sync
+from .simulator import Simulator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from .running import Json, Run
+
+LISTS = ("groups", "brands", "macros", "views", "triggers", "automations", "locales", "queues")
+
+
+def exports(zendesk: Simulator) -> list[str]:
+    """Give the streams whose exports were asked for, request by request."""
+    paths = [request.path for request in zendesk.requests]
+    found = [re.search(r"/incremental/(\w+)", path) for path in paths]
+    return [match[1] for match in found if match]
+
+
+def test_those_that_share_a_limit_take_turns(zendesk: Simulator, tmp_path: Path) -> None:
+    shared = ("tickets", "ticket_events", "organizations")
+    run = run_tap(tmp_path, config_for(zendesk, per_page=5), catalog=select(*shared))
+    assert run.exit_code == 0, run.stderr
+    check_complete([run], zendesk, *shared, once=False)
+    asked = exports(zendesk)
+    count = min(asked.count(stream) for stream in shared)
+    assert count > 2
+    for stream in shared:
+        places = [n for n, name in enumerate(asked) if name == stream][:count]
+        assert all(b - a == 3 for a, b in pairwise(places))
+
+
+def test_a_limit_that_is_reached_does_not_hold_up_another(
+    zendesk: Simulator, tmp_path: Path
+) -> None:
+    zendesk.faults.add(
+        "status", code=429, path="incremental/users", after=1, headers={"Retry-After": "3"}
+    )
+    zendesk.settings.page_delay = 0.02
+    run = FastTap(zendesk, tmp_path, *STREAMS, plain=True).run(per_page=5)
+    assert run.exit_code == 0, run.stderr
+    check_complete([run], zendesk, *STREAMS, once=False)
+    refused = next(r.time for r in zendesk.requests if r.status == 429)
+    others = [r.time for r in zendesk.requests if r.time > refused and "users" not in r.path]
+    assert len(others) > 5
+    assert max(others) < refused + 2.5
+
+
+def test_a_limit_of_the_account_binds_all_of_them(zendesk: Simulator, tmp_path: Path) -> None:
+    zendesk.settings.account_limit, zendesk.settings.window = 12, 1.0
+    zendesk.settings.page_delay = 0.02
+    streams = (*STREAMS, *LISTS)
+    run = FastTap(zendesk, tmp_path, *streams, plain=True).run(per_page=10)
+    assert run.exit_code == 0, run.stderr
+    check_complete([run], zendesk, *STREAMS, once=False)
+    assert {request.status for request in zendesk.requests} == {200}
+    assert len(zendesk.requests) > 24
+
+
+def test_lists_share_a_few_threads(zendesk: Simulator, tmp_path: Path) -> None:
+    for name in LISTS:
+        zendesk.faults.add("slow_body", path=f"/{name}", seconds=0.3, pieces=2)
+    run = FastTap(zendesk, tmp_path, *LISTS, plain=True).run()
+    assert run.exit_code == 0, run.stderr
+    times = [
+        (request.time, request.time + (request.duration or 0.0))
+        for request in zendesk.requests
+        if any(f"/{name}" in request.path for name in LISTS)
+    ]
+    at_once = [sum(a <= begin < b for a, b in times) for begin, _ in times]
+    assert 2 <= max(at_once) <= 4
+
+
+def test_a_pace_keeps_clear_of_a_limit_without_headers(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert TalkCalls.time.pace == Pace(10, 60)
+    pace = Pace(2, 1.0)
+    monkeypatch.setattr(TalkCalls, "time", replace(TalkCalls.time, pace=pace))
+    with Simulator(extras=3000, limit=2, window=1.0) as zendesk:
+        run = sync(config_for(zendesk), catalog=select("talk_calls"))
+        calls = zendesk.store.records["talk_calls"]
+        assert {call["id"] for call in run.records["talk_calls"]} == calls.keys()
+        asked = [request for request in zendesk.requests if "/calls" in request.path]
+    assert len(asked) > 4
+    assert {request.status for request in asked} == {200}
+
+
+def check_failed(run: Run) -> None:
+    """Assert that a run has failed with one error, at its end."""
+    assert run.exit_code == 1
+    (error,) = run.log("ERROR")
+    assert run.stderr.rstrip().endswith(error)
+    assert "Traceback" not in run.stderr
+
+
+def test_a_stream_that_fails_ends_the_run_and_loses_no_page(
+    zendesk: Simulator, tmp_path: Path
+) -> None:
+    zendesk.faults.add("status", code=403, path="incremental/users", after=2)
+    zendesk.settings.page_delay = 0.02
+    tap = FastTap(zendesk, tmp_path, *STREAMS)
+    run = tap.run(per_page=5)
+    check_failed(run)
+    assert "users: HTTP 403" in run.stderr
+    assert 0 < len(run.records["tickets"]) < len(zendesk.store.records["tickets"])
+    assert run.messages[-1]["type"] == "STATE"
+    again = tap.run(per_page=5, state=run.state)
+    assert again.exit_code == 0
+    check_complete([run, again], zendesk, "tickets", "users", once=True)
+    check_complete([run, again], zendesk, *STREAMS, once=False)
+
+
+def test_a_wrong_login_is_said_once(zendesk: Simulator, tmp_path: Path) -> None:
+    run = FastTap(zendesk, tmp_path, *STREAMS).run(access_token="wrong")
+    check_failed(run)
+    assert run.stderr.count("HTTP 401") <= 2  # discovery may say it, too
+    assert len(exports(zendesk)) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_ended_while_all_of_them_wait(
+    zendesk: Simulator, tmp_path: Path, number: signal.Signals
+) -> None:
+    for path in (TICKETS, "incremental/users"):
+        zendesk.faults.add("hang", seconds=20.0, path=path, after=1)
+    tap = FastTap(zendesk, tmp_path, *STREAMS, plain=True)
+    with tap.started(per_page=10) as process:
+        tap.wait_for(process, b'"STATE"', 2)
+        time.sleep(0.3)
+        os.kill(process.pid or 0, number)
+        process.join(5)
+        assert not process.is_alive()
+    run = tap.ended(process)
+    assert run.exit_code == 128 + number
+    assert run.messages[-1]["type"] == "STATE"
+    again = tap.run(state=run.state)
+    check_complete([run, again], zendesk, "tickets", "users", once=True)
+
+
+def reached(bookmark: Json) -> tuple[int, int]:
+    """Give the place before which a bookmark says that all is out: a second, or it and an id."""
+    if "cursor" in bookmark:
+        second, record_id, _ = re.split(
+            r"\.0\|\||\|", base64.b64decode(bookmark["cursor"]).decode()
+        )
+        return int(second), int(record_id or 0)
+    return bookmark.get("end_time", 0), -1
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    per_page=st.integers(3, 40),
+    slow=st.lists(
+        st.tuples(st.sampled_from(STREAMS), st.integers(0, 6), st.floats(0.01, 0.15)), max_size=8
+    ),
+)
+def test_each_state_covers_only_what_is_out(
+    zendesk_of_all: Simulator, per_page: int, slow: list[tuple[str, int, float]]
+) -> None:
+    """Whatever interleaves: what each bookmark has passed is on standard output before it."""
+    zendesk_of_all.clear()
+    for stream, after, seconds in slow:
+        zendesk_of_all.faults.add(
+            "slow_body", path=f"incremental/{stream}", after=after, seconds=seconds, pieces=2
+        )
+    run = sync(config_for(zendesk_of_all, per_page=per_page), catalog=select(*STREAMS))
+    check_complete([run], zendesk_of_all, *STREAMS, once=False)
+    index = {stream: zendesk_of_all.store.records[stream].index for stream in STREAMS}
+    out: dict[str, set[Any]] = defaultdict(set)
+    described = set()
+    for message in run.messages:
+        if message["type"] == "SCHEMA":
+            described.add(message["stream"])
+        elif message["type"] == "RECORD":
+            assert message["stream"] in described
+            out[message["stream"]].add(message["record"]["id"])
+        elif message["type"] == "STATE":
+            for stream, bookmark in message["value"].get("bookmarks", {}).items():
+                place = reached(bookmark)
+                passed = {
+                    record_id for second, record_id in index[stream] if (second, record_id) <= place
+                }
+                assert passed <= out[stream]
+
+
+@pytest.fixture(scope="module")
+def zendesk_of_all() -> Iterator[Simulator]:
+    """An account for many runs."""
+    with Simulator() as simulator:
+        yield simulator
+
+
+def test_batch_files_come_one_stream_after_the_other(zendesk: Simulator, tmp_path: Path) -> None:
+    root = (tmp_path / "batches").as_uri()
+    files = {"encoding": {"format": "jsonl", "compression": "gzip"}, "storage": {"root": root}}
+    run = sync(config_for(zendesk, batch_config=files), catalog=select("tickets", "users"))
+    streams = [m["stream"] for m in run.messages if m["type"] == "BATCH"]
+    assert sorted(set(streams), key=streams.index) == ["tickets", "users"]
+    assert streams == sorted(streams, key=["tickets", "users"].index)
+
+
+def test_a_writer_that_fails_ends_the_run_at_once(
+    zendesk: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error of writing is not one of a stream: nothing more is written."""
+
+    class Broken(TapZendeskIncremental):
+        """A tap that fails while it says how far it is."""
+
+        def report(self, *_: object) -> None:
+            """Fail."""
+            msg = "no report"
+            raise OSError(msg)
+
+    monkeypatch.setattr(zendesk.settings, "page_delay", 0.01)
+    with pytest.raises(OSError, match="no report"):
+        sync(config_for(zendesk, per_page=5), catalog=select(*STREAMS), tap=Broken)
+    assert len(exports(zendesk)) <= 4
