@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tap_zendesk_incremental.records.output import Write
 
 
-UNLIMITED_AT_ONCE = 4
+UNLIMITED_AT_ONCE = 6
 """How many of the streams that only the account's limit binds are fetched at once."""
 
 

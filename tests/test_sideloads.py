@@ -90,7 +90,8 @@ def test_all_that_is_selected_comes_on_the_same_pages(
     assert {p["include"] for p in asked(zendesk, "/ticket_events")} == {"comment_events"}
     assert {p["include"] for p in asked(zendesk, "/users")} == {"identities"}
     requests = [{k: v for k, v in p.items() if k != "include"} for p in asked(zendesk, EXPORTS)]
-    assert requests == plain
+    # Streams with limits of their own run at once.
+    assert sorted(map(str, requests)) == sorted(map(str, plain))
     assert whole(run, "tickets") == holds(zendesk, "tickets", *SIDELOADS.values())
     assert whole(run, "ticket_events") == holds(zendesk, "ticket_events", "comment_events")
     assert whole(run, "users") == holds(zendesk, "users")
