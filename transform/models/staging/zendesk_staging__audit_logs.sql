@@ -1,0 +1,1 @@
+{{ stage('audit_logs', newest_by='created_at') }}

@@ -1,0 +1,1 @@
+{{ stage('custom_statuses', newest_by='updated_at') }}

@@ -1,0 +1,1 @@
+{{ stage('groups', newest_by='updated_at', deleted='coalesce(deleted, false)') }}

@@ -1,0 +1,1 @@
+{{ stage('satisfaction_ratings', newest_by='updated_at') }}

@@ -1,0 +1,1 @@
+{{ stage('schedules', newest_by='updated_at') }}

@@ -1,0 +1,1 @@
+{{ stage('sla_policies', newest_by='updated_at') }}

@@ -1,0 +1,1 @@
+{{ stage('ticket_comments', key=['id', 'created_at']) }}

@@ -1,0 +1,1 @@
+{{ stage('ticket_events', key=['id', 'created_at']) }}

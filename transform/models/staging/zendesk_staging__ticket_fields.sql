@@ -1,0 +1,1 @@
+{{ stage('ticket_fields', newest_by='updated_at') }}

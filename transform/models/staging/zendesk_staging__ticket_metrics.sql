@@ -1,0 +1,1 @@
+{{ stage('ticket_metrics', newest_by='updated_at') }}

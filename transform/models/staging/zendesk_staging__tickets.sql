@@ -1,0 +1,1 @@
+{{ stage('tickets', newest_by='generated_timestamp', deleted="status = 'deleted'") }}

@@ -1,0 +1,3 @@
+select
+{{ shape(same(['id', 'name', 'schedule_id', 'start_date', 'end_date'])) }}
+from {{ ref('zendesk_staging__schedule_holidays') }}
