@@ -14,7 +14,7 @@ import pytest
 
 from .processes import TICKETS, FastTap, check_complete, pages_asked
 from .running import STREAMS, Run, command_for, config_for, select, start
-from .torture import Ordeal
+from .torture import FETCHED_AGAIN_AT_MOST, Ordeal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +32,7 @@ def test_killed_at_random_moments(zendesk: Simulator, tmp_path: Path) -> None:
     assert ordeal.lost == 0
     assert ordeal.foreign == 0
     assert ordeal.written_again_at_most <= 1
-    assert ordeal.fetched_again_at_most <= 2
+    assert ordeal.fetched_again_at_most <= FETCHED_AGAIN_AT_MOST
 
 
 def check_ended(run: Run, zendesk: Simulator, code: int, pages: int) -> None:

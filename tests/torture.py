@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 PER_PAGE = 10
 TOKENS = ("cursor", "start_time")
 CURSOR_STREAMS = {"tickets", "users"}
-FETCHED_AGAIN_AT_MOST = 2
-"""The page that a run was in when it was killed, and the one it had fetched ahead."""
+FETCHED_AGAIN_AT_MOST = 4
+"""Of each of two limits the page that a run was in when it was killed, and the one it had fetched
+ahead."""
 
 FAULTS: dict[str, dict[str, Any]] = {
     **{
