@@ -16,8 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tap_zendesk_incremental.errors import RefusedError
 from tap_zendesk_incremental.export_stream import UNLIMITED_AT_ONCE
 from tap_zendesk_incremental.http.rate_limit import Pace
+from tap_zendesk_incremental.streams.support import Tickets
 from tap_zendesk_incremental.streams.talk import TalkCalls
 from tap_zendesk_incremental.tap import TapZendeskIncremental
 
@@ -26,8 +28,10 @@ from .running import STREAMS, config_for, run_tap, select, sync
 from .simulator import Simulator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from tap_zendesk_incremental.sdk import SdkStream
 
     from .running import Json, Run
 
@@ -131,6 +135,31 @@ def test_a_stream_that_fails_ends_the_run_and_loses_no_page(
     assert again.exit_code == 0
     check_complete([run, again], zendesk, "tickets", "users", once=True)
     check_complete([run, again], zendesk, *STREAMS, once=False)
+
+
+def test_what_has_arrived_is_written_before_a_stream_that_failed_ends_the_run(
+    zendesk: Simulator,
+) -> None:
+    """The page of tickets comes after the error, while this thread is busy."""
+    written: list[int] = []
+
+    class Busy(TapZendeskIncremental):
+        """A tap that takes its time to say how far it is."""
+
+        def report(self, *_: object) -> None:
+            """Take it."""
+            time.sleep(0.5)
+
+        def report_end(self, streams: Sequence[SdkStream]) -> None:
+            """Note how many pages were written of the tickets."""
+            written.extend(one.progress.pages for one in streams if isinstance(one, Tickets))
+
+    zendesk.faults.add("status", code=403, path="incremental/users", after=1)
+    zendesk.faults.add("slow_body", times=9, path=TICKETS, seconds=0.2, pieces=2)
+    with pytest.raises(RefusedError, match="users: HTTP 403"):
+        sync(config_for(zendesk, per_page=10), catalog=select("tickets", "users"), tap=Busy)
+    assert written == [exports(zendesk).count("tickets")]
+    assert written[0] >= 2
 
 
 def test_a_wrong_login_is_said_once(zendesk: Simulator, tmp_path: Path) -> None:
