@@ -124,7 +124,8 @@ def test_a_stream_that_fails_ends_the_run_and_loses_no_page(
     zendesk: Simulator, tmp_path: Path
 ) -> None:
     zendesk.faults.add("status", code=403, path="incremental/users", after=2)
-    zendesk.settings.page_delay = 0.02
+    zendesk.faults.add("slow_body", path="incremental/users", after=1, seconds=1.0, pieces=2)
+    zendesk.settings.page_delay = 0.1
     tap = FastTap(zendesk, tmp_path, *STREAMS)
     run = tap.run(per_page=5)
     check_failed(run)
