@@ -16,7 +16,7 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Raw
 from singer_sdk.contrib.msgspec import encoder
-from singer_sdk.exceptions import FatalSyncError
+from singer_sdk.exceptions import FatalAPIError, FatalSyncError
 from singer_sdk.schema.source import SchemaDirectory, StreamSchema
 
 from tap_zendesk_incremental import schemas
@@ -153,21 +153,35 @@ class ListedChildStream(ChildStream):
     def pages_of(
         self, parent_records: Records, page: Page[Any], new_records: list[Any]
     ) -> Iterator[Page[Any]]:
-        """Ask for the list of each record; see `ChildStream`."""
+        """Ask for the list of each record; see `ChildStream`.
+
+        Raises:
+            FatalSyncError: If a record of the parent has no id to ask with.
+            FatalAPIError: If Zendesk refuses, and that is not how it answers who lacks the list.
+        """
         del page
         parents = new_records[: self.ABORT_AT_RECORD_COUNT]  # one is enough in a dry run
         for (parent_id,) in parent_records.pieces(parents, ("id",)):
+            if bytes(parent_id) in {b"", b"null"}:
+                msg = (
+                    f"{self.name}: Zendesk sends a record without the id that its list is asked "
+                    "for with; deselect the stream to go on without it"
+                )
+                raise FatalSyncError(msg)
             text = str(msgspec.json.decode(parent_id))
             endpoint = replace(self.listing, path=self.listing.path.format(id=quote(text)))
             paginator = PAGINATORS[endpoint.paging](self.name, {})
+            has_begun = False
             try:
                 for step in traverse(paginator, partial(self._fetch, endpoint)):
+                    has_begun = True
                     self._records.fill(step.records, self.parent_key, parent_id)
                     self._records.trim(step.records)
                     yield step.page
             except RefusedError as error:
-                if error.status not in self.tolerated_statuses:
-                    raise
+                if error.status not in self.tolerated_statuses or has_begun:
+                    # Not a RefusedError: the parent would take it for its own, and be skipped.
+                    raise FatalAPIError(str(error)) from error
                 if not self._has_warned:
                     self._has_warned = True
                     self.logger.warning("%s; left out, as others like it", error)

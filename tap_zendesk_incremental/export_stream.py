@@ -15,7 +15,7 @@ from tap_zendesk_incremental import schemas, state
 from tap_zendesk_incremental.child_stream import ChildStream
 from tap_zendesk_incremental.errors import CursorRefusedError, RefusedError
 from tap_zendesk_incremental.list_pagination import OWN_FILTER, PAGINATORS, WALKS
-from tap_zendesk_incremental.pagination import Step, traverse, until
+from tap_zendesk_incremental.pagination import Step, before, traverse, until
 from tap_zendesk_incremental.progress import StreamProgress
 from tap_zendesk_incremental.records import output
 from tap_zendesk_incremental.records.writer import CollectingWriter
@@ -286,9 +286,10 @@ class ExportStream(SdkStream):
         if "start_time" in params and "cursor" not in params:
             params["start_time"] = max(0, min(int(params["start_time"]), newest))
         if endpoint.paging in WALKS:
-            params.setdefault(
-                "end_time", newest if self._end is None else min(newest, self._end - 1)
-            )
+            end_time = newest if self._end is None else min(newest, self._end - 1)
+            if int(params.setdefault("end_time", end_time)) > end_time:
+                # An earlier end_date than that of the run that began this walk needs its own.
+                params = {"start_time": params.get("start_time", 0), "end_time": end_time}
         return PAGINATORS[endpoint.paging](self.name, params)
 
     def _ready_pages(
@@ -296,9 +297,11 @@ class ExportStream(SdkStream):
     ) -> Iterator[ReadyPage]:
         """Fetch the export, page by page."""
         steps = self._sampled_step(bookmark) if self._is_sampled else self._steps(bookmark)
-        # A walk has its end in its parameters, and is not in the order of an export.
-        if self._end is not None and not self._is_sampled and self.endpoint.paging not in WALKS:
-            steps = until(self._end, steps)
+        if self._end is not None and not self._is_sampled:
+            if self.endpoint.paging not in WALKS:
+                steps = until(self._end, steps)
+            elif self.endpoint.end_parameter is None:
+                steps = before(self._end, steps)
         with self.get_http_request_counter() as counter:
             for step in steps:
                 counter.increment()
@@ -328,16 +331,19 @@ class ExportStream(SdkStream):
                     yield self._trailing(step)
             except CursorRefusedError as error:  # noqa: PERF203 (pages take seconds)
                 known = {state.KEY: self.replication_key, state.VALUE: value}
+                place = "a day before the last record"
                 if self.endpoint.paging in WALKS:  # which is in no order of time
                     known = {state.END_TIME: int(paginator.params.get("start_time", 0))}
+                    place = "the beginning of its walk"
                 paginator = self._paginator(known)
                 start = paginator.params.get("start_time")
                 if start in restarts:
                     raise
                 restarts.add(start)
                 self.logger.warning(
-                    "%s; the export goes on from a day before the last record, at %s",
+                    "%s; the export goes on from %s, at %s",
                     error,
+                    place,
                     paginator.params or "the start",
                 )
             else:

@@ -94,24 +94,10 @@ class FilteredPaginator(CursorPaginator):
 
 
 class NewestFirstPaginator(FilteredPaginator):
-    """A list from the newest record back to `start_time`, which Zendesk has no filter for."""
+    """A list from the newest record back to `start_time`, which Zendesk has no filter for.
 
-    def advance(self, page: Page[R]) -> list[R]:
-        """Take the page's cursor, until a record is too old; see `Paginator`."""
-        since, until = int(self.params.get("start_time", 0)), int(self.params["end_time"])
-        super().advance(page)
-        if any(second is not None and second < since for _, second in page.keys):
-            self.finished = True
-            self.bookmark = self._bookmark_after(page)
-        return [
-            record
-            for record, (_, second) in zip(page.records, page.keys, strict=True)
-            if second is None or since <= second <= until
-        ]
-
-
-class AuditsPaginator(Paginator):
-    """A list whose order is read from its pages: newest first, or in the order of changes.
+    The walk ends at a page that is older than `start_time`, if the pages have led back in time to
+    it. A list in another order may have a newer record behind any page: it is read to its end.
 
     ```json
     {"audits": […], "meta": {"has_more": true, "after_cursor": "eyJvIjoi…"}}
@@ -121,44 +107,36 @@ class AuditsPaginator(Paginator):
     def __init__(self, stream_name: str, start: Params) -> None:
         """Start a traversal; see `Paginator`."""
         super().__init__(stream_name, start)
-        self._traversal: Paginator | None = None
-        self._end_time = int(start["end_time"])
-        self._seconds: list[int] = []
+        self._first: int | None = None
+        self._previous: int | None = None
+        self._leads_back = True
 
     def advance(self, page: Page[R]) -> list[R]:
-        """Go on in the order of the pages; see `Paginator`.
-
-        Raises:
-            FatalSyncError: If they are in no order.
-        """
-        self._seconds += [second for _, second in page.keys if second is not None]
-        is_ascending = self._seconds == sorted(self._seconds)
-        is_descending = self._seconds == sorted(self._seconds, reverse=True)
-        if self._traversal is None:
-            ascending = is_ascending and not is_descending
-            kind = ChangesPaginator if ascending else NewestFirstPaginator
-            self._traversal = kind(self._stream_name, self.params)
-        if not (is_ascending or is_descending):
-            msg = (
-                f"{self._stream_name}: Zendesk sends this list in no order, so a state would miss "
-                "some; deselect the stream, and look for a newer version of the tap"
-            )
-            raise FatalSyncError(msg)
-        self._seconds = self._seconds[:1] + self._seconds[-1:]
-        new = self._traversal.advance(page)
-        self.params = self._traversal.params
-        self.finished = self._traversal.finished
-        if isinstance(self._traversal, ChangesPaginator) and (page.latest or 0) > self._end_time:
-            # What came after the walk began, or after the end date, is for the next run.
+        """Take the page's cursor, until the records are too old; see `Paginator`."""
+        since, until = int(self.params.get("start_time", 0)), int(self.params["end_time"])
+        super().advance(page)
+        if self._has_led_back_to(page.latest, since):
             self.finished = True
-            late = {
-                id(record)
-                for record, (_, second) in zip(page.records, page.keys, strict=True)
-                if second is not None and second > self._end_time
-            }
-            return [record for record in new if id(record) not in late]
-        self.bookmark = self._traversal.bookmark
-        return new
+            self.bookmark = self._bookmark_after(page)
+        return [
+            record
+            for record, (_, second) in zip(page.records, page.keys, strict=True)
+            if second is None or since <= second <= until
+        ]
+
+    def _has_led_back_to(self, latest: int | None, since: int) -> bool:
+        """Say whether a page is older than a second, and the pages before it were newer.
+
+        Single records may be out of order by the time that they took to be written, so only the
+        latest one of a page counts.
+        """
+        if latest is None:
+            return False
+        if self._first is None:
+            self._first = latest
+        self._leads_back = self._leads_back and latest <= (self._previous or latest)
+        self._previous = latest
+        return self._leads_back and latest < min(since, self._first)
 
 
 class OffsetPaginator(Paginator):
@@ -219,14 +197,14 @@ PAGINATORS: dict[str, type[Paginator]] = {
     "events": EventsPaginator,
     "changes": ChangesPaginator,
     "filtered": FilteredPaginator,
-    "audits": AuditsPaginator,
+    "newest_first": NewestFirstPaginator,
     "offset": OffsetPaginator,
     "single": SinglePaginator,
 }
 """The traversals, by what endpoints call them."""
 
-OWN_FILTER = frozenset({"changes", "audits"})
+OWN_FILTER = frozenset({"changes", "newest_first"})
 """Those that leave out themselves what is older than `start_time`."""
 
-WALKS = frozenset({"filtered", "audits"})
+WALKS = frozenset({"filtered", "newest_first"})
 """Those that walk from `start_time` to `end_time`, which has to be given."""

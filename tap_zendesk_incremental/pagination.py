@@ -433,6 +433,23 @@ def until(end: int, steps: Iterator[Step[R]]) -> Iterator[Step[R]]:
         yield replace(last, records=kept, bookmark=last.start)
 
 
+def before(end: int, steps: Iterator[Step[R]]) -> Iterator[Step[R]]:
+    """Leave out what an end date excludes, in a list that may be in any order.
+
+    Args:
+        end: The second (epoch) that is the first not to be exported.
+        steps: The traversal; its bookmark must not pass the end.
+    """
+    for step in steps:
+        page = step.page
+        late = {
+            id(record)
+            for record, (_, second) in zip(page.records, page.keys, strict=True)
+            if second is not None and second >= end
+        }
+        yield replace(step, records=[record for record in step.records if id(record) not in late])
+
+
 def _count_before(end: int, page: Page[Any]) -> int:
     """Count the records of a page up to the last one of before the end."""
     inside = (n for n, (_, second) in enumerate(page.keys, 1) if second is None or second < end)

@@ -74,7 +74,7 @@ _CURSOR_KEYS = {
     "cursor": CURSOR,
     "changes": AFTER_CURSOR,
     "filtered": AFTER_CURSOR,
-    "audits": AFTER_CURSOR,
+    "newest_first": AFTER_CURSOR,
 }
 """What a bookmark calls the cursor of an endpoint: those of lists and exports differ."""
 

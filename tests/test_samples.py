@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tap_zendesk_incremental.streams import STREAMS
+
 from .accounts import PARENTS, SIDELOADED, asked, choose, discovered, holds, lines_about, whole
 from .running import Json, config_for, run_tap
 from .simulator import Simulator
@@ -15,11 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-SAMPLED = {"tickets", "ticket_events", "users", "organizations", "ticket_exports"}
-SAMPLES = {
-    **{name: f"/api/v2/incremental/{name}/sample.json" for name in SAMPLED},
-    "ticket_exports": "/api/v2/exports/tickets/sample.json",
-}
+SAMPLES = {stream.name: stream.sample.path for stream in STREAMS if stream.sample}
+SAMPLED = SAMPLES.keys()
 STATE: Json = {
     "bookmarks": {
         "tickets": {
@@ -123,6 +122,9 @@ def test_testing_the_connection_uses_samples(large: Simulator, tmp_path: Path) -
         "/api/v2/exports/tickets.json",
     }
     assert not full & paths.keys()
+    # One record of a parent is enough: its lists cost a request each.
+    lists = asked(large, "/holidays|/comments|/votes")
+    assert len(lists) == len(PARENTS) - len(SIDELOADED)
     for records in run.records.values():
         assert len(records) <= 1
 

@@ -12,6 +12,7 @@ import yaml
 from singer_sdk.exceptions import SingerSDKError
 
 from tap_zendesk_incremental.http.client import Client
+from tap_zendesk_incremental.streams import CHILD_STREAMS, STREAMS
 from tap_zendesk_incremental.streams.support import TicketMetrics, Tickets, Users
 from tap_zendesk_incremental.tap import TapZendeskIncremental
 
@@ -19,6 +20,7 @@ from .accounts import discovered
 from .running import config_for, run_tap, select, sync
 from .test_docs import TROUBLESHOOTING, blocks
 from .test_export import by_id, data_of
+from .warehouse import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 
     from singer_sdk import Stream
     from singer_sdk.helpers.types import Context, Record
+
+    from tap_zendesk_incremental.child_stream import ChildStream
+    from tap_zendesk_incremental.export_stream import ExportStream
 
     from .running import Json
     from .simulator import Simulator
@@ -273,3 +278,16 @@ def test_what_a_stream_map_removes_is_not_exported(zendesk: Simulator) -> None:
     assert set(run.records) == {"users"}
     assert not run.states[-1]["bookmarks"]["tickets"]
     assert not [request for request in zendesk.requests if "tickets" in request.path]
+
+
+def test_the_meltano_project_selects_what_the_tap_selects_by_itself() -> None:
+    """Meltano selects everything unless it is told otherwise."""
+    project = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))
+    selected = {one["name"]: one["select"] for one in project["plugins"]["extractors"]}
+    declared: list[type[ExportStream | ChildStream]] = [*STREAMS, *CHILD_STREAMS]
+    off = [f"!{stream.name}.*" for stream in declared if not stream.selected_by_default]
+    sideloads = [f"!tickets.{name}" for name in Tickets.sideloads]
+    name = "tap-zendesk-incremental"
+    assert sorted(selected[name]) == sorted(["*.*", *off, *sideloads])
+    assert sorted(selected[f"{name}--tickets"]) == sorted(["tickets.*", *sideloads])
+    assert sorted(selected[f"{name}--others"]) == sorted(["*.*", "!tickets.*", *off])

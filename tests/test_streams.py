@@ -50,11 +50,14 @@ NOT_IN_THE_STORE = {"ticket_exports"}
 WHOLE = {stream.name for stream in STREAMS if stream.replication_key is None}
 """Streams that come whole in each run."""
 
+OBJECTS = {"custom_object_apartment", "custom_object_vehicle"}
 NAMES = {
     *(str(vars(stream)["name"]) for stream in (*STREAMS, *CHILD_STREAMS)),
-    "custom_object_apartment",
-    "custom_object_vehicle",
+    *OBJECTS,
 }
+LISTED_CHILDREN = PARENTS.keys() - SIDELOADED.keys()
+STATUSES = (402, 403, 404)
+WITHHELD_SECONDS = 61
 
 
 def name_of(declaration: type[ExportStream | ChildStream]) -> str:
@@ -186,23 +189,38 @@ def test_a_second_run_brings_what_changed(
     zendesk: Simulator, everything: Json, tmp_path: Path
 ) -> None:
     config = config_for(zendesk)
+    began = int(time.time())
     first = run_tap(tmp_path, config, catalog=everything)
-    resources = sorted((set(zendesk.store.records) & NAMES) - WHOLE - PARENTS.keys())
-    assert len(resources) > 15
-    newest = int(time.time()) - 61
-    new = {stream: zendesk.store.create(stream, at=newest)["id"] for stream in resources}
+    resources = sorted((set(zendesk.store.records) & NAMES) - PARENTS.keys())
+    served = int(time.time()) - WITHHELD_SECONDS
+    new = {
+        stream: zendesk.store.create(stream, at=served)[KEYS.get(stream, "id")]
+        for stream in resources
+    }
     second = run_tap(tmp_path, config, catalog=everything, state=first.state)
     assert second.exit_code == 0, second.stderr
+    trails = {
+        stream.name: endpoint.trail_seconds
+        for stream in STREAMS
+        for endpoint in (stream.cursor, stream.time, stream.listing)
+        if endpoint
+    }
     for stream, id_ in new.items():
-        ids = {record["id"] for record in second.records[stream]}
+        before, again = whole(first, stream), whole(second, stream).keys() - {id_}
         if stream != "ticket_audits":  # it may be of a ticket that is archived
-            assert id_ in ids, stream
-        assert ids - {id_} <= whole(first, stream).keys(), stream
-    for stream in sorted(WHOLE & set(first.records)):
-        assert whole(second, stream) == whole(first, stream), stream
+            assert id_ in whole(second, stream), stream
+        assert again <= before.keys(), stream
+        if stream in WHOLE:
+            assert again == before.keys(), stream
+            continue
+        # Time exports start inside the last second of the run before, and some streams earlier.
+        seconds = {i: second for second, i in zendesk.store.records[stream].index}
+        newest = max(seconds[i] for i in before)
+        since = min(newest, began - WITHHELD_SECONDS - trails.get(stream, 0))
+        assert {i for i in again if seconds[i] < since} == set(), stream
 
 
-@pytest.mark.parametrize("status", [403, 404])
+@pytest.mark.parametrize("status", STATUSES)
 def test_what_the_account_lacks_is_skipped_with_one_line(
     zendesk: Simulator, everything: Json, tmp_path: Path, status: int
 ) -> None:
@@ -218,6 +236,22 @@ def test_what_the_account_lacks_is_skipped_with_one_line(
     assert len(run.log("WARNING")) == len(missing)
     assert not run.log("ERROR")
     assert "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_lists_of_parents_that_the_account_lacks_are_left_out_with_one_line(
+    zendesk: Simulator, everything: Json, tmp_path: Path, status: int
+) -> None:
+    zendesk.settings.denied = dict.fromkeys(LISTED_CHILDREN, status)
+    parents = {PARENTS[stream] for stream in LISTED_CHILDREN}
+    catalog = choose(everything, *parents, *LISTED_CHILDREN)
+    run = run_tap(tmp_path, config_for(zendesk), catalog=catalog)
+    assert run.exit_code == 0
+    assert set(run.records) == parents
+    for stream in LISTED_CHILDREN:
+        [line] = lines_about(run, stream)
+        assert f"HTTP {status}" in line
+    assert len(run.log("WARNING")) == len(LISTED_CHILDREN)
 
 
 @pytest.mark.parametrize(
@@ -283,3 +317,15 @@ def test_what_costs_more_is_off_by_default(everything: Json) -> None:
     }
     assert off == streams | {("tickets", name) for name in SIDELOADS}
     assert entry_of(everything, "tickets")["replication_key"] == "generated_timestamp"
+
+
+def test_a_run_with_nothing_new_is_cheap(zendesk: Simulator, tmp_path: Path) -> None:
+    """One request a stream, whatever the account holds, and those of discovery."""
+    first = run_tap(tmp_path, config_for(zendesk))
+    zendesk.clear()
+    second = run_tap(tmp_path, config_for(zendesk), state=first.state)
+    assert second.exit_code == 0, second.stderr
+    selected = {stream.name for stream in STREAMS if stream.selected_by_default} | OBJECTS
+    assert set(second.schemas) == selected
+    exports = [one for one in zendesk.requests if "/incremental/" in one.path]
+    assert (len(selected), len(exports), len(zendesk.requests)) == (22, 11, 27)

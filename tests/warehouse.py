@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Mapping
 
 Record = dict[str, Any]
 Records = dict[str, Record]
@@ -40,13 +40,13 @@ class LoadError(Exception):
 
 
 def read_database(
-    path: Path, streams: Collection[str]
+    path: Path, streams: Mapping[str, str]
 ) -> dict[str, tuple[dict[str, str], Records]]:
     """Reads the database, with the DuckDB that the loader wrote it with.
 
     Args:
         path: the database file.
-        streams: names of the streams that were loaded.
+        streams: names of the streams that were loaded, and the key property of each.
 
     Returns:
         The table of each stream.
@@ -60,13 +60,13 @@ def read_database(
         message = f"the database cannot be read: {reader.stderr.strip().splitlines()[-1]}"
         raise LoadError(message)
     tables = {}
-    for stream, line in zip(streams, reader.stdout.splitlines(), strict=True):
+    for (stream, key), line in zip(streams.items(), reader.stdout.splitlines(), strict=True):
         types, rows = json.loads(line)
         for row in rows:
             row |= {
                 name: json.loads(row[name]) for name in types if types[name] == "JSON" and row[name]
             }
-        tables[stream] = types, {str(row["id"]): row for row in rows}
+        tables[stream] = types, {str(row[key]): row for row in rows}
     return tables
 
 

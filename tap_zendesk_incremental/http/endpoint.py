@@ -27,7 +27,9 @@ GOOD_PAGES_TO_GROW = 3
 """Good pages before more is asked for again; twice as many each time that was too early."""
 
 
-Paging = Literal["cursor", "time", "events", "changes", "filtered", "audits", "offset", "single"]
+Paging = Literal[
+    "cursor", "time", "events", "changes", "filtered", "newest_first", "offset", "single"
+]
 """How the pages of a list lead on: the names of the paginators."""
 
 

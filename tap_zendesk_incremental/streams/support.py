@@ -217,7 +217,8 @@ class TicketAudits(ExportStream):
     replication_key = "created_at"
     records_key = "audits"
     listing = replace(
-        cursor_list("/api/v2/ticket_audits.json", "audits"), trail_seconds=LIST_TRAIL_SECONDS
+        cursor_list("/api/v2/ticket_audits.json", "newest_first"),
+        trail_seconds=LIST_TRAIL_SECONDS,
     )
     selected_by_default = False
 
@@ -272,6 +273,7 @@ class SurveyResponses(ExportStream):
     """Answers to surveys of satisfaction; they can change for 28 days."""
 
     name = "survey_responses"
+    # The only time that a response shows; Zendesk filters by that of its creation.
     replication_key = "expires_at"
     listing = filtered_list(
         "/api/v2/guide/survey_responses.json",

@@ -55,7 +55,9 @@ class Account:
     def wrong(self) -> list[str]:
         """Compares every column of every row of its database with its records."""
         found: list[str] = []
-        for stream, (types, rows) in read_database(self.database, STREAMS).items():
+        for stream, (types, rows) in read_database(
+            self.database, dict.fromkeys(STREAMS, "id")
+        ).items():
             records = self.zendesk.store.records[stream].values()
             assert records, stream
             found += differences(stream, {str(one["id"]): one for one in records}, types, rows)

@@ -95,6 +95,12 @@ def _schedule(n: int, record_id: RecordId, second: int) -> Record:
     return support.schedule(n, record_id, second) | own
 
 
+def _holiday(n: int, record_id: RecordId, second: int) -> Record:
+    """Writes a holiday of the one schedule that there is."""
+    own = {"schedule_id": support.schedule_id(0)}
+    return support.schedule_holiday(n, record_id, second) | own
+
+
 def _ages(ids: Iterable[RecordId], desk: Desk) -> list[Key]:
     return [(desk.oldest - DAY + n, record_id) for n, record_id in enumerate(ids)]
 
@@ -141,6 +147,7 @@ def open_demo_account(counts: Mapping[str, int], extras_count: int, seed: int) -
         "group_memberships": membership,
         "sla_policies": _policy,
         "schedules": _schedule,
+        "schedule_holidays": _holiday,
     }
     kinds = {resource.name: resource for resource in RESOURCES}
     keys: dict[str, list[Key]] = _keys(desk, metrics) | {
@@ -150,6 +157,9 @@ def open_demo_account(counts: Mapping[str, int], extras_count: int, seed: int) -
         ),
         "sla_policies": _ages([POLICY_ID], desk),
         "schedules": _ages([support.schedule_id(0)], desk),
+        "schedule_holidays": _ages(
+            map(kinds["schedule_holidays"].id_of, range(extras_count)), desk
+        ),
         "users": [(desk.oldest - DAY + n % DAY, user) for n, user in enumerate(users)],
     }
     for name, make in makers.items():

@@ -1,0 +1,96 @@
+"""Lists of each record of another stream: whole, or the run fails, and asked for no more often."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .accounts import PARENTS, SIDELOADED, asked, choose, holds, lines_about, whole
+from .running import config_for, discover, run_tap
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .running import Json
+    from .simulator import Simulator
+
+CHILDREN = sorted(PARENTS.keys() - SIDELOADED.keys())
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Json:
+    """What discovery finds without an account."""
+    return discover()
+
+
+@pytest.mark.parametrize("stream", CHILDREN)
+def test_one_request_a_record_of_the_parent_and_no_record_of_it(
+    zendesk: Simulator, catalog: Json, tmp_path: Path, stream: str
+) -> None:
+    run = run_tap(tmp_path, config_for(zendesk), catalog=choose(catalog, stream))
+    assert run.exit_code == 0, run.stderr
+    assert set(run.records) == {stream}
+    assert whole(run, stream) == holds(zendesk, stream)
+    parents = zendesk.store.records[PARENTS[stream]]
+    assert len(asked(zendesk, "")) == 1 + len(parents)
+
+
+@pytest.mark.parametrize("stream", CHILDREN)
+def test_nothing_is_asked_for_that_is_not_selected(
+    zendesk: Simulator, catalog: Json, tmp_path: Path, stream: str
+) -> None:
+    run_tap(tmp_path, config_for(zendesk), catalog=choose(catalog, PARENTS[stream]))
+    assert len(asked(zendesk, "")) == 1
+
+
+def test_a_list_of_many_pages_is_whole(zendesk: Simulator, catalog: Json, tmp_path: Path) -> None:
+    stream = "community_post_comments"
+    post = min(zendesk.store.records["community_posts"])
+    for _ in range(7):
+        zendesk.store.create(stream, post_id=post)
+    config = config_for(zendesk, per_page=2)
+    run = run_tap(tmp_path, config, catalog=choose(catalog, stream))
+    assert whole(run, stream) == holds(zendesk, stream)
+
+
+def test_a_list_without_its_parent_is_left_out(
+    zendesk: Simulator, catalog: Json, tmp_path: Path
+) -> None:
+    """The post may have been deleted since its page was made."""
+    stream = "community_post_comments"
+    post = min(zendesk.store.records["community_posts"])
+    zendesk.faults.add("status", code=404, path=f"posts/{post}/comments")
+    run = run_tap(tmp_path, config_for(zendesk), catalog=choose(catalog, stream))
+    assert run.exit_code == 0, run.stderr
+    held = holds(zendesk, stream)
+    assert whole(run, stream) == {i: one for i, one in held.items() if one["post_id"] != post}
+    assert len(lines_about(run, stream)) == 1
+
+
+@pytest.mark.parametrize("status", [402, 403, 404, 410])
+def test_a_list_that_is_refused_in_the_middle_is_an_error(
+    zendesk: Simulator, catalog: Json, tmp_path: Path, status: int
+) -> None:
+    stream = "community_post_comments"
+    post = min(zendesk.store.records["community_posts"])
+    for _ in range(7):
+        zendesk.store.create(stream, post_id=post)
+    zendesk.faults.add("status", code=status, path=f"posts/{post}/comments", after=1)
+    config = config_for(zendesk, per_page=2)
+    run = run_tap(tmp_path, config, catalog=choose(catalog, stream))
+    assert run.exit_code == 1
+    [line] = run.log("ERROR")
+    assert f"{stream}: HTTP {status}" in line
+
+
+@pytest.mark.parametrize("stream", CHILDREN)
+def test_a_parent_without_id_is_an_error(
+    zendesk: Simulator, catalog: Json, tmp_path: Path, stream: str
+) -> None:
+    zendesk.settings.ids = False
+    run = run_tap(tmp_path, config_for(zendesk), catalog=choose(catalog, stream))
+    assert run.exit_code == 1
+    [line] = run.log("ERROR")
+    assert f"{stream}: Zendesk sends a record without the id" in line
+    assert "Traceback" not in run.stderr
