@@ -57,7 +57,9 @@ class Commands:
         loop = [sys.executable, "-m", "benchmarks.bare_loop"]
         return [*loop, url, EXPORTS[self.resource], self.resource]
 
-    def tap(self, url: str, *, opened: bool = False, without: str | None = None) -> list[str]:
+    def tap(
+        self, url: str, *, opened: bool = False, without: str | None = None, method: str = "cursor"
+    ) -> list[str]:
         """Give the tap.
 
         Args:
@@ -65,8 +67,9 @@ class Commands:
             opened: Whether its records are opened on the way, for a stream map that changes
                 nothing.
             without: A step to leave out; see `benchmarks.without`.
+            method: The form of the export.
         """
-        config = self._config(url, opened=opened)
+        config = self._config(url, opened=opened, method=method)
         tap = [sys.executable, "-m", "benchmarks.without", without] if without else [TAP]
         return [*tap, "--config", str(config), "--catalog", str(self._catalog)]
 
@@ -79,8 +82,9 @@ class Commands:
         page = f"{url}{EXPORTS[self.resource]}?start_time=0"
         return [sys.executable, "-c", SDK_AND_ONE_REQUEST, page]
 
-    def _config(self, url: str, *, opened: bool) -> Path:
+    def _config(self, url: str, *, opened: bool, method: str = "cursor") -> Path:
         config = {
+            "export_method": method,
             "subdomain": "benchmark",
             "access_token": "any",
             "api_url": url,

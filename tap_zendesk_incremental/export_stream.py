@@ -192,11 +192,14 @@ class ExportStream(SdkStream):
         self._prepare(children)
         # A copy: the state belongs to the thread that writes.
         self._pages = self._ready_pages(children, dict(self._bookmark))
+        began_at, is_whole = int(time.time()), self._reads_all and not self._bookmark
         with contextlib.ExitStack() as stack:
             for stream in children:
                 stack.enter_context(stream.opened())
             try:
                 yield
+                if self.endpoint.paging == "changes":
+                    self._say_when_whole(began_at if is_whole else None)
                 self.is_complete = self._exports_all
             except RefusedError as error:
                 if error.status not in self.tolerated_statuses or self.progress.pages:
@@ -236,11 +239,27 @@ class ExportStream(SdkStream):
             return f"{self.name} is exported up to end_date already"
         return None
 
+    def _say_when_whole(self, began_at: int | None) -> None:
+        """Keep when a list was last read whole, and say so: system updates show only then.
+
+        Args:
+            began_at: When this run began (epoch seconds), None if it did not read all.
+        """
+        if began_at is not None:
+            self.stream_state[state.READ_WHOLE_AT] = state.iso(began_at)
+        if last := self.stream_state.get(state.READ_WHOLE_AT):
+            self.logger.info("%s: the list was last read whole at %s", self.name, last)
+
     @property
     def _exports_all(self) -> bool:
         """Whether a run to the end exports all that there is, whatever the state says."""
+        return self._reads_all and not self._keeps_state
+
+    @property
+    def _reads_all(self) -> bool:
+        """Whether a run to the end exports all that there is, if the state says nothing."""
         is_cut = self._is_timed and self.config.get("start_date")
-        return not (is_cut or self._is_sampled or self._end is not None or self._keeps_state)
+        return not (is_cut or self._is_sampled or self._end is not None)
 
     @property
     def _is_timed(self) -> bool:
@@ -266,7 +285,7 @@ class ExportStream(SdkStream):
         params: Params = {}
         if endpoint.paging == "cursor" or self._is_timed:
             params, is_exact = state.start(bookmark, endpoint, self.config.get("start_date"))
-            if not is_exact:
+            if not is_exact and params["start_time"]:
                 self.logger.info(
                     "%s goes on at %s, a day before the %s of its bookmark: a record's time is no "
                     "place in an export",
@@ -391,9 +410,14 @@ class ExportStream(SdkStream):
             )
             selected = {}
         include = {*selected.values(), *(stream.include for stream in children if stream.include)}
-        given = {name: self.config.get(name) for name in self.parameters}
+        given = {name: value for name in self.parameters if (value := self.config.get(name))}
+        if given and self.endpoint.paging == "changes":
+            self.logger.warning(
+                "%s: lists do not take %s; it is ignored", self.name, ", ".join(given)
+            )
+            given = {}
         return {
-            **{name: str(value).lower() for name, value in given.items() if value},
+            **{name: str(value).lower() for name, value in given.items()},
             **({"include": ",".join(sorted(include))} if include else {}),
         }
 
@@ -404,7 +428,7 @@ class ExportStream(SdkStream):
                 self.stream_state,
                 self.endpoint,
                 self.replication_key,
-                self._bookmark_value(step.page),
+                self._bookmark_value(step),
                 step.bookmark,
             )
             self.stream_state.clear()
@@ -414,8 +438,12 @@ class ExportStream(SdkStream):
         if isinstance(self.tap.message_writer, CollectingWriter):
             self.tap.message_writer.flush()
 
-    def _bookmark_value(self, page: Page[Any]) -> str | int | None:
-        second = self._reached(page)
+    def _bookmark_value(self, step: Step[Any]) -> str | int | None:
+        """Give how far the export has come; a walk has come nowhere until it is complete."""
+        if "end_time" in step.bookmark:
+            return None
+        is_complete_walk = "end_time" in step.start and "start_time" in step.bookmark
+        second = int(step.bookmark["start_time"]) if is_complete_walk else self._reached(step.page)
         if second is None or self.replication_key is None:
             return None
         is_epoch = "integer" in self.schema["properties"][self.replication_key]["type"]

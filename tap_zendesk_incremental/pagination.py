@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from singer_sdk.exceptions import FatalSyncError
 
+from tap_zendesk_incremental.http.endpoint import MAX_PAGE_SIZE
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
@@ -33,12 +35,6 @@ An id that is false stands for none: such a record is never taken for another.
 """
 
 R = TypeVar("R")
-
-MAX_PER_PAGE = 1000
-"""Records Zendesk serves at most on a page that is not all of one second."""
-
-MAX_PROBES = 3
-"""Times that a page of one second may come before the traversal gives up."""
 
 MAX_EMPTY_PAGES_AT_ONE_TIME = 3
 """Empty pages in a row that may lead to themselves before it counts as a loop."""
@@ -159,8 +155,9 @@ class CursorPaginator(Paginator):
         stays = cursor is None or cursor == page.params.get("cursor")
         self.finished = page.end_of_stream is True
         if page.end_of_stream is None:
-            # An address without a cursor leads to pages by number.
-            self.finished = stays and not (cursor is None and page.next_page)
+            # An address without a cursor leads to pages by number, and a full page to more.
+            is_full = len(page.records) >= int(page.params.get("per_page", MAX_PAGE_SIZE))
+            self.finished = stays and not (cursor is None and (page.next_page or is_full))
         self._empty_pages = 0 if page.records else self._empty_pages + 1
         problem = ""
         if stays:
@@ -209,7 +206,7 @@ class TimePaginator(Paginator):
         self._given: set[RecordKey] = set()
         self._links: set[Any] = set()
         self._empty_pages = 0
-        self._probes = 0
+        self._has_asked_for_more = self._has_asked_for_less = False
         self._run_start: int | None = None
         self._ends_at: Page[Any] | None = None
 
@@ -237,7 +234,7 @@ class TimePaginator(Paginator):
         if ends or (page.end_time is not None and page.end_time > start):
             self.params = {"start_time": max(start, self._end_of(page, is_last=bool(ends)))}
             self.finished = bool(ends) or (ends is None and self._reaches_run_start())
-            self._probes = 0
+            self._has_asked_for_more = self._has_asked_for_less = False
         elif ends is None and not self._is_full(page):
             # It seems to be the last one; if it is not, something comes behind it.
             self.finished = not page.records or start == page.newest
@@ -319,16 +316,16 @@ class TimePaginator(Paginator):
                 len(held),
                 start,
             )
-            self._probes = 0
+            self._has_asked_for_more = self._has_asked_for_less = False
             return {"start_time": start + 1}
-        # Where no size can be asked for, there is nothing to try.
-        self._probes += 1 if "per_page" in page.params else MAX_PROBES + 1
-        if self._probes == 1 and size < MAX_PER_PAGE:
-            return {"start_time": start, "per_page": MAX_PER_PAGE}
-        half = len(held) // 2
-        if self._probes <= MAX_PROBES and 0 < half < size:
-            self._probes = MAX_PROBES
-            return {"start_time": start, "per_page": half}
+        if "per_page" in page.params:  # or there is no size to ask for
+            half = len(held) // 2
+            if not self._has_asked_for_more and size < MAX_PAGE_SIZE:
+                self._has_asked_for_more = True
+                return {"start_time": start, "per_page": MAX_PAGE_SIZE}
+            if not self._has_asked_for_less and 0 < half < size:
+                self._has_asked_for_more = self._has_asked_for_less = True
+                return {"start_time": start, "per_page": half}
         what = f"repeats a page of {len(held)} records of the second {start}, perhaps not all of it"
         raise self._stuck(what)
 
@@ -374,7 +371,7 @@ class Step(Generic[R]):
     Attributes:
         page: The page.
         records: Its records that no page before it held.
-        start: The parameters that it starts at, without its size.
+        start: The bookmark before it, for who does not write all of it.
         bookmark: Those of the first request that is still needed once its records are written.
     """
 
@@ -392,8 +389,8 @@ def traverse(paginator: Paginator, fetch: Callable[[Params], Page[R]]) -> Iterat
         fetch: Gets the page of some parameters.
     """
     while not paginator.finished:
-        start = paginator.params
-        page = fetch(start)
+        start = paginator.bookmark
+        page = fetch(paginator.params)
         records = paginator.advance(page)
         yield Step(page, records, start, paginator.bookmark)
 
@@ -404,7 +401,7 @@ def until(end: int, steps: Iterator[Step[R]]) -> Iterator[Step[R]]:
     It stops where Zendesk's own `end_time` reaches the end, or at a page that is wholly past it,
     never because of one record: records come as they are now, and one of an early page may have
     changed since. Where the end is inside a page, the records behind it are left out, and the
-    bookmark stays at the page, which is not fully written: the next slice repeats it.
+    bookmark stays before the page, which is not fully written: the next slice repeats it.
 
     Args:
         end: The second (epoch) that is the first not to be exported.

@@ -3,7 +3,8 @@
 A bookmark holds Zendesk's own token of the first page that is not fully written, beside the
 SDK's replication key: `{"replication_key": "updated_at", "replication_key_value": "2023-09-18T
 21:52:43Z", "end_time": 1695073963}`. In place of `end_time` there is `cursor` for an export by
-cursor, and `after_cursor` for a list.
+cursor, and `after_cursor` for a list. `read_whole_at` is when a run began that read a list from its
+beginning to its end.
 
 States of other taps are taken over. singer-io/tap-zendesk names a bookmark after its property:
 `{"tickets": {"generated_timestamp": "2024-01-31T12:00:00Z"}}`. MeltanoLabs/tap-zendesk writes the
@@ -30,6 +31,7 @@ CURSOR = "cursor"
 AFTER_CURSOR = "after_cursor"
 END_TIME = "end_time"
 UNTIL = "until"
+READ_WHOLE_AT = "read_whole_at"
 KEY = "replication_key"
 VALUE = "replication_key_value"
 
@@ -44,6 +46,7 @@ _OWN_KEYS: dict[str, type | tuple[type, ...]] = {
     AFTER_CURSOR: str,
     END_TIME: int,
     UNTIL: int,
+    READ_WHOLE_AT: str,
     KEY: str,
     VALUE: (str, int),
 }
@@ -110,9 +113,10 @@ def start(
             names = (("start_time", END_TIME), ("end_time", UNTIL))
             token |= {name: bookmark[key] for name, key in names if bookmark.get(key) is not None}
         return token, True
-    is_exact = reached is None or (end_time is not None and endpoint.paging != "changes")
-    begin = reached if is_exact or reached is None else reached - SAFE_SECONDS
-    return {"start_time": max(earliest, begin or 0)}, is_exact
+    if reached is None:
+        return {"start_time": earliest}, True
+    is_exact = end_time is not None and endpoint.paging != "changes"
+    return {"start_time": max(earliest, reached - (0 if is_exact else SAFE_SECONDS))}, is_exact
 
 
 def value_of(bookmark: Mapping[str, Any]) -> int | None:
@@ -145,6 +149,8 @@ def after(
     if value is None or (before is not None and epoch(before) > epoch(value)):
         value = before
     found: dict[str, Any] = {} if value is None else {KEY: key, VALUE: value}
+    if READ_WHOLE_AT in bookmark:
+        found[READ_WHOLE_AT] = bookmark[READ_WHOLE_AT]
     if "start_time" in token:
         found[END_TIME] = int(token["start_time"])
         if "cursor" not in token:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from .processes import TICKETS, FastTap, check_complete, pages_asked
-from .running import STREAMS, Run, command_for, config_for, select, start
-from .torture import FETCHED_AGAIN_AT_MOST, Ordeal
+from .running import Run, command_for, config_for, select, start
+from .torture import FETCHED_AGAIN_AT_MOST, MANY, STREAMS_OF, Ordeal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,14 +25,17 @@ if TYPE_CHECKING:
 SIGNALS = [(signal.SIGTERM, 143), (signal.SIGINT, 130)]
 
 
-def test_killed_at_random_moments(zendesk: Simulator, tmp_path: Path) -> None:
-    ordeal = Ordeal(FastTap(zendesk, tmp_path, *STREAMS), seed=1)
+@pytest.mark.parametrize("method", ["cursor", "list", "many"])
+def test_killed_at_random_moments(zendesk: Simulator, tmp_path: Path, method: str) -> None:
+    tap = FastTap(zendesk, tmp_path, *STREAMS_OF.get(method, MANY))
+    ordeal = Ordeal(tap, seed=1, method=method)
     ordeal.kill(times=15)
     assert ordeal.kills >= 15
     assert ordeal.lost == 0
     assert ordeal.foreign == 0
     assert ordeal.written_again_at_most <= 1
-    assert ordeal.fetched_again_at_most <= FETCHED_AGAIN_AT_MOST
+    assert max(ordeal.fetched_again_at_most.values(), default=0) <= FETCHED_AGAIN_AT_MOST
+    assert ordeal.fetched_again_too_often == 0
 
 
 def check_ended(run: Run, zendesk: Simulator, code: int, pages: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from tap_zendesk_incremental.state import epoch, iso
 
 from .accounts import asked, whole
 from .running import config_for, run_tap, select
+from .simulator.client import get
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -200,6 +202,55 @@ def test_a_list_in_no_order_is_refused(zendesk: Simulator, tmp_path: Path) -> No
     assert "does not send this list in the order of changes" in line
 
 
+def test_a_walk_moves_the_replication_key_when_it_is_complete(
+    zendesk: Simulator, tmp_path: Path
+) -> None:
+    run = export(tmp_path, zendesk, "ticket_audits", per_page=8)
+    *walking, complete = [state["bookmarks"]["ticket_audits"] for state in run.states]
+    assert walking
+    assert not any("replication_key_value" in bookmark for bookmark in walking)
+    assert epoch(complete["replication_key_value"]) == complete["end_time"]
+    assert "after_cursor" not in complete
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_a_walk_goes_on_after_a_kill(
+    zendesk: Simulator,
+    tmp_path: Path,
+    newest_first: bool,  # noqa: FBT001 (pytest names it)
+) -> None:
+    """The first pages are of one second, from which nothing can be told."""
+    zendesk.settings.newest_first_lists = newest_first
+    whole_run = export(tmp_path, zendesk, "ticket_audits", per_page=5)
+    everything = set(zendesk.api.shown("ticket_audits"))
+    before: set[object] = set()
+    for message in whole_run.messages:
+        if message["type"] == "RECORD":
+            before.add(message["record"]["id"])
+        elif message["type"] == "STATE":
+            state = message["value"]
+            rest = export(tmp_path, zendesk, "ticket_audits", per_page=5, state=state)
+            assert before | {record["id"] for record in rest.records["ticket_audits"]} == everything
+    assert len(whole_run.states) > 1
+
+
+def test_audits_of_one_second_say_nothing_of_their_order(
+    zendesk: Simulator, tmp_path: Path
+) -> None:
+    """A first page of one second, older than `start_date`, ended the walk of an ascending list."""
+    zendesk.settings.newest_first_lists = False
+    second = 1_700_000_000
+    zendesk.store.fill("ticket_audits", [second] * 3 + [second + n for n in range(5, 9)])
+    audits = zendesk.api.shown("ticket_audits")
+    expected = {i for i, audit in audits.items() if audit["created_at"] >= iso(second + 5)}
+    assert 0 < len(expected) < len(audits)
+    for size in (1, 2):
+        run = export(tmp_path, zendesk, "ticket_audits", per_page=size, start_date=iso(second + 5))
+        assert whole(run, "ticket_audits").keys() == expected
+        again = export(tmp_path, zendesk, "ticket_audits", per_page=size, state=run.state)
+        assert not again.records
+
+
 @pytest.mark.parametrize("stream", ["satisfaction_ratings", "ticket_audits"])
 def test_a_walk_whose_cursor_is_refused_starts_again(
     zendesk: Simulator, tmp_path: Path, stream: str
@@ -210,3 +261,96 @@ def test_a_walk_whose_cursor_is_refused_starts_again(
     run = export(tmp_path, zendesk, stream, per_page=4)
     assert {record["id"] for record in run.records[stream]} == set(zendesk.api.shown(stream))
     assert len(run.log("WARNING")) == 1
+
+
+@pytest.mark.parametrize("meta", [{}, {"meta": None}, {"meta": {}}, {"meta": {"has_more": None}}])
+def test_a_full_page_that_says_nothing_of_more_is_no_end(
+    zendesk: Simulator, tmp_path: Path, meta: Json
+) -> None:
+    page = get(zendesk, "users", sort="updated_at", **{"page[size]": 10}).json()
+    body = json.dumps({"users": page["users"]} | meta)
+    zendesk.faults.add("status", code=200, body=body, path="/users")
+    config = config_for(zendesk, export_method="list", per_page=10)
+    run = run_tap(tmp_path, config, catalog=select("users"))
+    assert run.exit_code == 1
+    [line] = run.log("ERROR")
+    assert "does not advance" in line
+
+
+@pytest.mark.parametrize("method", FORMS)
+def test_deletions_have_streams_in_every_form(
+    zendesk: Simulator, tmp_path: Path, method: str
+) -> None:
+    """Deleted tickets have a cursor, deleted users come whole."""
+    streams = ("deleted_tickets", "deleted_users")
+    first = export(tmp_path, zendesk, *streams, export_method=method, per_page=7)
+    for stream in streams:
+        assert whole(first, stream).keys() == zendesk.api.shown(stream).keys()
+    zendesk.clear()
+    ticket = next(iter(zendesk.api.shown("tickets")))
+    zendesk.store.delete("tickets", ticket)
+    second = export(tmp_path, zendesk, *streams, export_method=method, state=first.state)
+    assert [record["id"] for record in second.records["deleted_tickets"]] == [ticket]
+    assert whole(second, "deleted_users").keys() == zendesk.api.shown("deleted_users").keys()
+    [request] = asked(zendesk, "deleted_tickets")
+    assert request.keys() == {"sort", "page[size]", "page[after]"}
+
+
+@pytest.mark.parametrize("status", [403, 404, 410])
+def test_a_closed_export_without_a_list_is_skipped(
+    zendesk: Simulator, tmp_path: Path, status: int
+) -> None:
+    zendesk.settings.closed_exports = status
+    run = export(tmp_path, zendesk, "users", "articles", "talk_calls")
+    assert set(run.records) == {"users"}
+    lines = run.log("WARNING")
+    assert len(lines) == 2
+    for line in lines:
+        assert "Zendesk closes incremental exports to third parties" in line
+        assert line.endswith("the stream is skipped")
+
+
+def test_refusals_of_lists_do_not_speak_of_exports(zendesk: Simulator, tmp_path: Path) -> None:
+    zendesk.settings.denied = {"users": 403}
+    config = config_for(zendesk, export_method="list")
+    run = run_tap(tmp_path, config, catalog=select("users"))
+    assert run.exit_code == 1
+    [line] = run.log("ERROR")
+    assert "third parties" not in line
+
+
+def test_settings_that_lists_do_not_have_are_said_and_not_sent(
+    zendesk: Simulator, tmp_path: Path
+) -> None:
+    run = export(tmp_path, zendesk, "tickets", support_type_scope="all", per_page=9)
+    [line] = run.log("WARNING")
+    assert "tickets: lists do not take support_type_scope; it is ignored" in line
+    assert not any("support_type_scope" in request for request in asked(zendesk, "tickets"))
+
+
+@pytest.mark.parametrize("fault", ["reset", "cut", "html", "no_records"])
+def test_faults_of_lists(zendesk: Simulator, tmp_path: Path, fault: str) -> None:
+    zendesk.faults.add(fault, path="/users", after=1)
+    run = export(tmp_path, zendesk, "users", per_page=10)
+    assert whole(run, "users").keys() == zendesk.api.shown("users").keys()
+    assert len(run.log("WARNING")) == 1
+
+
+def test_an_end_date_in_the_newest_minute_settles_nothing(
+    zendesk: Simulator, tmp_path: Path
+) -> None:
+    """Pages before the one that the end is in may be unsettled: the bookmark stays before them."""
+    store = zendesk.store
+    first = export(tmp_path, zendesk, "users")
+    users, now = list(zendesk.api.shown("users")), int(time.time())
+    for number, user in enumerate(users[:4]):
+        store.update("users", user, at=now - 10 + number)
+    for user in users[4:6]:
+        store.update("users", user, at=now + 2)
+    second = export(
+        tmp_path, zendesk, "users", state=first.state, end_date=iso(now + 1), per_page=3
+    )
+    assert {record["id"] for record in second.records["users"]} == set(users[:4])
+    store.update("users", users[10], at=now - 9)
+    third = export(tmp_path, zendesk, "users", state=second.state)
+    assert users[10] in {record["id"] for record in third.records["users"]}

@@ -13,26 +13,55 @@ import tempfile
 import time
 from collections import Counter
 from http import HTTPStatus
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .processes import FastTap, check_complete, trimmed
+from .processes import FastTap, trimmed
 from .running import STREAMS, TIMEOUT_SECONDS
 from .simulator import Simulator
 from .simulator.credentials import CLIENT_ID, CLIENT_SECRET
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from .running import Json, Run
     from .simulator import Request
 
     Keys = set[tuple[str, Any]]
 
 PER_PAGE = 10
-TOKENS = ("cursor", "start_time")
-CURSOR_STREAMS = {"tickets", "users"}
-FETCHED_AGAIN_AT_MOST = 4
-"""Of each of two limits the page that a run was in when it was killed, and the one it had fetched
-ahead."""
+SECOND = 1_695_052_663
+TOKENS = ("cursor", "start_time", "page[after]")
+LISTED = ("tickets", "users", "organizations")
+STREAMS_OF = {"cursor": STREAMS, "time": STREAMS, "list": LISTED}
+"""The streams that have each form of an export, or its time export instead."""
+
+MANY = (
+    *STREAMS,
+    *("talk_calls", "side_conversation_events", "deleted_tickets", "routing_attributes"),
+    *("satisfaction_ratings", "ticket_skips", "audit_logs", "groups", "macros", "triggers"),
+)
+"""Streams of every kind, with five limits of their own and none."""
+
+BY_CURSOR = {
+    "cursor": {"tickets", "users"},
+    "time": set[str](),
+    "list": set(LISTED),
+    "many": {"tickets", "users", "deleted_tickets"},
+}
+"""Those whose pages do not overlap."""
+
+TURNS = {
+    "cursor": {**dict.fromkeys(STREAMS, "exports"), "users": "users"},
+    "time": dict.fromkeys(STREAMS, "exports"),
+    "list": {stream: stream for stream in LISTED},
+    "many": {**dict.fromkeys(STREAMS, "exports"), "users": "users", "deleted_tickets": "deleted"},
+}
+"""What each stream takes turns in, by the form: a thread each, that fetches one page ahead."""
+
+FETCHED_AGAIN_AT_MOST = 2
+"""Of what takes turns: the page that a run was in when it was killed, and the one fetched ahead."""
 
 FAULTS: dict[str, dict[str, Any]] = {
     **{
@@ -53,6 +82,23 @@ FAULTS: dict[str, dict[str, Any]] = {
     "token expired": {"kind": "status", "code": 401},
 }
 
+HOSTILE: dict[str, dict[str, Any]] = {
+    "pages that are capped": {"cap": 4},
+    "a last page without end_time": {"last_end_time": "null"},
+    "a last end_time in the future": {"last_end_time": "future"},
+    "no end_of_stream": {"end_of_stream": False},
+    "records without id": {"ids": False},
+    "pages that are cut": {"extend_pages": False, "stuck_pages": "cut"},
+    "pages that are cut and then filtered": {"extend_pages": False, "stuck_pages": "cut"},
+    "pages that repeat": {"extend_pages": False},
+}
+"""Servers that page by time in ways that lead nowhere, or past records: settings of the account."""
+
+CROWDED_SECONDS = [n // 25 * 7 for n in range(100)]
+"""Many records share a second, and some pages are all of one."""
+
+HOSTILE_RUNS = 3
+
 FASTER = 0.8
 """How far moments to kill move forward when a run is over before them."""
 
@@ -66,32 +112,41 @@ class Ordeal:
         lost: Records that never came out, or not as they are.
         foreign: Records that came out and are not there.
         fetched_again: Pages fetched by a run and by the one after it, of all kills.
-        fetched_again_at_most: The most of them after one kill.
-        written_again_at_most: The most pages after one kill whose records came twice.
+        fetched_again_at_most: The most of them after one kill, by what the streams take turns in.
+        fetched_again_too_often: After how many kills there were more than a page for each thread
+            that fetches, and the one that was being written.
+        written_again_at_most: The most pages after one kill whose records came twice, of all
+            streams together: one page is written at a time.
     """
 
-    def __init__(self, tap: FastTap, seed: int) -> None:
+    def __init__(self, tap: FastTap, seed: int, method: str = "cursor") -> None:
         """Run to the end, to know what there is and how long it takes.
 
         Args:
             tap: The tap; it is slowed down by the account, to be hit in the middle.
             seed: For the moments.
+            method: The form of the exports, or "many" for many kinds of streams at once.
         """
+        self._method = method
+        self._streams = STREAMS_OF.get(method, MANY)
+        form = method if method in STREAMS_OF else "cursor"
+        self._settings: dict[str, Any] = {"per_page": PER_PAGE, "export_method": form}
         self.kills = self.rounds = self.lost = self.foreign = 0
-        self.fetched_again = self.fetched_again_at_most = self.written_again_at_most = 0
+        self.fetched_again = self.fetched_again_too_often = self.written_again_at_most = 0
+        self.fetched_again_at_most: Counter[str] = Counter()
         self._tap = tap
         self._zendesk = tap.zendesk
         self._chance = random.Random(seed)
-        tap.run(per_page=PER_PAGE)  # the first run has more to load
+        tap.run(**self._settings)  # the first run has more to load
         self._zendesk.settings.page_delay = 0.01
         began = time.monotonic()
-        with tap.started(per_page=PER_PAGE) as process:
+        with tap.started(**self._settings) as process:
             tap.wait_for(process, b"SCHEMA")
             self._start_seconds = time.monotonic() - began
             process.join()
         self._seconds = time.monotonic() - began
-        self._final = (tap.ended(process).state or {})["bookmarks"]
-        self._delivered: dict[str, dict[Any, Json]] = {stream: {} for stream in STREAMS}
+        self._final = _places(tap.ended(process).state)
+        self._delivered: dict[str, dict[Any, Json]] = {stream: {} for stream in self._streams}
 
     def kill(self, times: int) -> None:
         """Kill so many runs, and let the last one come to its end.
@@ -118,7 +173,7 @@ class Ordeal:
         self._zendesk.clear()
         first = self._start_seconds * 0.8
         moment = None if to_the_end else self._chance.uniform(first, self._seconds)
-        with self._tap.started(per_page=PER_PAGE, state=state) as process:
+        with self._tap.started(state=state, **self._settings) as process:
             process.join(moment)
         run = self._tap.ended(process)
         self.kills += run.exit_code == -signal.SIGKILL
@@ -132,8 +187,8 @@ class Ordeal:
 
     def _finished(self, state: Json | None) -> set[str]:
         """Give the streams that have nothing more to fetch, but ask whether that is still so."""
-        bookmarks = (state or {}).get("bookmarks", {})
-        return {stream for stream in STREAMS if bookmarks.get(stream) == self._final[stream]}
+        places = _places(state)
+        return {s for s in self._streams if places.get(s) == self._final[s]}
 
     def _take(self, run: Run) -> Keys:
         for stream, records in run.records.items():
@@ -144,28 +199,53 @@ class Ordeal:
         self, before: tuple[list[Request], Keys], after: tuple[list[Request], Keys], done: set[str]
     ) -> None:
         """Count what a restart did again; asking a finished stream for news is not among it."""
-        pages = [{_page(request, done) for request in asked} for asked, _ in (before, after)]
-        again = len(pages[0] & pages[1] - {None})
-        self.fetched_again += again
-        self.fetched_again_at_most = max(again, self.fetched_again_at_most)
+        turns = TURNS[self._method]
+        running = turns.keys() - done
+        pages = [set(_pages(asked, running)) for asked, _ in (before, after)]
+        again = Counter(turns[stream] for stream, _ in pages[0] & pages[1])
+        self.fetched_again += again.total()
+        self.fetched_again_at_most |= again  # the larger number of each
+        self.fetched_again_too_often += again.total() > len(set(turns.values())) + 1
         # Pages of time exports share a second, whose records come again in any case.
-        twice = sum(stream in CURSOR_STREAMS - done for stream, _ in before[1] & after[1])
+        by_cursor = BY_CURSOR[self._method] - done
+        twice = sum(stream in by_cursor for stream, _ in before[1] & after[1])
         self.written_again_at_most = max(self.written_again_at_most, -(-twice // PER_PAGE))
 
     def _settle(self) -> None:
         """Hold what a round delivered against what there is."""
         for stream, delivered in self._delivered.items():
-            there = self._zendesk.store.records[stream]
-            self.lost += sum(delivered.get(key) != trimmed(there[key]) for key in there)
+            there = truth(self._zendesk, stream, self._method)
+            self.lost += sum(seen(delivered.get(key)) != there[key] for key in there)
             self.foreign += len(delivered.keys() - there.keys())
             delivered.clear()
 
 
-def _page(request: Request, done: set[str]) -> tuple[str, str] | None:
-    path = request.path
-    if any(f"/{stream}" in path for stream in done) or request.method == "POST":
-        return None
-    return path, "".join(request.params.get(name, "") for name in TOKENS)
+def truth(zendesk: Simulator, stream: str, method: str) -> dict[Any, Json | None]:
+    """Give what an account has, as a form of export shows it, by id."""
+    records = zendesk.api.shown(stream) if method == "list" else zendesk.store.records[stream]
+    return {key: seen(records[key]) for key in records}
+
+
+def seen(record: Json | None) -> Json | None:
+    """Give a record as every form shows it: lists of tickets have no `generated_timestamp`."""
+    return record and {k: v for k, v in trimmed(record).items() if k != "generated_timestamp"}
+
+
+def _places(state: Json | None) -> dict[str, Json]:
+    """Give where a state goes on, by stream."""
+    bookmarks = (state or {}).get("bookmarks", {})
+    return {
+        stream: {key: value for key, value in bookmark.items() if key != "read_whole_at"}
+        for stream, bookmark in bookmarks.items()
+    }
+
+
+def _pages(requests: Iterable[Request], streams: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Give the stream and the token of each page of some streams that was asked for."""
+    for request in requests:
+        for stream in streams:
+            if f"/{stream}" in request.path:
+                yield stream, "".join(request.params.get(name, "") for name in TOKENS)
 
 
 def survive_faults(tap: FastTap) -> Counter[str]:
@@ -178,22 +258,72 @@ def survive_faults(tap: FastTap) -> Counter[str]:
     login: Json = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
     survived: Counter[str] = Counter()
     for name, fault in FAULTS.items():
-        for method in ("cursor", "time"):
+        for method, streams in STREAMS_OF.items():
             zendesk.clear()
-            for stream in STREAMS:
-                zendesk.faults.add(path=f"incremental/{stream}", after=1, **fault)
+            for stream in streams:
+                path = f"v2/{stream}" if method == "list" else f"incremental/{stream}"
+                zendesk.faults.add(path=path, after=1, **fault)
             with tap.started(
                 per_page=PER_PAGE, export_method=method, request_timeout=1, **login
             ) as process:
                 process.join(TIMEOUT_SECONDS)
             run = tap.ended(process)
-            try:
-                check_complete([run], zendesk, *STREAMS, once=True)
-            except AssertionError:
-                continue
-            survived[name] += len(zendesk.faults.met) if run.exit_code == 0 else 0
+            if run.exit_code == 0 and all(
+                [(r["id"], seen(r)) for r in sorted(run.records[stream], key=itemgetter("id"))]
+                == sorted(truth(zendesk, stream, method).items())
+                for stream in streams
+            ):
+                survived[name] += len(zendesk.faults.met)
     zendesk.clear()
     return survived
+
+
+def lost_to_hostile(folder: Path) -> dict[str, int]:
+    """Export by time from servers that page in ways that lead nowhere, with changes in between.
+
+    Args:
+        folder: For the tap's files.
+
+    Returns:
+        The records that a run which did not fail had lost, by the kind of server.
+    """
+    return {name: _lost_to(folder, name, settings) for name, settings in HOSTILE.items()}
+
+
+def _lost_to(folder: Path, name: str, settings: Json) -> int:
+    is_filtered = "filtered" in name
+    counts = dict.fromkeys(STREAMS, 0)
+    with Simulator(**counts, withheld_seconds=0, **settings) as zendesk:
+        tap = FastTap(zendesk, folder, "tickets", "organizations")
+        for stream in ("tickets", "organizations"):
+            zendesk.store.fill(stream, [SECOND + second for second in CROWDED_SECONDS])
+        for number, key in enumerate(list(zendesk.store.records["tickets"])):
+            if number % 3 == 1:
+                zendesk.store.delete("tickets", key, at=SECOND + CROWDED_SECONDS[number])
+        state: Json | None = None
+        came: dict[str, list[Json]] = {"tickets": [], "organizations": []}
+        lost = 0
+        for _ in range(HOSTILE_RUNS):
+            run = tap.run(
+                state=state, per_page=PER_PAGE, export_method="time", exclude_deleted=is_filtered
+            )
+            state = run.state or state
+            for stream, records in run.records.items():
+                came[stream] += records
+            for stream, records in came.items() if run.exit_code == 0 else ():
+                table = zendesk.store.records[stream]
+                expected = [trimmed(table[key]) for key in table]
+                if not zendesk.settings.ids:
+                    expected = [{k: v for k, v in r.items() if k != "id"} for r in expected]
+                lost += sum(
+                    record not in records
+                    for record in expected
+                    if not (is_filtered and record.get("status") == "deleted")
+                )
+            for stream in came:
+                key = next(iter(zendesk.store.records[stream]))
+                zendesk.store.update(stream, key, at=int(time.time()))
+    return lost
 
 
 def pace(tap: FastTap) -> int:
@@ -211,6 +341,35 @@ def pace(tap: FastTap) -> int:
     return sum(request.status == HTTPStatus.TOO_MANY_REQUESTS for request in zendesk.requests)
 
 
+def report(method: str, ordeal: Ordeal) -> list[tuple[str, bool]]:
+    """Give the lines about kills, and whether each is as it should be.
+
+    Args:
+        method: The form of the exports.
+        ordeal: What the runs went through.
+    """
+    average = ordeal.fetched_again / ordeal.kills
+    again = max(ordeal.fetched_again_at_most.values(), default=0)
+    lines = [
+        (f"kills survived: {ordeal.kills}, in {ordeal.rounds} exports", ordeal.rounds > 0),
+        (f"records lost: {ordeal.lost}", ordeal.lost == 0),
+        (f"records that were never there: {ordeal.foreign}", ordeal.foreign == 0),
+        (
+            f"pages fetched again per kill: {average:.2f}, at most {again} of a limit",
+            again <= FETCHED_AGAIN_AT_MOST,
+        ),
+        (
+            f"kills with more such pages than limits, and one: {ordeal.fetched_again_too_often}",
+            ordeal.fetched_again_too_often == 0,
+        ),
+        (
+            f"pages written again per kill: at most {ordeal.written_again_at_most}",
+            ordeal.written_again_at_most <= 1,
+        ),
+    ]
+    return [(f"{method}: {line}", is_good) for line, is_good in lines]
+
+
 def main() -> None:
     """Run everything, print the figures, and fail if one of them is off."""
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
@@ -226,27 +385,28 @@ def main() -> None:
         )
         refused = pace(plain)
         survived = survive_faults(fast)
-        ordeal = Ordeal(fast, options.seed)
-        ordeal.kill(options.kills)
-    secrets = len(fast.secrets) + len(plain.secrets)
-    average = ordeal.fetched_again / ordeal.kills
-    met = 2 * len(STREAMS)
+        listed = FastTap(zendesk, Path(folder), *LISTED)
+        many = FastTap(zendesk, Path(folder), *MANY)
+        ordeals = {
+            "cursor": Ordeal(fast, options.seed),
+            "list": Ordeal(listed, options.seed, "list"),
+            "many": Ordeal(many, options.seed, "many"),
+        }
+        for ordeal in ordeals.values():
+            ordeal.kill(options.kills)
+        hostile = lost_to_hostile(Path(folder))
+    secrets = sum(len(tap.secrets) for tap in (fast, plain, listed, many))
+    met = sum(map(len, STREAMS_OF.values()))
     lines = [
-        (f"kills survived: {ordeal.kills}, in {ordeal.rounds} exports", ordeal.rounds > 0),
         *(
             (f"faults survived, {name}: {survived[name]} of {met}", survived[name] == met)
             for name in FAULTS
         ),
-        (f"records lost: {ordeal.lost}", ordeal.lost == 0),
-        (f"records that were never there: {ordeal.foreign}", ordeal.foreign == 0),
-        (
-            f"pages fetched again per kill: {average:.2f}, at most {ordeal.fetched_again_at_most}",
-            ordeal.fetched_again_at_most <= FETCHED_AGAIN_AT_MOST,
+        *(
+            (f"records lost without a word, {name}: {lost}", lost == 0)
+            for name, lost in hostile.items()
         ),
-        (
-            f"pages written again per kill: at most {ordeal.written_again_at_most}",
-            ordeal.written_again_at_most <= 1,
-        ),
+        *(line for method, ordeal in ordeals.items() for line in report(method, ordeal)),
         (f"secrets found: {secrets}", secrets == 0),
         (f"429s: {refused}", refused == 0),
     ]

@@ -139,7 +139,13 @@ def time_export(
 
 def sample(path: str) -> Endpoint:
     """Give the sample of an export: at most 50 records, with a limit of its own."""
-    return Endpoint(path, "time", limit="incremental-exports-sample", max_size=50)
+    return Endpoint(
+        path,
+        "time",
+        limit="incremental-exports-sample",
+        max_size=50,
+        is_incremental_export=True,
+    )
 
 
 def milliseconds(second: int) -> int:

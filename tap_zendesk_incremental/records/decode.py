@@ -266,7 +266,7 @@ class Records:
 class Meta(msgspec.Struct):
     """How lists that are no exports say whether there is more."""
 
-    has_more: bool = False
+    has_more: bool | None = None
     after_cursor: str | None = None
 
 
@@ -319,7 +319,8 @@ def to_page(
     """
     end_of_stream, after_cursor = body.end_of_stream, body.after_cursor
     if body.meta is not None:
-        end_of_stream, after_cursor = not body.meta.has_more, body.meta.after_cursor
+        has_more, after_cursor = body.meta.has_more, body.meta.after_cursor
+        end_of_stream = None if has_more is None else not has_more
     next_page = None if body.next_page is None else _query_of(body.next_page)
     if body.meta is None and after_cursor is None and next_page:
         after_cursor = next_page.get("cursor")

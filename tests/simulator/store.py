@@ -189,11 +189,13 @@ class Store:
         with self.lock:
             return self._put(resource, self.records[resource][record_id], at, changes)
 
-    def system_update(self, record_id: RecordId, *, at: int | None = None) -> Record:
+    def system_update(
+        self, record_id: RecordId, *, at: int | None = None, **changes: object
+    ) -> Record:
         """Changes a ticket as the system does: `updated_at` stays, `generated_timestamp` moves."""
         with self.lock:
             ticket = self.records["tickets"][record_id]
-            return self._put("tickets", ticket, at, {"updated_at": ticket["updated_at"]})
+            return self._put("tickets", ticket, at, {"updated_at": ticket["updated_at"], **changes})
 
     def create(self, resource: str, *, at: int | None = None, **fields: object) -> Record:
         """Adds a record; what is not given is generated.

@@ -1,0 +1,69 @@
+"""System updates do not move a ticket in a list: a whole walk now and then puts its row right."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from .running import config_for, run_tap, select
+from .test_list_form import export
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .running import Json, Run
+    from .simulator import Simulator
+
+
+def walk(folder: Path, zendesk: Simulator, state: Json | None) -> Run:
+    """Exports tickets whole in list form, with the state of the other runs."""
+    config = config_for(zendesk, export_method="list")
+    run = run_tap(folder, config, catalog=select("tickets", full_table=True), state=state)
+    assert run.exit_code == 0, run.stderr
+    return run
+
+
+def bookmark(run: Run) -> Json:
+    """Gives the bookmark of tickets after a run."""
+    assert run.state
+    return dict(run.state["bookmarks"]["tickets"])
+
+
+def read_whole_at(run: Run) -> str:
+    """Gives when the list was last read whole, as a run's state says it."""
+    return str(bookmark(run)["read_whole_at"])
+
+
+def place(run: Run) -> Json:
+    """Gives where the next run goes on."""
+    return {key: value for key, value in bookmark(run).items() if key != "read_whole_at"}
+
+
+def test_a_whole_walk_puts_stale_rows_right(zendesk: Simulator, tmp_path: Path) -> None:
+    first = export(tmp_path, zendesk, "tickets")
+    table = {ticket["id"]: ticket for ticket in first.records["tickets"]}
+    stale = next(id_ for id_, ticket in table.items() if ticket["status"] == "open")
+    zendesk.store.system_update(stale, at=int(time.time()) - 61, status="solved")
+    second = export(tmp_path, zendesk, "tickets", state=first.state)
+    assert not second.records["tickets"]  # which is why there is the walk
+    third = walk(tmp_path, zendesk, second.state)
+    table |= {ticket["id"]: ticket for ticket in third.records["tickets"]}
+    assert table[stale]["status"] == "solved"
+    assert place(third) == place(second)
+    fourth = export(tmp_path, zendesk, "tickets", state=third.state)
+    assert not fourth.records["tickets"]
+    for run in (first, second, third, fourth):
+        assert f"tickets: the list was last read whole at {read_whole_at(run)}" in run.stderr
+    assert read_whole_at(first) == read_whole_at(second) <= read_whole_at(third)
+    assert read_whole_at(third) == read_whole_at(fourth)
+
+
+def test_what_is_cut_or_resumed_is_no_whole_walk(zendesk: Simulator, tmp_path: Path) -> None:
+    cut = export(tmp_path, zendesk, "tickets", start_date="2024-01-01", per_page=5)
+    begun = export(tmp_path, zendesk, "tickets", per_page=5).states[0]
+    resumed = export(tmp_path, zendesk, "tickets", per_page=5, state=begun)
+    other_form = export(tmp_path, zendesk, "tickets", export_method="cursor")
+    for run in (cut, resumed, other_form):
+        assert run.state
+        assert "read_whole_at" not in run.state["bookmarks"]["tickets"]
+        assert "last read whole" not in run.stderr
