@@ -23,7 +23,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -101,7 +101,9 @@ class Schedule(Generic[K, T]):
         found.sources.append(_Source(key, items, found))
 
     def arrivals(
-        self, timeout_seconds: float | None = None, *, first_alone: bool = False
+        self,
+        timeout_seconds: float | None = None,
+        may_run_at_once: Callable[[], bool] = lambda: True,
     ) -> Generator[Arrival[K, T] | None, None, None]:
         """Fetch, and yield what arrives, until every source has ended or `stop` was called.
 
@@ -109,19 +111,24 @@ class Schedule(Generic[K, T]):
 
         Args:
             timeout_seconds: How long to wait for something.
-            first_alone: Whether the first source is tried before the others start.
+            may_run_at_once: Until it says so, one item is fetched at a time.
 
         Yields:
             What arrived, or None if nothing has in that time.
         """
-        lines = iter(self._lines.values())
+        lines, started = iter(self._lines.values()), list[_Line[K, T]]()
         try:
-            if first_alone and (line := next(lines, None)):
-                self._start(line, turns=1)
+            while not may_run_at_once():
+                if not self._called:  # the line that has run alone has ended
+                    if (line := next(lines, None)) is None:
+                        break
+                    self._start(line, turns=1)
+                    started.append(line)
                 yield from self._next(timeout_seconds)
+            for line in started:
                 self._call(line, line.threads - 1)
             for line in lines:
-                self._start(line, turns=line.threads)
+                self._start(line, line.threads)
             while self._called:
                 yield from self._next(timeout_seconds)
         finally:

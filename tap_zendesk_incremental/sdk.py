@@ -154,9 +154,9 @@ class SdkTap(Tap, abc.ABC):
             SingerSDKError: If it is a failure.
         """
 
-    def is_answered(self) -> bool:
+    def is_served(self) -> bool:
         """Say whether Zendesk has served this run already, so that the login is a good one."""
-        return False
+        return True
 
     def report(self, running: Sequence[SdkStream], streams: Sequence[SdkStream]) -> None:
         """Say how far a run is; called at each page, and once a second.
@@ -399,8 +399,8 @@ def export_at_once(streams: Sequence[SdkStream], tap: SdkTap | None = None) -> N
             line, threads = stream.line
             schedule.add(stream, stream.fetched_pages(), line, threads)
         # A login or an address that is wrong is wrong for all: one stream finds it out.
-        is_answered = tap is not None and tap.is_answered()
-        arrivals = schedule.arrivals(_REPORT_SECONDS, first_alone=not is_answered)
+        is_served = tap.is_served if tap is not None else lambda: True
+        arrivals = schedule.arrivals(_REPORT_SECONDS, is_served)
         for arrival in stack.enter_context(contextlib.closing(arrivals)):
             if arrival is not None:
                 try:

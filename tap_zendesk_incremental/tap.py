@@ -142,8 +142,8 @@ class TapZendeskIncremental(SdkTap):
             )
             raise FatalSyncError(msg)
 
-    def is_answered(self) -> bool:
-        """Say whether discovery was served; see `SdkTap`."""
+    def is_served(self) -> bool:
+        """Say whether any request was served; see `SdkTap`."""
         return self._client is not None and self._client.has_served
 
     def report(self, running: Sequence[SdkStream], streams: Sequence[SdkStream]) -> None:

@@ -171,6 +171,16 @@ def test_a_wrong_login_is_said_once(zendesk: Simulator, tmp_path: Path) -> None:
     assert len(exports(zendesk)) == 1
 
 
+def test_a_wrong_login_is_tried_once_after_streams_that_ask_for_nothing(
+    zendesk: Simulator, tmp_path: Path
+) -> None:
+    tap = FastTap(zendesk, tmp_path, "articles", "groups", *STREAMS)
+    run = tap.run(access_token="wrong", stream_maps={"articles": "__NULL__", "groups": "__NULL__"})
+    check_failed(run)
+    assert run.stderr.count("is removed by its stream map") == 2
+    assert len([r for r in zendesk.requests if "custom_objects" not in r.path]) == 1
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_ended_while_all_of_them_wait(
     zendesk: Simulator, tmp_path: Path, number: signal.Signals

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
+from unittest import mock
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tap_zendesk_incremental.http.rate_limit import (
     Pace,
@@ -154,6 +158,95 @@ def test_a_pace_allows_a_burst_and_then_so_many_in_any_such_time(limits: Limits)
     limits = Limits()
     limits.answer("old", {}, Pace(1, 300))
     assert limits.seconds("old") == 300
+
+
+def test_what_other_clients_have_used_up_is_gone(limits: Limits) -> None:
+    limits.answer("a", account(100))
+    limits.answer("a", account(2))
+    limits.send("a")
+    limits.send("b")
+    assert limits.seconds("a") == 30
+
+
+def test_an_answer_that_was_long_under_way_holds_nothing_up(limits: Limits) -> None:
+    slow = limits.send("exports")
+    for left in range(30, 10, -1):
+        limits.answer("lists", account(left))
+    limits.observe("exports", account(10), slow)
+    for _ in range(10):
+        limits.send("lists")
+    assert limits.seconds("lists") == 30
+
+
+def test_an_answer_from_an_earlier_window_says_nothing_of_this_one(limits: Limits) -> None:
+    slow = limits.send("exports")
+    limits.now += 40
+    limits.answer("lists", account(90, resets=50))
+    limits.observe("exports", account(0, resets=9), slow)
+    assert limits.seconds("lists") == 0
+
+
+class Account:
+    """Counts requests as Zendesk does: in windows that begin with a request."""
+
+    window = 10.0
+
+    def __init__(self, limit: int) -> None:
+        """Starts with nothing used."""
+        self.limit = limit
+        self.began = -self.window
+        self.used = 0
+
+    def take(self, now: float) -> dict[str, str]:
+        """Counts a request, and gives the headers of its answer."""
+        if now >= self.began + self.window:
+            self.began, self.used = now, 0
+        self.used += 1
+        assert self.used <= self.limit, "Zendesk says 429"
+        return account(self.limit - self.used, math.ceil(self.began + self.window - now))
+
+
+class Asker:
+    """A thread, step by step."""
+
+    def __init__(self, name: str, limits: Limits, account: Account) -> None:
+        """Asks one account under the limits of one run."""
+        self.limits, self.account = limits, account
+        self.limit = name
+        self.until = 0.0
+        self.turn: Turn | None = None
+        self.headers: dict[str, str] | None = None
+
+    def go_on(self) -> None:
+        """Takes a turn, has its request counted, or takes the answer."""
+        if self.turn is None:
+            turn = self.limits.take_turn(self.limit, self.until)
+            assert turn.wait.seconds <= self.account.window + 1
+            if turn.wait.seconds:
+                self.until = turn.until
+            else:
+                self.turn = turn
+        elif self.headers is None:
+            self.headers = self.account.take(self.limits.now)
+        else:
+            self.limits.observe(self.limit, self.headers, self.turn)
+            self.turn = self.headers = None
+
+
+@given(
+    limit=st.integers(4, 25),
+    moves=st.lists(st.tuples(st.integers(0, 3), st.floats(0, 2)), min_size=80, max_size=150),
+)
+@settings(max_examples=100, deadline=None)
+def test_an_account_is_never_asked_too_often(limit: int, moves: list[tuple[int, float]]) -> None:
+    """Whatever interleaves: four threads, whose requests are counted and answered at any time."""
+    limits, counted = Limits(), Account(limit)
+    askers = [Asker(name, limits, counted) for name in "abcd"]
+    with mock.patch("time.monotonic", side_effect=lambda: limits.now):
+        for number, seconds in moves:
+            limits.now += seconds
+            if limits.now >= askers[number].until:
+                askers[number].go_on()
 
 
 def test_no_two_threads_take_the_same_turn() -> None:

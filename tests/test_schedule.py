@@ -170,17 +170,36 @@ def test_what_has_arrived_is_yielded_after_the_stop() -> None:
     assert slow.made <= 2
 
 
-def test_the_first_may_be_alone() -> None:
-    others = Source(end=3)
+def test_one_item_at_a_time_until_more_may_be_fetched() -> None:
+    sources = {
+        "ends at once": Source(end=0),
+        "is refused": Source(end=0, error=OSError("refused")),
+        "is served": Source(end=3),
+        "other line": Source(end=3),
+    }
+    may_run_at_once = False
     schedule: Schedule[str, int] = Schedule()
-    schedule.add("first", iter(range(2)), line="a")
-    schedule.add("other", others.items(), line="b")
-    arrivals = schedule.arrivals(first_alone=True)
-    first = next(arrivals)
-    assert first
-    assert first.key == "first"
-    assert others.made == 0
-    assert len(list(arrivals)) == 2 + 4
+    for key, source in sources.items():
+        schedule.add(key, source.items(), line=key if key == "other line" else "pool", threads=2)
+    arrivals = schedule.arrivals(may_run_at_once=lambda: may_run_at_once)
+    for key in ("ends at once", "is refused", "is served", "is served"):
+        arrival = next(arrivals)
+        assert arrival
+        assert arrival.key == key
+        time.sleep(0.02)
+        assert sources["other line"].made == 0
+    may_run_at_once = True
+    came = [arrival.key for arrival in arrivals if arrival]
+    assert came.count("is served") == 2
+    assert came.count("other line") == 4
+
+
+def test_what_may_never_run_at_once_comes_to_its_end() -> None:
+    schedule: Schedule[str, int] = Schedule()
+    for key in "abc":
+        schedule.add(key, iter(range(2)), line=key)
+    came = [a.key for a in schedule.arrivals(may_run_at_once=lambda: False) if a]
+    assert came == [*"aaabbbccc"]
 
 
 def test_who_waits_is_woken() -> None:

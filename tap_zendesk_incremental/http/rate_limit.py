@@ -71,11 +71,13 @@ class Turn(NamedTuple):
         wait: What to wait before; 0 s means that the request counts as sent.
         until: When that wait is over, by `time.monotonic`.
         ended: How many requests had ended when this one was sent.
+        sent_at: When that was, by `time.monotonic`.
     """
 
     wait: Wait
     until: float
     ended: int
+    sent_at: float
 
 
 class RateLimits:
@@ -97,7 +99,7 @@ class RateLimits:
         self._sent = self._ended = 0
         self._account_left = 0
         self._account_reset = Wait(0.0, 0.0)
-        self._account_resets_at = 0.0
+        self._account_resets_after = self._account_resets_at = 0.0
 
     def take_turn(self, limit: str, waited_until: float = 0.0) -> Turn:
         """Let a request be sent, or say what to wait before.
@@ -110,10 +112,10 @@ class RateLimits:
             until, asked_seconds = self._next_turn(limit)
             now = max(time.monotonic(), waited_until)
             if until > now:
-                return Turn(Wait(until - now, asked_seconds), until, self._ended)
+                return Turn(Wait(until - now, asked_seconds), until, self._ended, now)
             self._sent += 1
             self._account_left -= 1
-            return Turn(Wait(0.0, 0.0), until, self._ended)
+            return Turn(Wait(0.0, 0.0), until, self._ended, now)
 
     def _next_turn(self, limit: str) -> tuple[float, float]:
         """Give when the next request of a limit may go out, and the wait that was asked for."""
@@ -145,18 +147,27 @@ class RateLimits:
             for name, seconds in waits.items():
                 self._waits[name] = wait = Wait.of(seconds)
                 self._free_at[name] = now + wait.seconds
-            # Those that were sent and had not ended when this one was may have been counted or not.
-            unsure = self._sent - turn.ended - 1
+            self._observe_account(headers, turn, now)
             self._ended += 1
-            left, reset_seconds = account_left(headers)
-            if left is not None:
-                is_same_window = now < self._account_resets_at
-                at_least = left - max(0, unsure)
-                self._account_left = (
-                    max(at_least, self._account_left) if is_same_window else at_least
-                )
-                self._account_reset = Wait.of(reset_seconds)
-                self._account_resets_at = now + self._account_reset.seconds
+
+    def _observe_account(self, headers: Mapping[str, str], turn: Turn, now: float) -> None:
+        """Learn how many requests the account has left at least, and when it has all of them.
+
+        Answers overtake each other, and each of them was made at some time since its request was
+        sent. An answer from a window that is over says nothing any more.
+        """
+        left, asked_seconds = account_left(headers)
+        reset = Wait.of(asked_seconds)
+        resets_at = now + reset.seconds
+        if left is None or resets_at < self._account_resets_after:
+            return
+        # Those that were sent and had not ended when this one was may have been counted or not.
+        at_least = left - max(0, self._sent - turn.ended - 1)
+        # If it is less than was sure to be left, other clients have asked, too.
+        others_asked = left < self._account_left
+        self._account_left = at_least if others_asked else max(at_least, self._account_left)
+        self._account_reset, self._account_resets_at = reset, resets_at
+        self._account_resets_after = turn.sent_at + reset.seconds - 1  # it says whole seconds
 
     def _pace_wait_seconds(self, limit: str, pace: Pace | None, now: float) -> float:
         if pace is None:
