@@ -23,6 +23,7 @@ from tap_zendesk_incremental import schemas
 from tap_zendesk_incremental.errors import RefusedError
 from tap_zendesk_incremental.list_pagination import PAGINATORS
 from tap_zendesk_incremental.pagination import traverse
+from tap_zendesk_incremental.progress import StreamProgress
 from tap_zendesk_incremental.records import output
 from tap_zendesk_incremental.records.decode import ABSENT
 from tap_zendesk_incremental.sdk import SdkStream
@@ -66,6 +67,7 @@ class ChildStream(SdkStream):
         """
         super().__init__(tap)
         self.client = client.named(self.name, self.logger)
+        self.progress = StreamProgress(self.name, self.client)
 
     @abc.abstractmethod
     def pages_of(
@@ -90,7 +92,7 @@ class ChildStream(SdkStream):
         self.write_schema()
         self._records = output.records_of(self, self.records_key)
         self._write = output.choose(self, self._records, self.tap.message_writer)
-        with self.get_record_counter() as self._counter:
+        with self.progress.running(), self.get_record_counter() as self._counter:
             yield
 
     def write(self, page: Page[Any]) -> None:
@@ -98,6 +100,7 @@ class ChildStream(SdkStream):
         records = page.records[: self.ABORT_AT_RECORD_COUNT]
         self._write(records, page.read_at)
         self._counter.increment(len(records))
+        self.progress.page(page, len(records))
 
     line = ("", 1)
 

@@ -119,6 +119,7 @@ class ExportStream(SdkStream):
         # Before the rest: the schema may have to be asked for.
         self.client = client.named(name or self.name, tap.logger.getChild(name or self.name))
         super().__init__(tap, name=name)
+        self.progress = StreamProgress(self.name, self.client)
         forms = {"cursor": self.cursor, "time": self.time, "list": self.listing}
         wanted = forms[self.config.get("export_method") or "cursor"]
         endpoint = wanted or self.cursor or self.time or self.listing
@@ -181,11 +182,11 @@ class ExportStream(SdkStream):
             for stream in selected
             if isinstance(stream, ChildStream) and not output.is_removed(stream)
         ]
-        self.progress = StreamProgress(self.name, self.client, self._end or time.time())
         self._pages = iter(())
         if reason := self._reason_to_skip(children):
             self.logger.info("%s", reason)
-            yield
+            with self.progress.running():
+                yield
             return
         if self._is_sampled:
             self.endpoint = self.sample or self.endpoint
@@ -194,6 +195,7 @@ class ExportStream(SdkStream):
         self._pages = self._ready_pages(children, dict(self._bookmark))
         began_at, is_whole = int(time.time()), self._reads_all and not self._bookmark
         with contextlib.ExitStack() as stack:
+            stack.enter_context(self.progress.running(self._end or time.time()))
             for stream in children:
                 stack.enter_context(stream.opened())
             try:

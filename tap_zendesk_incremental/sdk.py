@@ -158,20 +158,11 @@ class SdkTap(Tap, abc.ABC):
         """Say whether Zendesk has served this run already, so that the login is a good one."""
         return True
 
-    def report(self, running: Sequence[SdkStream], streams: Sequence[SdkStream]) -> None:
-        """Say how far a run is; called at each page, and once a second.
+    def report(self) -> None:
+        """Say how far a run is; called as it begins, at each page, and once a second."""
 
-        Args:
-            running: The streams that have not come to their end.
-            streams: All that are exported.
-        """
-
-    def report_end(self, streams: Sequence[SdkStream]) -> None:
-        """Say what was exported, whatever has ended the run.
-
-        Args:
-            streams: All that were to be exported.
-        """
+    def report_end(self) -> None:
+        """Say what was exported, whatever has ended the run."""
 
     begun: list[SdkStream] | None = None
     """The streams whose pages are to come once each has written its SCHEMA message."""
@@ -179,11 +170,15 @@ class SdkTap(Tap, abc.ABC):
     def sync_all(self) -> None:  # type: ignore[misc] # final, but the SDK has no hook behind it
         """Sync all streams: the SDK begins each of them, and then their pages come at once."""
         begun = self.begun = []
+        self.report()
         try:
-            super().sync_all()
+            try:
+                super().sync_all()
+            finally:
+                self.begun = None
+            export_at_once(begun, self)
         finally:
-            self.begun = None
-        export_at_once(begun, self)
+            self.report_end()
         self.after_sync()
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
@@ -336,6 +331,8 @@ class SdkStream(Stream, abc.ABC):
             for records in self.request_pages():
                 yield from self._batched(records)
                 counter.increment(len(records))
+                if isinstance(tap, SdkTap):
+                    tap.report()
         self._finalize_state(self.stream_state)
 
     def finalize_state_progress_markers(self, state: dict[str, Any] | None = None) -> None:
@@ -390,8 +387,6 @@ def export_at_once(streams: Sequence[SdkStream], tap: SdkTap | None = None) -> N
     writers: dict[SdkStream, Generator[None, Any, None]] = {}
     failure: BaseException | None = None
     with contextlib.ExitStack() as stack:
-        if tap is not None:
-            stack.callback(tap.report_end, streams)
         for stream in streams:
             writers[stream] = writer = stream.written_pages()
             stack.callback(writer.close)
@@ -411,7 +406,7 @@ def export_at_once(streams: Sequence[SdkStream], tap: SdkTap | None = None) -> N
                     schedule.stop()
                     failure = failure or error
             if tap is not None:
-                tap.report([*writers], streams)
+                tap.report()
         if failure is not None:
             raise failure
 

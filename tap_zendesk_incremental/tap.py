@@ -13,6 +13,7 @@ from singer_sdk.singerlib import Catalog
 
 from tap_zendesk_incremental import config, input_files, stream_maps
 from tap_zendesk_incremental.auth.login import API_TOKENS_END, LOGIN_SETTINGS, hide_secrets
+from tap_zendesk_incremental.child_stream import ChildStream
 from tap_zendesk_incremental.discovery import CUSTOM_OBJECT_PREFIX, custom_object_keys
 from tap_zendesk_incremental.export_stream import ExportStream
 from tap_zendesk_incremental.http.client import Client
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from singer_sdk import Stream
-
-    from tap_zendesk_incremental.progress import StreamProgress
-    from tap_zendesk_incremental.sdk import SdkStream
 
 
 class TapZendeskIncremental(SdkTap):
@@ -146,18 +144,23 @@ class TapZendeskIncremental(SdkTap):
         """Say whether any request was served; see `SdkTap`."""
         return self._client is not None and self._client.has_served
 
-    def report(self, running: Sequence[SdkStream], streams: Sequence[SdkStream]) -> None:
+    def report(self) -> None:
         """Say now and then how far the streams are; see `SdkTap`."""
-        self._progress.say(_progress_of(running), _progress_of(streams))
+        self._progress.say()
 
-    def report_end(self, streams: Sequence[SdkStream]) -> None:
-        """Say what was exported, if anything was asked for; see `SdkTap`."""
-        if asked := [one for one in _progress_of(streams) if one.client.requests]:
-            self._progress.finish(asked)
+    def report_end(self) -> None:
+        """Say what was exported; see `SdkTap`."""
+        self._progress.finish()
 
     @cached_property
     def _progress(self) -> Progress:
-        return Progress(self.logger)
+        streams = [
+            stream.progress
+            for stream in self.streams.values()
+            if stream.selected or stream.has_selected_descendents
+            if isinstance(stream, (ExportStream, ChildStream))
+        ]
+        return Progress(streams, self.logger)
 
     def config_problems(self, given: dict[str, Any], schema: Mapping[str, Any]) -> list[str]:
         """Check the settings, and fill in their defaults; see `SdkTap`."""
@@ -178,10 +181,6 @@ class TapZendeskIncremental(SdkTap):
     def needs_valid_config(self, given: Mapping[str, Any]) -> bool:
         """Say whether discovery would send a login: no wrong setting may pass then."""
         return any(map(given.get, LOGIN_SETTINGS))
-
-
-def _progress_of(streams: Sequence[SdkStream]) -> list[StreamProgress]:
-    return [stream.progress for stream in streams if isinstance(stream, ExportStream)]
 
 
 def _callback(

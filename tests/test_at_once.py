@@ -25,13 +25,12 @@ from tap_zendesk_incremental.tap import TapZendeskIncremental
 
 from .processes import TICKETS, FastTap, check_complete
 from .running import STREAMS, config_for, run_tap, select, sync
-from .simulator import Simulator
+from .simulator import Simulator, credentials
+from .torture import MANY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
-
-    from tap_zendesk_incremental.sdk import SdkStream
 
     from .running import Json, Run
 
@@ -148,13 +147,15 @@ def test_what_has_arrived_is_written_before_a_stream_that_failed_ends_the_run(
     class Busy(TapZendeskIncremental):
         """A tap that takes its time to say how far it is."""
 
-        def report(self, *_: object) -> None:
+        def report(self) -> None:
             """Take it."""
             time.sleep(0.5)
 
-        def report_end(self, streams: Sequence[SdkStream]) -> None:
+        def report_end(self) -> None:
             """Note how many pages were written of the tickets."""
-            written.extend(one.progress.pages for one in streams if isinstance(one, Tickets))
+            tickets = self.streams["tickets"]
+            assert isinstance(tickets, Tickets)
+            written.append(tickets.progress.pages)
 
     zendesk.faults.add("status", code=403, path="incremental/users", after=1)
     zendesk.faults.add("slow_body", times=9, path=TICKETS, seconds=0.2, pieces=2)
@@ -179,6 +180,31 @@ def test_a_wrong_login_is_tried_once_after_streams_that_ask_for_nothing(
     check_failed(run)
     assert run.stderr.count("is removed by its stream map") == 2
     assert len([r for r in zendesk.requests if "custom_objects" not in r.path]) == 1
+
+
+def test_a_token_is_renewed_once_for_all_threads(zendesk: Simulator, tmp_path: Path) -> None:
+    """Zendesk refuses the token of several requests at once, again and again."""
+    zendesk.settings.token_lifetime, zendesk.settings.page_delay = 0.25, 0.03
+    path = tmp_path / "tokens"
+    login: Json = {
+        "client_id": credentials.CLIENT_ID,
+        "client_secret": credentials.CLIENT_SECRET,
+        "refresh_token": credentials.REFRESH_TOKEN,
+        "oauth_token_path": str(path),
+    }
+    tap = FastTap(zendesk, tmp_path, *MANY)
+    began = time.monotonic()
+    run = tap.run(per_page=5, **login)
+    took_seconds = time.monotonic() - began
+    assert run.exit_code == 0, run.stderr
+    check_complete([run], zendesk, *MANY, once=False)
+    exchanges = [r for r in zendesk.requests if r.path == "/oauth/tokens"]
+    assert {request.status for request in exchanges} == {200}
+    assert 3 <= len(exchanges) <= took_seconds / 0.25 + 1
+    used = {request.headers.get("authorization", "") for request in zendesk.requests}
+    assert len(used - {""}) == len(exchanges)
+    assert run.stderr.count("the access token has ended") == len(exchanges) - 1
+    assert zendesk.api.auth.tokens[-1].refresh_token in path.read_text()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -271,10 +297,14 @@ def test_a_writer_that_fails_ends_the_run_at_once(
     class Broken(TapZendeskIncremental):
         """A tap that fails while it says how far it is."""
 
-        def report(self, *_: object) -> None:
-            """Fail."""
-            msg = "no report"
-            raise OSError(msg)
+        begins = True
+
+        def report(self) -> None:
+            """Fail, but not as the run begins."""
+            if not self.begins:
+                msg = "no report"
+                raise OSError(msg)
+            self.begins = False
 
     monkeypatch.setattr(zendesk.settings, "page_delay", 0.01)
     with pytest.raises(OSError, match="no report"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import random
 import signal
 import struct
 import termios
@@ -92,6 +93,30 @@ def test_ended_between_two_tries(
         process.join(5)
         assert not process.is_alive()
     check_ended(tap.ended(process), zendesk, code, pages=3)
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_ended_at_random_moments_of_many_streams(
+    zendesk: Simulator, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    zendesk.settings.page_delay = 0.01
+    tap = FastTap(zendesk, tmp_path, *MANY)
+    chance = random.Random(1)
+    for _ in range(5):
+        with tap.started(per_page=5, debug=True) as process:
+            tap.wait_for(process, b"SCHEMA")
+            process.join(chance.uniform(0, 0.3))
+            os.kill(process.pid or 0, number)
+            process.join(5)
+            assert not process.is_alive()
+        run = tap.ended(process)
+        assert run.exit_code == code
+        assert run.stdout.endswith(b"\n")
+        for word in ("CRITICAL", "Fatal", "Exception", "Error"):
+            assert word not in run.stderr
+        again = tap.run(per_page=5, state=run.state)
+        assert again.exit_code == 0
+        check_complete([run, again], zendesk, *MANY, once=False)
 
 
 def fill_pipe(process: Popen[bytes]) -> None:
