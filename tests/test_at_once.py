@@ -9,16 +9,19 @@ import signal
 import time
 from collections import defaultdict
 from dataclasses import replace
-from itertools import pairwise
+from itertools import chain, islice, pairwise, repeat
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tap_zendesk_incremental import sdk
 from tap_zendesk_incremental.errors import RefusedError
 from tap_zendesk_incremental.export_stream import UNLIMITED_AT_ONCE
 from tap_zendesk_incremental.http.rate_limit import Pace
+from tap_zendesk_incremental.schedule import Arrival
 from tap_zendesk_incremental.streams.support import Tickets
 from tap_zendesk_incremental.streams.talk import TalkCalls
 from tap_zendesk_incremental.tap import TapZendeskIncremental
@@ -29,8 +32,10 @@ from .simulator import Simulator, credentials
 from .torture import MANY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
+
+    from tap_zendesk_incremental.sdk import SdkStream
 
     from .running import Json, Run
 
@@ -227,14 +232,34 @@ def test_ended_while_all_of_them_wait(
     check_complete([run, again], zendesk, "tickets", "users", once=True)
 
 
-def reached(bookmark: Json) -> tuple[int, int]:
-    """Give the place before which a bookmark says that all is out: a second, or it and an id."""
-    if "cursor" in bookmark:
-        second, record_id, _ = re.split(
-            r"\.0\|\||\|", base64.b64decode(bookmark["cursor"]).decode()
-        )
-        return int(second), int(record_id or 0)
-    return bookmark.get("end_time", 0), -1
+def has_passed(bookmark: Json, second: int, record_id: Any) -> bool:  # noqa: ANN401 (an id)
+    """Say whether a bookmark says that a record is out: it goes on behind its second, or its id."""
+    if "cursor" not in bookmark:
+        return second < bookmark.get("end_time", 0)
+    cursor = base64.b64decode(bookmark["cursor"]).decode()
+    last_second, last_id, _ = re.split(r"\.0\|\||\|", cursor)
+    return bool((second, record_id) <= (int(last_second), int(last_id or 0)))
+
+
+def check_states(run: Run, zendesk: Simulator) -> None:
+    """Assert that what each bookmark has passed is on standard output before it."""
+    index = {stream: zendesk.store.records[stream].index for stream in ORDERED}
+    out: dict[str, set[Any]] = defaultdict(set)
+    described = set()
+    for message in run.messages:
+        if message["type"] == "SCHEMA":
+            described.add(message["stream"])
+        elif message["type"] == "RECORD":
+            assert message["stream"] in described
+            out[message["stream"]].add(message["record"]["id"])
+        elif message["type"] == "STATE":
+            for stream, bookmark in message["value"].get("bookmarks", {}).items():
+                passed = {place[1] for place in index[stream] if has_passed(bookmark, *place)}
+                assert passed <= out[stream]
+
+
+ORDERED = (*STREAMS, "talk_calls", "side_conversation_events", "ticket_metric_events")
+"""Streams with four limits, whose bookmarks show a place in the order of their records."""
 
 
 @settings(max_examples=25, deadline=None)
@@ -247,30 +272,51 @@ def reached(bookmark: Json) -> tuple[int, int]:
 def test_each_state_covers_only_what_is_out(
     zendesk_of_all: Simulator, per_page: int, slow: list[tuple[str, int, float]]
 ) -> None:
-    """Whatever interleaves: what each bookmark has passed is on standard output before it."""
+    """Threads as they are, whatever answer is late."""
     zendesk_of_all.clear()
     for stream, after, seconds in slow:
         zendesk_of_all.faults.add(
             "slow_body", path=f"incremental/{stream}", after=after, seconds=seconds, pieces=2
         )
-    run = sync(config_for(zendesk_of_all, per_page=per_page), catalog=select(*STREAMS))
-    check_complete([run], zendesk_of_all, *STREAMS, once=False)
-    index = {stream: zendesk_of_all.store.records[stream].index for stream in STREAMS}
-    out: dict[str, set[Any]] = defaultdict(set)
-    described = set()
-    for message in run.messages:
-        if message["type"] == "SCHEMA":
-            described.add(message["stream"])
-        elif message["type"] == "RECORD":
-            assert message["stream"] in described
-            out[message["stream"]].add(message["record"]["id"])
-        elif message["type"] == "STATE":
-            for stream, bookmark in message["value"].get("bookmarks", {}).items():
-                place = reached(bookmark)
-                passed = {
-                    record_id for second, record_id in index[stream] if (second, record_id) <= place
-                }
-                assert passed <= out[stream]
+    run = sync(config_for(zendesk_of_all, per_page=per_page), catalog=select(*ORDERED))
+    check_complete([run], zendesk_of_all, *ORDERED, once=False)
+    check_states(run, zendesk_of_all)
+
+
+class InAnyOrder:
+    """A schedule whose sources bring their items in an order that is given."""
+
+    def __init__(self, picks: Iterator[int]) -> None:
+        """Picks the next source by its number."""
+        self._picks = picks
+        self._sources: list[tuple[SdkStream, Iterator[Any]]] = []
+
+    def add(self, key: SdkStream, items: Iterator[Any], *_: object) -> None:
+        """Add a source; see `Schedule`."""
+        self._sources.append((key, items))
+
+    def arrivals(self, *_: object) -> Generator[Arrival[SdkStream, Any], None, None]:
+        """Fetch; see `Schedule`."""
+        while self._sources:
+            number = next(self._picks) % len(self._sources)
+            key, items = self._sources[number]
+            items_of_turn = tuple(islice(items, 1))
+            if not items_of_turn:
+                del self._sources[number]
+            yield Arrival(key, items_of_turn)
+
+
+@settings(max_examples=40, deadline=None)
+@given(per_page=st.integers(2, 40), picks=st.lists(st.integers(0, 6), max_size=120))
+def test_no_order_of_pages_has_a_state_ahead_of_what_is_out(
+    zendesk_of_all: Simulator, per_page: int, picks: list[int]
+) -> None:
+    zendesk_of_all.clear()
+    order = chain(picks, repeat(0))
+    with mock.patch.object(sdk, "Schedule", side_effect=lambda: InAnyOrder(order)):
+        run = sync(config_for(zendesk_of_all, per_page=per_page), catalog=select(*ORDERED))
+    check_complete([run], zendesk_of_all, *ORDERED, once=False)
+    check_states(run, zendesk_of_all)
 
 
 @pytest.fixture(scope="module")
