@@ -235,10 +235,10 @@ def test_ended_while_all_of_them_wait(
 def has_passed(bookmark: Json, second: int, record_id: Any) -> bool:  # noqa: ANN401 (an id)
     """Say whether a bookmark says that a record is out: it goes on behind its second, or its id."""
     if "cursor" not in bookmark:
-        return second < bookmark.get("end_time", 0)
+        return second < int(bookmark.get("end_time", 0))
     cursor = base64.b64decode(bookmark["cursor"]).decode()
     last_second, last_id, _ = re.split(r"\.0\|\||\|", cursor)
-    return bool((second, record_id) <= (int(last_second), int(last_id or 0)))
+    return (second, record_id) <= (int(last_second), int(last_id or 0))
 
 
 def check_states(run: Run, zendesk: Simulator) -> None:
