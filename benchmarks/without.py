@@ -9,14 +9,37 @@ import sys
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
-from tap_zendesk_incremental import cli, export_stream
+from tap_zendesk_incremental import cli, sdk
 from tap_zendesk_incremental.records import writer
+from tap_zendesk_incremental.schedule import Arrival
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
+    from typing import Any
+
+
+class OneAfterTheOther:
+    """Fetches nothing before it is wanted, and each source to its end."""
+
+    def __init__(self) -> None:
+        """Start with no source."""
+        self._sources: list[tuple[Any, Iterator[Any]]] = []
+
+    def add(self, key: object, items: Iterator[object], *_: object) -> None:
+        """Add a source; see `Schedule`."""
+        self._sources.append((key, items))
+
+    def arrivals(self, *_: object, **__: object) -> Iterator[Arrival[Any, Any]]:
+        """Fetch; see `Schedule`."""
+        for key, items in self._sources:
+            for item in items:
+                yield Arrival(key, (item,))
+            yield Arrival(key)
+
 
 STEPS: dict[str, AbstractContextManager[object]] = {
-    "one ahead": patch.object(export_stream, "one_ahead", iter),
+    "one ahead": patch.object(sdk, "Schedule", OneAfterTheOther),
     "collecting": patch.object(writer, "MAX_COLLECTED_BYTES", 0),
 }
 """What is there instead of each step."""

@@ -24,6 +24,7 @@ from tap_zendesk_incremental import schemas
 from tap_zendesk_incremental.errors import RefusedError
 from tap_zendesk_incremental.list_pagination import PAGINATORS
 from tap_zendesk_incremental.pagination import traverse
+from tap_zendesk_incremental.progress import StreamProgress
 from tap_zendesk_incremental.records import output
 from tap_zendesk_incremental.records.decode import ABSENT
 from tap_zendesk_incremental.sdk import SdkStream
@@ -67,6 +68,7 @@ class ChildStream(SdkStream):
         """
         super().__init__(tap)
         self.client = client.named(self.name, self.logger)
+        self.progress = StreamProgress(self.name, self.client)
 
     @abc.abstractmethod
     def pages_of(
@@ -91,23 +93,32 @@ class ChildStream(SdkStream):
         self.write_schema()
         self._records = output.records_of(self, self.records_key)
         self._write = output.choose(self, self._records, self.tap.message_writer)
-        self._written = 0
-        with self.get_record_counter() as self._counter:
+        with self.progress.running(), self.get_record_counter() as self._counter:
             yield
-        # Meltano does not show the logger's name.
-        count = f"{self._written:,} record{'' if self._written == 1 else 's'}"
-        self.logger.info("%s: exported %s along with its parent", self.name, count)
 
     def write(self, page: Page[Any]) -> None:
         """Write the records of a page, up to the limit of a dry run."""
         records = page.records[: self.ABORT_AT_RECORD_COUNT]
         self._write(records, page.read_at)
         self._counter.increment(len(records))
-        self._written += len(records)
+        self.progress.page(page, len(records))
 
-    def request_pages(self) -> Iterator[list[Any]]:
-        """Give none: the parent asks for them."""
+    line = ("", 1)
+
+    @contextlib.contextmanager
+    def exporting(self) -> Iterator[None]:
+        """Do nothing: the parent does it; see `opened`."""
+        yield
+
+    def fetched_pages(self) -> Iterator[Any]:
+        """Give none: the parent fetches them."""
         return iter(())
+
+    @contextlib.contextmanager
+    def writing(self, page: Any) -> Iterator[list[Any]]:  # noqa: ANN401 (as in SdkStream)
+        """Give nothing: the parent's pages are written with `write`."""
+        del page
+        yield []
 
     def write_records(self, records: list[Any]) -> None:
         """Write records that were read just now; see `SdkStream`."""

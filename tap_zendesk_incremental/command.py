@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 import traceback
 
 import click
@@ -32,7 +33,14 @@ logger = logging.getLogger(TapZendeskIncremental.name)
 
 
 class _QuietFilter(logging.Filter):
+    """Leaves out what has been said, or is not worth it."""
+
+    is_over = False
+    """Whether the run has ended, so that what threads were about to do next is untrue."""
+
     def filter(self, record: logging.LogRecord) -> bool:
+        if self.is_over and record.thread != threading.main_thread().ident:
+            return False
         return not str(record.msg).startswith(SDK_NOISE)
 
 
@@ -79,14 +87,18 @@ def _invoke(command: click.Command) -> int:
 def run() -> None:
     """Run the tap as a command; what goes wrong ends it with exit code 1 and one line."""
     command = TapZendeskIncremental.cli  # sets the SDK's log handlers up
+    quiet = _QuietFilter()
     for handler in _handlers():
-        handler.addFilter(_QuietFilter())
+        handler.addFilter(quiet)
         handler.addFilter(RedactingFilter())
     _quieten(logging.getLogger(Catalog.__module__))
     metrics.get_metrics_logger().addFilter(_MetricFilter())
     code = 1
     try:
-        code = _invoke(command)
+        try:
+            code = _invoke(command)
+        finally:
+            quiet.is_over = True
     except click.ClickException as error:
         logger.error("%s", one_line(error.format_message()))  # noqa: TRY400
         code = error.exit_code

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from singer_sdk import metrics
 from singer_sdk.schema.source import SchemaDirectory, StreamSchema
 
-from tap_zendesk_incremental import progress, schemas, state
+from tap_zendesk_incremental import schemas, state
 from tap_zendesk_incremental.child_stream import ChildStream
 from tap_zendesk_incremental.errors import CursorRefusedError, RefusedError
 from tap_zendesk_incremental.list_pagination import OWN_FILTER, PAGINATORS, WALKS
 from tap_zendesk_incremental.pagination import Step, before, traverse, until
-from tap_zendesk_incremental.prefetch import one_ahead
+from tap_zendesk_incremental.progress import StreamProgress
 from tap_zendesk_incremental.records import output
 from tap_zendesk_incremental.records.writer import CollectingWriter
 from tap_zendesk_incremental.sdk import SdkStream
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from singer_sdk import Tap
@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from tap_zendesk_incremental.pagination import Page, Paginator, Params
     from tap_zendesk_incremental.records.decode import Records
     from tap_zendesk_incremental.records.output import Write
+
+
+UNLIMITED_AT_ONCE = 6
+"""How many of the streams that only the account's limit binds are fetched at once."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,8 @@ class ExportStream(SdkStream):
     schema = StreamSchema(SchemaDirectory(schemas))
 
     endpoint: Endpoint
+    progress: StreamProgress
+    _pages: Iterator[ReadyPage]
     _records: Records
     _write: Write
     _sideloads: list[str]
@@ -111,6 +117,7 @@ class ExportStream(SdkStream):
         # Before the rest: the schema may have to be asked for.
         self.client = client.named(name or self.name, tap.logger.getChild(name or self.name))
         super().__init__(tap, name=name)
+        self.progress = StreamProgress(self.name, self.client)
         forms = {"cursor": self.cursor, "time": self.time, "list": self.listing}
         wanted = forms[self.config.get("export_method") or "cursor"]
         endpoint = wanted or self.cursor or self.time or self.listing
@@ -155,11 +162,14 @@ class ExportStream(SdkStream):
         """Give records as dictionaries; see `SdkStream`."""
         return output.opened(self, self._records, records)
 
-    def request_pages(self) -> Iterator[list[Any]]:
-        """Give the pages; once a page is written, move the bookmark.
+    @property
+    def line(self) -> tuple[str, int]:
+        """What the stream takes turns with: those of its limit, or all that have none."""
+        return (self.endpoint.limit, 1) if self.endpoint.has_own_limit else ("", UNLIMITED_AT_ONCE)
 
-        Yields:
-            The records that no page before held.
+    @contextlib.contextmanager
+    def exporting(self) -> Iterator[None]:
+        """Prepare an export, and end it; see `SdkStream`.
 
         Raises:
             RefusedError: If Zendesk refuses, and that is not how it answers who lacks the resource.
@@ -170,40 +180,48 @@ class ExportStream(SdkStream):
             for stream in selected
             if isinstance(stream, ChildStream) and not output.is_removed(stream)
         ]
+        self._pages = iter(())
         if reason := self._reason_to_skip(children):
             self.logger.info("%s", reason)
+            with self.progress.running():
+                yield
             return
         if self._is_sampled:
             self.endpoint = self.sample or self.endpoint
         self._prepare(children)
-        pages = self._ready_pages(children)
-        if not self._is_sampled:  # or a page would be fetched for nothing
-            pages = one_ahead(pages)
+        # A copy: the state belongs to the thread that writes.
+        self._pages = self._ready_pages(children, dict(self._bookmark))
         began_at, is_whole = int(time.time()), self._reads_all and not self._bookmark
-        report = progress.Progress(self.name, self.logger, self._end or time.time())
         with contextlib.ExitStack() as stack:
-            stack.enter_context(contextlib.closing(pages))
+            stack.enter_context(self.progress.running(self._end or time.time()))
             for stream in children:
                 stack.enter_context(stream.opened())
             try:
-                for ready in pages:
-                    for stream, page in ready.children:
-                        stream.write(page)
-                    step = ready.step
-                    # There is a limit in a dry run.
-                    records = step.records[: self.ABORT_AT_RECORD_COUNT] if self.selected else []
-                    self._read_at = step.page.read_at
-                    yield records
-                    self._move_bookmark(step)
-                    report.page(step.page, len(records), self.client.requests_left)
-                report.finish(self.client.requests, self.client.waited_seconds)
+                yield
                 if self.endpoint.paging == "changes":
                     self._say_when_whole(began_at if is_whole else None)
                 self.is_complete = self._exports_all
             except RefusedError as error:
-                if error.status not in self.tolerated_statuses or report.pages:
+                if error.status not in self.tolerated_statuses or self.progress.pages:
                     raise
                 self._skip(error, children)
+
+    def fetched_pages(self) -> Iterator[ReadyPage]:
+        """Fetch the pages; see `SdkStream`."""
+        return self._pages
+
+    @contextlib.contextmanager
+    def writing(self, page: ReadyPage) -> Iterator[list[Any]]:
+        """Write what goes along with a page, and then move the bookmark; see `SdkStream`."""
+        for stream, child_page in page.children:
+            stream.write(child_page)
+        step = page.step
+        # There is a limit in a dry run.
+        records = step.records[: self.ABORT_AT_RECORD_COUNT] if self.selected else []
+        self._read_at = step.page.read_at
+        yield records
+        self._move_bookmark(step)
+        self.progress.page(step.page, len(records))
 
     def _reason_to_skip(self, children: list[ChildStream]) -> str | None:
         """Say why no request is needed at all, None if one is."""
@@ -299,9 +317,11 @@ class ExportStream(SdkStream):
                 params = {"start_time": params.get("start_time", 0), "end_time": end_time}
         return PAGINATORS[endpoint.paging](self.name, params)
 
-    def _ready_pages(self, children: list[ChildStream]) -> Generator[ReadyPage, None, None]:
+    def _ready_pages(
+        self, children: list[ChildStream], bookmark: Mapping[str, Any]
+    ) -> Iterator[ReadyPage]:
         """Fetch the export, page by page."""
-        steps = self._sampled_step() if self._is_sampled else self._steps()
+        steps = self._sampled_step(bookmark) if self._is_sampled else self._steps(bookmark)
         if self._end is not None and not self._is_sampled:
             if self.endpoint.paging not in WALKS:
                 steps = until(self._end, steps)
@@ -319,15 +339,15 @@ class ExportStream(SdkStream):
                 records.trim(step.records)
                 yield ReadyPage(step, pages)
 
-    def _sampled_step(self) -> Iterator[Step[Any]]:
+    def _sampled_step(self, bookmark: Mapping[str, Any]) -> Iterator[Step[Any]]:
         """Give one page, which may not say where the next one is."""
-        params = self._paginator(self._bookmark).params
+        params = self._paginator(bookmark).params
         page = self._fetch_page(params)
         yield Step(page, page.records, params, params)
 
-    def _steps(self) -> Iterator[Step[Any]]:
+    def _steps(self, bookmark: Mapping[str, Any]) -> Iterator[Step[Any]]:
         """Follow the export; where a cursor is refused, go on from the replication key."""
-        paginator, value = self._paginator(self._bookmark), state.value_of(self._bookmark)
+        paginator, value = self._paginator(bookmark), state.value_of(bookmark)
         restarts: set[int | str | None] = set()
         while True:
             try:

@@ -1,103 +1,210 @@
-"""Says how far a long export is, now and then, and what it was at its end."""
+"""Says how far a run is: a line now and then while it lasts, and a table at its end."""
 
 from __future__ import annotations
 
+import contextlib
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tap_zendesk_incremental import state
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
+    from tap_zendesk_incremental.http.client import Client
     from tap_zendesk_incremental.pagination import Page
 
 INTERVAL_SECONDS = 10.0
-"""At most one line of a stream in so long a time."""
+"""At most one line in so long a time."""
 
-SHOWN_WAIT_SECONDS = 0.05
-"""Waits that are shorter would be shown as none."""
+MAX_STREAMS = 4
+"""Streams that a line tells of, each; the rest of them it counts."""
+
+MIN_PACE_SECONDS = 60.0
+"""How long an export has to go on until its pace tells anything: limits are per minute, and the
+requests of a minute may all go out in its first seconds."""
 
 
-class Progress:
-    """How far the export of one stream is."""
+@dataclass
+class StreamProgress:
+    """How far the export of one stream is.
 
-    def __init__(
-        self,
-        stream: str,
-        logger: logging.Logger,
-        end: float,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """Start to count.
+    Attributes:
+        name: The stream's.
+        client: Knows its requests and waits.
+        clock: Gives seconds that only grow.
+        end: The second (epoch) up to which it is to be exported; 0 if it is in no order of time.
+        is_running: Whether it has begun and not ended.
+        has_ended: Whether it has ended.
+        records: How many are written.
+        pages: On how many pages.
+    """
+
+    name: str
+    client: Client
+    clock: Callable[[], float] = time.monotonic
+    end: float = 0.0
+    is_running: bool = False
+    has_ended: bool = False
+    records: int = 0
+    pages: int = 0
+    _first_page_at: float = 0.0
+    _start: int | None = None
+    _reached: int | None = None
+
+    @contextlib.contextmanager
+    def running(self, end: float = 0.0) -> Iterator[None]:
+        """Count from nothing, and note that the export goes on until the end of the block.
 
         Args:
-            stream: Its name: Meltano does not show the logger's.
-            logger: The stream's.
             end: The second (epoch) up to which it is to be exported.
-            clock: Gives seconds that only grow.
         """
-        self._stream = stream
-        self._logger = logger
-        self._end = end
-        self._clock = clock
-        self._started_at = self._said_at = clock()
-        self._records = 0
-        self.pages = 0
-        self._start: int | None = None
-        self._reached: int | None = None
+        self.end, self.is_running, self.has_ended = end, True, False
+        self.records = self.pages = 0
+        self._start = self._reached = None
+        try:
+            yield
+        finally:
+            self.is_running, self.has_ended = False, True
 
-    def page(self, page: Page[Any], records: int, requests_left: int | None) -> None:
-        """Count a page that is written out, and say so if it is time to.
+    def page(self, page: Page[Any], records: int) -> None:
+        """Count a page that is written out.
 
         Args:
             page: The page.
             records: How many of its records were written.
-            requests_left: How many requests Zendesk still allows this minute, if it says so.
         """
-        self._records += records
+        if not self.pages:
+            self._first_page_at = self.clock()
+        self.records += records
         self.pages += 1
         if self._start is None:
             seconds = (second for _, second in page.keys if second is not None)
             self._start = min(seconds, default=None)
         self._reached = page.latest or self._reached
-        if self._clock() - self._said_at >= INTERVAL_SECONDS:
-            self._said_at = self._clock()
-            left = "" if requests_left is None else f"; {requests_left} requests left this minute"
-            self._logger.info("%s: %s%s%s", self._stream, self._counts(), self._position(), left)
 
-    def finish(self, requests: int, waited_seconds: float) -> None:
-        """Say what was exported.
-
-        Args:
-            requests: How many were sent, those for pages that had to be asked for again too.
-            waited_seconds: How long limits and faults made the stream wait.
-        """
-        self._logger.info(
-            "%s: exported %s with %d request%s in %.1f s%s",
-            self._stream,
-            self._counts(),
-            requests,
-            "" if requests == 1 else "s",
-            self._clock() - self._started_at,
-            f", {waited_seconds:.1f} s of them waits"
-            if waited_seconds >= SHOWN_WAIT_SECONDS
-            else "",
-        )
-
-    def _counts(self) -> str:
-        records = f"{self._records:,} record{'' if self._records == 1 else 's'}"
-        return f"{records} on {self.pages:,} page{'' if self.pages == 1 else 's'}"
-
-    def _position(self) -> str:
-        """Say where the export is, and how much that is of the time it covers.
+    @property
+    def share(self) -> float | None:
+        """How much of the time to export is exported, 0 to 1; None if that is not known.
 
         That time begins with the first record, not with `start_date`: most accounts are younger
         than the start dates that people set.
         """
         if self._start is None or self._reached is None:
-            return ""
-        period = max(1.0, self._end - self._start)
-        share = min(1.0, (self._reached - self._start) / period)
-        return f" up to {state.iso(self._reached)}, {share:.0%} of the period"
+            return None
+        period = max(1.0, self.end - self._start)
+        return min(1.0, (self._reached - self._start) / period)
+
+    @property
+    def left_seconds(self) -> float | None:
+        """How long the rest takes at the pace of the pages so far; None if that is not known.
+
+        What limits the pages is in that pace.
+        """
+        took_seconds = self.clock() - self._first_page_at
+        if not self.share or took_seconds < MIN_PACE_SECONDS:
+            return None
+        return took_seconds * (1 - self.share) / self.share
+
+    @property
+    def details(self) -> list[str]:
+        """Where the export is, how long it takes, and what it waits for; empty if none is known."""
+        details = []
+        if self.share is not None and self._reached is not None:
+            details += [f"up to {state.iso(self._reached)}", f"{self.share:.0%} of the period"]
+        if self.left_seconds:
+            details.append(f"about {spoken(self.left_seconds)} left")
+        if (wait_seconds := self.client.waits_until - self.clock()) > 0:
+            details.append(f"waits {wait_seconds:.0f} s more")
+        return details
+
+
+class Progress:
+    """How far a run is."""
+
+    def __init__(
+        self,
+        streams: Sequence[StreamProgress],
+        logger: logging.Logger,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Start to count.
+
+        Args:
+            streams: All that are to be exported.
+            logger: Says it.
+            clock: Gives seconds that only grow.
+        """
+        self._streams = streams
+        self._logger = logger
+        self._clock = clock
+        self._started_at = self._said_at = clock()
+        self._requests = 0
+
+    def say(self) -> None:
+        """Say where all streams are, if it is time to."""
+        now = self._clock()
+        seconds = now - self._said_at
+        if seconds < INTERVAL_SECONDS:
+            return
+        requests = sum(stream.client.requests for stream in self._streams)
+        per_minute = (requests - self._requests) * 60 / seconds
+        self._said_at, self._requests = now, requests
+        # What there is most to tell of comes first, and of that what takes long.
+        running = sorted(
+            (stream for stream in self._streams if stream.is_running),
+            key=lambda stream: (not stream.details, -stream.pages),
+        )
+        told = [
+            f"{stream.name} ({'; '.join(details)})" if (details := stream.details) else stream.name
+            for stream in running[:MAX_STREAMS]
+        ]
+        rest = len(running) - len(told)
+        self._logger.info(
+            "%d of %d streams exported; %s records; %.0f requests a minute; running: %s%s",
+            sum(stream.has_ended for stream in self._streams),
+            len(self._streams),
+            f"{sum(stream.records for stream in self._streams):,}",
+            per_minute,
+            ", ".join(told),
+            f" and {rest} more" if rest else "",
+        )
+
+    def finish(self) -> None:
+        """Say what was exported, a line a stream, if anything was."""
+        streams = [one for one in self._streams if one.client.requests or one.pages]
+        if not streams:
+            return
+        rows = [
+            (
+                stream.name,
+                f"{stream.records:,}",
+                f"{stream.pages:,}",
+                f"{stream.client.requests:,}",
+                f"{stream.client.waited_seconds:.0f}",
+            )
+            for stream in streams
+        ]
+        total = (
+            f"all, in {self._clock() - self._started_at:.1f} s",
+            f"{sum(stream.records for stream in streams):,}",
+            f"{sum(stream.pages for stream in streams):,}",
+            f"{sum(stream.client.requests for stream in streams):,}",
+            "",
+        )
+        head = ("stream", "records", "pages", "requests", "seconds waited")
+        table = [head, *rows, *([total] if len(rows) > 1 else [])]
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        for name, *numbers in table:
+            cells = (text.rjust(width) for text, width in zip(numbers, widths[1:], strict=True))
+            self._logger.info("%s", "  ".join((name.ljust(widths[0]), *cells)).rstrip())
+
+
+def spoken(seconds: float) -> str:
+    """Give a duration in its largest fitting unit: 100 seconds are "2 min"."""
+    for unit, unit_seconds in (("days", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 1.5 * unit_seconds:
+            return f"{seconds / unit_seconds:.0f} {unit}"
+    return f"{seconds:.0f} s"

@@ -19,13 +19,19 @@ from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import RemoveRecordTransform
 
 from tap_zendesk_incremental import shutdown
+from tap_zendesk_incremental.schedule import Schedule, one_ahead
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Mapping
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
     from types import FrameType
 
     from singer_sdk.helpers.types import Context, Record
     from singer_sdk.singerlib.messages import RecordMessage
+
+    from tap_zendesk_incremental.schedule import Arrival
+
+_REPORT_SECONDS = 1.0
+"""How often a tap may say how far it is while nothing comes."""
 
 
 class SdkTap(Tap, abc.ABC):
@@ -148,9 +154,31 @@ class SdkTap(Tap, abc.ABC):
             SingerSDKError: If it is a failure.
         """
 
+    def is_served(self) -> bool:
+        """Say whether Zendesk has served this run already, so that the login is a good one."""
+        return True
+
+    def report(self) -> None:
+        """Say how far a run is; called as it begins, at each page, and once a second."""
+
+    def report_end(self) -> None:
+        """Say what was exported, whatever has ended the run."""
+
+    begun: list[SdkStream] | None = None
+    """The streams whose pages are to come once each has written its SCHEMA message."""
+
     def sync_all(self) -> None:  # type: ignore[misc] # final, but the SDK has no hook behind it
-        """Sync all streams."""
-        super().sync_all()
+        """Sync all streams: the SDK begins each of them, and then their pages come at once."""
+        begun = self.begun = []
+        self.report()
+        try:
+            try:
+                super().sync_all()
+            finally:
+                self.begun = None
+            export_at_once(begun, self)
+        finally:
+            self.report_end()
         self.after_sync()
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
@@ -190,9 +218,56 @@ class SdkStream(Stream, abc.ABC):
         """Whether no catalog and nobody else has touched the selection yet."""
         return self._metadata is None and self._tap_input_catalog is None
 
+    @property
     @abc.abstractmethod
+    def line(self) -> tuple[str, int]:
+        """What the stream shares its rate limit with, and how many of those are fetched at once."""
+
+    @abc.abstractmethod
+    def exporting(self) -> contextlib.AbstractContextManager[None]:
+        """Prepare an export, and end it with the block, which writes the pages.
+
+        What ends the fetching is raised in the block.
+        """
+
+    @abc.abstractmethod
+    def fetched_pages(self) -> Iterator[Any]:
+        """Fetch the pages of an export; what gives them runs in another thread."""
+
+    @abc.abstractmethod
+    def writing(self, page: Any) -> contextlib.AbstractContextManager[list[Any]]:  # noqa: ANN401 (a stream's own)
+        """Give a page's records; once the block has written them, the bookmark moves.
+
+        Args:
+            page: What `fetched_pages` gave.
+        """
+
     def request_pages(self) -> Iterator[list[Any]]:
         """Give the records page by page. A page is written when the next one is asked for."""
+        with self.exporting(), contextlib.closing(one_ahead(self.fetched_pages())) as pages:
+            for page in pages:
+                with self.writing(page) as records:
+                    yield records
+
+    def written_pages(self) -> Generator[None, Any, None]:
+        """Write pages as they come: a coroutine that takes each page, and None at the end.
+
+        So one thread can write many streams, each going on where it was.
+        """
+        with self.get_record_counter() as counter, self.get_sync_timer() as timer:
+            counter.with_context({})  # as the SDK does for what has no partitions
+            timer.with_context({})
+            with self.exporting():
+                while (page := (yield)) is not None:
+                    with self.writing(page) as records:
+                        self.write_records(records)
+                        self.state_manager.is_flushed = False
+                    counter.increment(len(records))
+                    del page, records  # or they stay in memory until the next page is there
+        self._finalize_state(self.stream_state)
+        if self.is_complete and self._stream_version is not None:
+            super()._write_activate_version_message(self._stream_version)
+        self._write_state_message()
 
     @abc.abstractmethod
     def write_records(self, records: list[Any]) -> None:
@@ -246,21 +321,31 @@ class SdkStream(Stream, abc.ABC):
     ) -> Generator[Record, Any, Any]:
         """Write the records, or yield them for batch files; the SDK has no other place for this."""
         del context
+        tap = self.tap
+        if write_messages:
+            if isinstance(tap, SdkTap) and tap.begun is not None:
+                tap.begun.append(self)
+            else:
+                export_at_once([self])
+            return
         with self.get_record_counter() as counter, self.get_sync_timer() as timer:
-            counter.with_context({})  # as the SDK does for what has no partitions
+            counter.with_context({})
             timer.with_context({})
             for records in self.request_pages():
-                if write_messages:
-                    self.write_records(records)
-                    self.state_manager.is_flushed = False
-                else:
-                    yield from self._batched(records)
+                yield from self._batched(records)
                 counter.increment(len(records))
+                if isinstance(tap, SdkTap):
+                    tap.report()
         self._finalize_state(self.stream_state)
-        if write_messages:
-            if self.is_complete and self._stream_version is not None:
-                super()._write_activate_version_message(self._stream_version)
-            self._write_state_message()
+
+    def finalize_state_progress_markers(self, state: dict[str, Any] | None = None) -> None:
+        """Leave the state of a stream alone that has only begun.
+
+        Args:
+            state: See `singer_sdk.Stream`.
+        """
+        if not (isinstance(self.tap, SdkTap) and self in (self.tap.begun or ())):
+            super().finalize_state_progress_markers(state)
 
     def _batched(self, records: list[Any]) -> Iterator[dict[str, Any]]:
         """Give records as RECORD messages would hold them; the SDK writes them as they come.
@@ -286,6 +371,61 @@ class SdkStream(Stream, abc.ABC):
 
     def get_replication_key_signpost(self, context: Context | None = None) -> None:
         """Give none: the bookmark holds Zendesk's token."""
+
+
+def export_at_once(streams: Sequence[SdkStream], tap: SdkTap | None = None) -> None:
+    """Export streams: pages are fetched in many threads, and written in this one.
+
+    All that touches messages or state is done here, so no message and no bookmark needs a lock. A
+    stream that fails ends the run, but what has been fetched is written before.
+
+    Args:
+        streams: The streams; each has written its SCHEMA message.
+        tap: Is told how far they are.
+
+    Raises:
+        BaseException: What has ended a stream first.
+    """
+    schedule: Schedule[SdkStream, Any] = Schedule()
+    writers: dict[SdkStream, Generator[None, Any, None]] = {}
+    failure: BaseException | None = None
+    with contextlib.ExitStack() as stack:
+        for stream in streams:
+            writers[stream] = writer = stream.written_pages()
+            stack.callback(writer.close)
+            next(writer)
+            line, threads = stream.line
+            schedule.add(stream, stream.fetched_pages(), line, threads)
+        # A login or an address that is wrong is wrong for all: one stream finds it out.
+        is_served = tap.is_served if tap is not None else lambda: True
+        arrivals = schedule.arrivals(_REPORT_SECONDS, is_served)
+        for arrival in stack.enter_context(contextlib.closing(arrivals)):
+            if arrival is not None:
+                try:
+                    _go_on(writers, arrival)
+                except BaseException as error:
+                    if error is not arrival.error:
+                        raise
+                    schedule.stop()
+                    failure = failure or error
+            if tap is not None:
+                tap.report()
+        if failure is not None:
+            raise failure
+
+
+def _go_on(
+    writers: dict[SdkStream, Generator[None, Any, None]], arrival: Arrival[SdkStream, Any]
+) -> None:
+    """Have a stream write its page, or end; one that has ended is no longer among the writers."""
+    writer = writers[arrival.key]
+    try:
+        if arrival.error is not None:
+            writer.throw(arrival.error)
+        else:
+            writer.send(next(iter(arrival.items), None))
+    except StopIteration:
+        del writers[arrival.key]
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
@@ -12,8 +13,11 @@ from singer_sdk.singerlib import Catalog
 
 from tap_zendesk_incremental import config, input_files, stream_maps
 from tap_zendesk_incremental.auth.login import API_TOKENS_END, LOGIN_SETTINGS, hide_secrets
+from tap_zendesk_incremental.child_stream import ChildStream
 from tap_zendesk_incremental.discovery import CUSTOM_OBJECT_PREFIX, custom_object_keys
+from tap_zendesk_incremental.export_stream import ExportStream
 from tap_zendesk_incremental.http.client import Client
+from tap_zendesk_incremental.progress import Progress
 from tap_zendesk_incremental.records.writer import CollectingWriter, print_text
 from tap_zendesk_incremental.sdk import SdkStream, SdkTap
 from tap_zendesk_incremental.state import checked_state
@@ -31,6 +35,8 @@ class TapZendeskIncremental(SdkTap):
     name = "tap-zendesk-incremental"
     message_writer_class = CollectingWriter
     config_jsonschema: ClassVar[dict[str, Any]] = config.SETTINGS.to_dict()
+
+    _client: Client | None = None
 
     read_config = staticmethod(input_files.read_config)
     environment_problems = staticmethod(config.environment_problems)
@@ -60,7 +66,7 @@ class TapZendeskIncremental(SdkTap):
 
     def discover_streams(self) -> Sequence[Stream]:
         """Make every stream; they share one session, one login and one set of limits."""
-        client = Client(self.config, self.logger)
+        client = self._client = Client(self.config, self.logger)
         return [
             *(stream(self, client) for stream in STREAMS),
             *(CustomObject(self, client, key) for key in custom_object_keys(self, client)),
@@ -132,6 +138,28 @@ class TapZendeskIncremental(SdkTap):
                 "login's rights and what the catalog selects"
             )
             raise FatalSyncError(msg)
+
+    def is_served(self) -> bool:
+        """Say whether any request was served; see `SdkTap`."""
+        return self._client is not None and self._client.has_served
+
+    def report(self) -> None:
+        """Say now and then how far the streams are; see `SdkTap`."""
+        self._progress.say()
+
+    def report_end(self) -> None:
+        """Say what was exported; see `SdkTap`."""
+        self._progress.finish()
+
+    @cached_property
+    def _progress(self) -> Progress:
+        streams = [
+            stream.progress
+            for stream in self.streams.values()
+            if stream.selected or stream.has_selected_descendents
+            if isinstance(stream, (ExportStream, ChildStream))
+        ]
+        return Progress(streams, self.logger)
 
     def config_problems(self, given: dict[str, Any], schema: Mapping[str, Any]) -> list[str]:
         """Check the settings, and fill in their defaults; see `SdkTap`."""

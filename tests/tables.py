@@ -121,9 +121,9 @@ def _export_row(stream: type[ExportStream], name: str) -> tuple[str, ...]:
     elif stream.listing:
         forms.append(FORMS[stream.listing.paging] if not forms else "list")
     slow = [
-        f", one request in {endpoint.interval_seconds / MINUTE_SECONDS:.0f} minutes"
+        f", one request in {endpoint.pace.seconds / MINUTE_SECONDS:.0f} minutes"
         for endpoint in (stream.cursor, stream.time)
-        if endpoint and endpoint.interval_seconds
+        if endpoint and endpoint.pace and endpoint.pace.requests == 1
     ]
     selected = "yes" if stream.selected_by_default else "no"
     return (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import random
 import signal
 import struct
 import termios
@@ -14,7 +15,7 @@ import pytest
 
 from .processes import TICKETS, FastTap, check_complete, pages_asked
 from .running import Run, command_for, config_for, select, start
-from .torture import STREAMS_OF, Ordeal
+from .torture import FETCHED_AGAIN_AT_MOST, MANY, STREAMS_OF, Ordeal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,17 +26,17 @@ if TYPE_CHECKING:
 SIGNALS = [(signal.SIGTERM, 143), (signal.SIGINT, 130)]
 
 
-@pytest.mark.parametrize(("method", "times"), [("cursor", 15), ("list", 15), ("others", 5)])
-def test_killed_at_random_moments(
-    zendesk: Simulator, tmp_path: Path, method: str, times: int
-) -> None:
-    ordeal = Ordeal(FastTap(zendesk, tmp_path, *STREAMS_OF[method]), seed=1, method=method)
-    ordeal.kill(times)
-    assert ordeal.kills >= times
+@pytest.mark.parametrize("method", ["cursor", "list", "many"])
+def test_killed_at_random_moments(zendesk: Simulator, tmp_path: Path, method: str) -> None:
+    tap = FastTap(zendesk, tmp_path, *STREAMS_OF.get(method, MANY))
+    ordeal = Ordeal(tap, seed=1, method=method)
+    ordeal.kill(times=15)
+    assert ordeal.kills >= 15
     assert ordeal.lost == 0
     assert ordeal.foreign == 0
     assert ordeal.written_again_at_most <= 1
-    assert ordeal.fetched_again_at_most <= 2
+    assert max(ordeal.fetched_again_at_most.values(), default=0) <= FETCHED_AGAIN_AT_MOST
+    assert ordeal.fetched_again_too_often == 0
 
 
 def check_ended(run: Run, zendesk: Simulator, code: int, pages: int) -> None:
@@ -92,6 +93,30 @@ def test_ended_between_two_tries(
         process.join(5)
         assert not process.is_alive()
     check_ended(tap.ended(process), zendesk, code, pages=3)
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_ended_at_random_moments_of_many_streams(
+    zendesk: Simulator, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    zendesk.settings.page_delay = 0.01
+    tap = FastTap(zendesk, tmp_path, *MANY)
+    chance = random.Random(1)
+    for _ in range(5):
+        with tap.started(per_page=5, debug=True) as process:
+            tap.wait_for(process, b"SCHEMA")
+            process.join(chance.uniform(0, 0.3))
+            os.kill(process.pid or 0, number)
+            process.join(5)
+            assert not process.is_alive()
+        run = tap.ended(process)
+        assert run.exit_code == code
+        assert run.stdout.endswith(b"\n")
+        for word in ("CRITICAL", "Fatal", "Exception", "Error"):
+            assert word not in run.stderr
+        again = tap.run(per_page=5, state=run.state)
+        assert again.exit_code == 0
+        check_complete([run, again], zendesk, *MANY, once=False)
 
 
 def fill_pipe(process: Popen[bytes]) -> None:

@@ -1,15 +1,18 @@
-"""A long export says how far it is, not too often, and what it was at its end."""
+"""A long run says how far it is, not too often, and what it was at its end."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tap_zendesk_incremental.http.client import Client
 from tap_zendesk_incremental.pagination import Page
-from tap_zendesk_incremental.progress import Progress
+from tap_zendesk_incremental.progress import Progress, StreamProgress
 from tap_zendesk_incremental.state import epoch
 
 from .running import config_for, run_tap, select
@@ -41,11 +44,13 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture
-def progress(clock: Clock, caplog: pytest.LogCaptureFixture) -> Progress:
-    """The progress of an export of ten days; what it says is in caplog."""
-    caplog.set_level(logging.INFO)
-    return Progress("tickets", logging.getLogger(), START + 10 * DAY, clock)
+def of_stream(
+    clock: Clock, name: str = "tickets", requests: int = 0, waited_seconds: float = 0
+) -> StreamProgress:
+    """Give the progress of an export of ten days."""
+    client = Client({}, logging.getLogger())
+    client.requests, client.waited_seconds = requests, waited_seconds
+    return StreamProgress(name, client, clock, START + 10 * DAY)
 
 
 def page(*seconds: int | None) -> Page[bytes]:
@@ -54,65 +59,124 @@ def page(*seconds: int | None) -> Page[bytes]:
     return Page(params={}, records=[b""] * len(seconds), keys=keys)
 
 
-def test_one_line_in_ten_seconds(
-    progress: Progress, clock: Clock, caplog: pytest.LogCaptureFixture
-) -> None:
+@pytest.fixture(autouse=True)
+def _level(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+
+
+def progress_of(clock: Clock, *streams: StreamProgress) -> Progress:
+    """Give the progress of a run; what it says is in caplog."""
+    return Progress(streams, logging.getLogger(), clock)
+
+
+def test_one_line_in_ten_seconds(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     said_at = []
+    progress = progress_of(clock, of_stream(clock))
     for _ in range(100):
         clock.seconds += 0.75
         before = len(caplog.messages)
-        progress.page(page(START), 1, None)
+        progress.say()
         if len(caplog.messages) > before:
             said_at.append(clock.seconds)
     assert len(said_at) == 7
-    assert min(b - a for a, b in zip([1000.0, *said_at], said_at, strict=False)) >= 10
+    assert all(b - a >= 10 for a, b in pairwise(said_at))
 
 
-def test_what_it_says(progress: Progress, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
-    progress.page(page(START + DAY, START, None), 1000, 9)
+def test_what_it_says(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    streams = [of_stream(clock, name) for name in ("a", "b", "c", "d", "e", "tickets", "users")]
+    *others, tickets, users = streams
+    progress = progress_of(clock, *streams)
+    with contextlib.ExitStack() as both:
+        both.enter_context(tickets.running(START + 10 * DAY))
+        both.enter_context(users.running(START + 10 * DAY))
+        with contextlib.ExitStack() as running:
+            for stream in others:
+                running.enter_context(stream.running())
+            tickets.page(page(START + DAY, START, None), 1000)
+            tickets.page(page(START + 2 * DAY, START + 3 * DAY), 998)
+            tickets.client.requests, users.client.requests = 2, 1
+            clock.seconds += 10
+            users.client.waits_until = clock.seconds + 20
+            progress.say()
+        tickets.page(page(), 0)  # an empty page is no step back
+        tickets.client.requests = 6
+        clock.seconds += 50
+        progress.say()
     clock.seconds += 10
-    progress.page(page(START + 2 * DAY, START + 3 * DAY), 998, 8)
-    clock.seconds += 10
-    progress.page(page(), 0, None)  # an empty page is no step back
-    assert caplog.messages == [
-        f"tickets: 1,998 records on {pages} pages up to 2024-01-04T00:00:00Z, "
-        f"30% of the period{left}"
-        for pages, left in ((2, "; 8 requests left this minute"), (3, ""))
+    progress.say()
+    position = "tickets (up to 2024-01-04T00:00:00Z; 30% of the period"
+    running_then = [line.partition("; running: ") for line in caplog.messages]
+    assert [(before, after) for before, _, after in running_then] == [
+        (
+            "0 of 7 streams exported; 1,998 records; 18 requests a minute",
+            f"{position}), users (waits 20 s more), a, b and 3 more",
+        ),
+        (
+            "5 of 7 streams exported; 1,998 records; 5 requests a minute",
+            f"{position}; about 2 min left), users",
+        ),
+        ("7 of 7 streams exported; 1,998 records; 0 requests a minute", ""),
     ]
 
 
 @pytest.mark.parametrize(
-    ("seconds", "says"),
+    ("seconds", "details"),
     [
-        ([], "0 records on 1 page"),
-        ([None], "1 record on 1 page"),
-        ([START + 10 * DAY], "1 record on 1 page up to 2024-01-11T00:00:00Z, 0% of the period"),
-        (
-            [START, START + 11 * DAY],
-            "2 records on 1 page up to 2024-01-12T00:00:00Z, 100% of the period",
-        ),
+        ([], []),
+        ([None], []),
+        ([START + 10 * DAY], ["up to 2024-01-11T00:00:00Z", "0% of the period"]),
+        ([START, START + 11 * DAY], ["up to 2024-01-12T00:00:00Z", "100% of the period"]),
     ],
 )
-def test_odd_pages(
-    progress: Progress,
-    clock: Clock,
-    caplog: pytest.LogCaptureFixture,
-    seconds: list[int | None],
-    says: str,
+def test_odd_pages(clock: Clock, seconds: list[int | None], details: list[str]) -> None:
+    stream = of_stream(clock)
+    stream.page(page(*seconds), len(seconds))
+    clock.seconds += 1000
+    assert stream.details == details
+
+
+@pytest.mark.parametrize(
+    ("days", "took_seconds", "left"),
+    [
+        (5, 59, None),
+        (5, 60, "60 s"),
+        (9, 900, "2 min"),
+        (1, 3600, "9 h"),
+        (0.01, 600, "7 days"),
+        (0, 600, None),
+        (10, 600, None),
+    ],
+)
+def test_the_time_left_is_told_once_the_pace_shows_the_limit(
+    clock: Clock, days: float, took_seconds: float, left: str | None
 ) -> None:
-    clock.seconds += 10
-    progress.page(page(*seconds), len(seconds), None)
-    assert caplog.messages == [f"tickets: {says}"]
+    stream = of_stream(clock)
+    stream.page(page(START), 1)
+    clock.seconds += took_seconds
+    stream.page(page(START + int(days * DAY)), 1)
+    told = [detail for detail in stream.details if detail.endswith(" left")]
+    assert told == ([f"about {left} left"] if left else [])
 
 
-def test_the_end(progress: Progress, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
-    progress.page(page(START), 1, None)
+def test_the_end(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    tickets = of_stream(clock, requests=12, waited_seconds=61.7)
+    users, sideload, unasked = (of_stream(clock, name) for name in ("users", "slas", "brands"))
+    progress = progress_of(clock, tickets, users, sideload, unasked)
+    users.client.requests = 1
+    tickets.page(page(START), 1200)
+    sideload.page(page(START), 30)
     clock.seconds += 9
-    progress.finish(1, 0.0)
-    progress.finish(12, 7.25)
+    progress.finish()
+    progress_of(clock, users, unasked).finish()
+    progress_of(clock, unasked).finish()
     assert caplog.messages == [
-        "tickets: exported 1 record on 1 page with 1 request in 9.0 s",
-        "tickets: exported 1 record on 1 page with 12 requests in 9.0 s, 7.2 s of them waits",
+        "stream         records  pages  requests  seconds waited",
+        "tickets          1,200      1        12              62",
+        "users                0      0         1               0",
+        "slas                30      1         0               0",
+        "all, in 9.0 s    1,230      2        13",
+        "stream  records  pages  requests  seconds waited",
+        "users         0      0         1               0",
     ]
 
 
@@ -120,11 +184,30 @@ def test_a_run_counts_what_it_writes(zendesk: Simulator, tmp_path: Path) -> None
     """The page that is asked for again is one page, and its requests two."""
     zendesk.faults.add("status", code=503, path="/api/v2/incremental/users", after=1)
     run = run_tap(tmp_path, config_for(zendesk, per_page=10), catalog=select("users"))
-    said = re.findall(
-        r"users: exported ([\d,]+) records on (\d+) pages with (\d+) requests", run.stderr
-    )
+    said = re.findall(r"users +([\d,]+) +(\d+) +(\d+) +(\d+)$", run.stderr, re.MULTILINE)
     assert len(said) == 1
-    records, pages, requests = (int(number.replace(",", "")) for number in said[0])
+    records, pages, requests, _ = (int(number.replace(",", "")) for number in said[0])
     assert records == len(run.records["users"])
     sent = [request for request in zendesk.requests if "/incremental/users" in request.path]
     assert requests == len(sent) == pages + 1
+
+
+def test_sideloads_and_batch_files_are_counted_too(zendesk: Simulator, tmp_path: Path) -> None:
+    catalog = select("users", "user_identities")
+    files = {"encoding": {"format": "jsonl"}, "storage": {"root": (tmp_path / "b").as_uri()}}
+    for settings in ({}, {"batch_config": files}):
+        run = run_tap(tmp_path, config_for(zendesk, per_page=10, **settings), catalog=catalog)
+        said = dict(re.findall(r"(user\w+) +([\d,]+) +\d+ +\d+ +\d+$", run.stderr, re.MULTILINE))
+        assert said == {
+            "users": str(len(zendesk.store.records["users"])),
+            "user_identities": str(len(run.records["user_identities"])),
+        }
+        assert run.records["user_identities"]
+
+
+def test_a_run_that_fails_says_what_it_exported(zendesk: Simulator, tmp_path: Path) -> None:
+    zendesk.faults.add("status", code=403, path="incremental/users", after=1)
+    run = run_tap(tmp_path, config_for(zendesk, per_page=10), catalog=select("users", "groups"))
+    assert run.exit_code == 1
+    assert re.search(r"users +10 +1 +2 +0$", run.stderr, re.MULTILINE)
+    assert run.stderr.index("seconds waited") < run.stderr.index("users: HTTP 403")

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import math
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
+from unittest import mock
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tap_zendesk_incremental.http.rate_limit import (
+    Pace,
     RateLimits,
-    account_wait_seconds,
-    export_requests_left,
+    Turn,
+    Wait,
+    account_left,
     limit_waits,
     retry_after_seconds,
 )
@@ -19,55 +26,235 @@ EXPORTS = "zendesk-ratelimit-incremental-exports"
 
 
 @pytest.mark.parametrize(
-    ("headers", "left", "wait"),
+    ("headers", "wait"),
     [
-        ({}, None, 0),
-        ({EXPORTS: "total=10; remaining=9; resets=2"}, 9, 0),
-        ({EXPORTS: "total=10; remaining=0; resets=37"}, 0, 37),
-        ({EXPORTS.title(): "total=10;remaining = 0;resets = 5"}, 0, 5),
-        ({f"{EXPORTS}-cursor": "total=20; remaining=0; resets=12"}, 0, 12),
-        ({EXPORTS: "total=10; remaining=0"}, 0, 60),
-        ({EXPORTS: "nonsense"}, None, 0),
-        ({"x-rate-limit-remaining": "0"}, None, 0),
+        ({}, 0),
+        ({EXPORTS: "total=10; remaining=9; resets=2"}, 0),
+        ({EXPORTS: "total=10; remaining=0; resets=37"}, 37),
+        ({EXPORTS.title(): "total=10;remaining = 0;resets = 5"}, 5),
+        ({f"{EXPORTS}-cursor": "total=20; remaining=0; resets=12"}, 12),
+        ({EXPORTS: "total=10; remaining=0"}, 60),
+        ({EXPORTS: "nonsense"}, 0),
+        ({"x-rate-limit-remaining": "0"}, 0),
     ],
 )
-def test_export_limit(headers: dict[str, str], left: int | None, wait: float) -> None:
-    assert export_requests_left(headers) == left
+def test_export_limit(headers: dict[str, str], wait: float) -> None:
     assert max(limit_waits(headers).values(), default=0) == wait
 
 
 @pytest.mark.parametrize(
-    ("headers", "wait"),
+    ("headers", "left"),
     [
-        ({}, 0),
-        ({"ratelimit-remaining": "699", "ratelimit-reset": "9"}, 0),
-        ({"RateLimit-Remaining": "0", "RateLimit-Reset": "9"}, 9),
-        ({"x-rate-limit-remaining": "0", "ratelimit-reset": "4"}, 4),
-        ({"ratelimit-remaining": "0"}, 60),
-        ({"ratelimit-remaining": "soon", "ratelimit-reset": "9"}, 0),
-        ({EXPORTS: "total=10; remaining=0; resets=37"}, 0),
+        ({}, (None, 0)),
+        ({"ratelimit-remaining": "699", "ratelimit-reset": "9"}, (699, 9)),
+        ({"RateLimit-Remaining": "0", "RateLimit-Reset": "9"}, (0, 9)),
+        ({"x-rate-limit-remaining": "0", "ratelimit-reset": "4"}, (0, 4)),
+        ({"x-rate-limit-remaining": "3", "ratelimit-remaining": "5"}, (3, 60)),
+        ({"ratelimit-remaining": "0"}, (0, 60)),
+        ({"ratelimit-remaining": "soon", "ratelimit-reset": "9"}, (None, 0)),
+        ({EXPORTS: "total=10; remaining=0; resets=37"}, (None, 0)),
     ],
 )
-def test_account_limit(headers: dict[str, str], wait: float) -> None:
-    assert account_wait_seconds(headers) == wait
+def test_account_limit(headers: dict[str, str], left: tuple[int | None, float]) -> None:
+    assert account_left(headers) == left
 
 
-def test_limits_are_told_apart_by_their_headers() -> None:
-    limits = RateLimits()
-    limits.observe("tickets", {EXPORTS: "total=10; remaining=0; resets=37"})
-    limits.observe("lists", {"zendesk-ratelimit-index": "total=10; remaining=1; resets=5"})
-    assert 36 < limits.wait("tickets").seconds <= 37
-    assert limits.wait("lists").seconds == 0
-    limits.observe("events", {EXPORTS: "total=10; remaining=9; resets=60"})
-    assert limits.wait("tickets").seconds == 0
-    limits.observe("lists", {"ratelimit-remaining": "0", "ratelimit-reset": "99999999999"})
-    for limit in ("tickets", "lists", "events", "never asked"):
-        wait = limits.wait(limit)
-        assert 899 < wait.seconds <= 900
+@pytest.fixture
+def limits(monkeypatch: pytest.MonkeyPatch) -> Limits:
+    """Limits, and a clock that stands still."""
+    limits = Limits()
+    monkeypatch.setattr("time.monotonic", lambda: limits.now)
+    return limits
+
+
+class Limits(RateLimits):
+    """Limits that are seen from outside."""
+
+    now = 1000.0
+
+    def seconds(self, limit: str) -> float:
+        """Give what a request would have to wait; if it has not to, it counts as sent."""
+        return self.take_turn(limit).wait.seconds
+
+    def send(self, limit: str) -> Turn:
+        """Send a request, which has not to wait."""
+        turn = self.take_turn(limit)
+        assert not turn.wait.seconds
+        return turn
+
+    def answer(self, limit: str, headers: dict[str, str], pace: Pace | None = None) -> None:
+        """Send a request and take its answer at once."""
+        self.observe(limit, headers, self.send(limit), pace)
+
+
+def account(left: int, resets: int = 30) -> dict[str, str]:
+    """Give the headers of the account's limit."""
+    return {"ratelimit-remaining": str(left), "ratelimit-reset": str(resets)}
+
+
+def test_limits_are_told_apart_by_their_headers(limits: Limits) -> None:
+    limits.answer("tickets", {EXPORTS: "total=10; remaining=0; resets=37"})
+    limits.answer("lists", {"zendesk-ratelimit-index": "total=10; remaining=1; resets=5"})
+    assert limits.seconds("tickets") == 37
+    assert limits.seconds("lists") == 0
+    limits.answer("events", {EXPORTS: "total=10; remaining=9; resets=60"})
+    assert limits.seconds("tickets") == 0
+
+
+def test_the_limit_of_the_account_binds_all(limits: Limits) -> None:
+    limits.answer("lists", account(0, 99_999_999_999))
+    for limit in ("tickets", "lists", "never asked"):
+        wait = limits.take_turn(limit).wait
+        assert wait.seconds == 900
         assert "99999999999" in wait.remark
-    limits.observe("lists", {}, interval_seconds=300)
-    assert 299 < limits.wait("lists").seconds <= 300
-    assert limits.wait("tickets").seconds == 0
+    limits.now += 900
+    assert limits.seconds("tickets") == 0
+
+
+def test_what_is_under_way_may_have_used_up_what_is_left(limits: Limits) -> None:
+    """Three requests at once, of which the account has three left after the first."""
+    turns = [limits.send(limit) for limit in ("a", "b", "c")]
+    limits.observe("a", account(3), turns[0])
+    limits.send("a")  # two under way, so one is left for sure
+    assert limits.seconds("a") == 30
+    limits.observe("b", account(2), turns[1])
+    assert limits.seconds("b") == 30
+    limits.now += 30
+    limits.send("b")
+
+
+def test_an_answer_that_is_overtaken_gives_nothing_back(limits: Limits) -> None:
+    early, late = limits.send("a"), limits.send("b")
+    limits.observe("b", account(0), late)
+    limits.observe("a", account(1), early)
+    assert limits.seconds("a") == 30
+
+
+def test_a_request_without_an_answer_ends(limits: Limits) -> None:
+    limits.send("a")
+    limits.lost()
+    limits.answer("b", account(1))
+    limits.send("b")
+    assert limits.seconds("b") == 30
+
+
+def test_one_wait_is_waited_once(limits: Limits) -> None:
+    limits.answer("a", account(0))
+    turn = limits.take_turn("a")
+    assert turn.wait == Wait(30, 30)
+    assert limits.take_turn("a", turn.until).wait.seconds == 0
+
+
+def test_a_pace_allows_a_burst_and_then_so_many_in_any_such_time(limits: Limits) -> None:
+    pace = Pace(requests=3, seconds=60)
+    for _ in range(3):
+        limits.answer("talk", {}, pace)
+        limits.now += 5
+    assert limits.seconds("talk") == 45
+    assert limits.seconds("tickets") == 0
+    limits.now += 45
+    limits.answer("talk", {}, pace)
+    assert limits.seconds("talk") == 5
+    limits = Limits()
+    limits.answer("old", {}, Pace(1, 300))
+    assert limits.seconds("old") == 300
+
+
+def test_what_other_clients_have_used_up_is_gone(limits: Limits) -> None:
+    limits.answer("a", account(100))
+    limits.answer("a", account(2))
+    limits.send("a")
+    limits.send("b")
+    assert limits.seconds("a") == 30
+
+
+def test_an_answer_that_was_long_under_way_holds_nothing_up(limits: Limits) -> None:
+    slow = limits.send("exports")
+    for left in range(30, 10, -1):
+        limits.answer("lists", account(left))
+    limits.observe("exports", account(10), slow)
+    for _ in range(10):
+        limits.send("lists")
+    assert limits.seconds("lists") == 30
+
+
+def test_an_answer_from_an_earlier_window_says_nothing_of_this_one(limits: Limits) -> None:
+    slow = limits.send("exports")
+    limits.now += 40
+    limits.answer("lists", account(90, resets=50))
+    limits.observe("exports", account(0, resets=9), slow)
+    assert limits.seconds("lists") == 0
+
+
+class Account:
+    """Counts requests as Zendesk does: in windows that begin with a request."""
+
+    window = 10.0
+
+    def __init__(self, limit: int) -> None:
+        """Starts with nothing used."""
+        self.limit = limit
+        self.began = -self.window
+        self.used = 0
+
+    def take(self, now: float) -> dict[str, str]:
+        """Counts a request, and gives the headers of its answer."""
+        if now >= self.began + self.window:
+            self.began, self.used = now, 0
+        self.used += 1
+        assert self.used <= self.limit, "Zendesk says 429"
+        return account(self.limit - self.used, math.ceil(self.began + self.window - now))
+
+
+class Asker:
+    """A thread, step by step."""
+
+    def __init__(self, name: str, limits: Limits, account: Account) -> None:
+        """Asks one account under the limits of one run."""
+        self.limits, self.account = limits, account
+        self.limit = name
+        self.until = 0.0
+        self.turn: Turn | None = None
+        self.headers: dict[str, str] | None = None
+
+    def go_on(self) -> None:
+        """Takes a turn, has its request counted, or takes the answer."""
+        if self.turn is None:
+            turn = self.limits.take_turn(self.limit, self.until)
+            assert turn.wait.seconds <= self.account.window + 1
+            if turn.wait.seconds:
+                self.until = turn.until
+            else:
+                self.turn = turn
+        elif self.headers is None:
+            self.headers = self.account.take(self.limits.now)
+        else:
+            self.limits.observe(self.limit, self.headers, self.turn)
+            self.turn = self.headers = None
+
+
+@given(
+    limit=st.integers(4, 25),
+    moves=st.lists(st.tuples(st.integers(0, 3), st.floats(0, 2)), min_size=80, max_size=150),
+)
+@settings(max_examples=100, deadline=None)
+def test_an_account_is_never_asked_too_often(limit: int, moves: list[tuple[int, float]]) -> None:
+    """Whatever interleaves: four threads, whose requests are counted and answered at any time."""
+    limits, counted = Limits(), Account(limit)
+    askers = [Asker(name, limits, counted) for name in "abcd"]
+    with mock.patch("time.monotonic", side_effect=lambda: limits.now):
+        for number, seconds in moves:
+            limits.now += seconds
+            if limits.now >= askers[number].until:
+                askers[number].go_on()
+
+
+def test_no_two_threads_take_the_same_turn() -> None:
+    limits = Limits()
+    limits.answer("a", account(50, 60))
+    with ThreadPoolExecutor(8) as pool:
+        waits = list(pool.map(limits.seconds, ["a", "b", "c", "d"] * 50))
+    assert waits.count(0) == 50
 
 
 @pytest.mark.parametrize(

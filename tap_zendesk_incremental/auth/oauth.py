@@ -124,7 +124,9 @@ class RenewingAuthenticator(OAuthAuthenticator):
             return None
         with self._lock:
             sent = request.headers.get("Authorization")
-            if times == 1 and sent == f"Bearer {self.access_token}":  # no other thread renewed it
+            # Or another thread has renewed it, or is about to.
+            is_news = self.last_refreshed is not None and sent == f"Bearer {self.access_token}"
+            if times == 1 and is_news:
                 self.logger.info("Zendesk says that the access token has ended; getting a new one")
                 self.last_refreshed = None
         wait = REFUSAL_WAITS_SECONDS[times - 1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 import time
 from functools import cached_property
 from http import HTTPStatus
@@ -74,6 +75,10 @@ SAME_BODIES = 3
 """How often an unreadable page has to come, byte for byte, to be given up."""
 
 
+MIN_SAID_SECONDS = 0.5
+"""Waits that are shorter are not worth a line."""
+
+
 class _Account:
     """What the clients of a run share."""
 
@@ -86,10 +91,17 @@ class _Account:
         self.limits = rate_limit.RateLimits()
         self.worth_asking = login_problem(config) is None
         self.has_answered = False
+        self.has_served = False
+        self._login_lock = threading.Lock()
 
-    @cached_property
+    @property
     def authenticator(self) -> APIAuthenticatorBase:
         """The login, made at the first request so that discovery needs no credentials."""
+        with self._login_lock:  # two threads with a login each would void each other's tokens
+            return self._authenticator
+
+    @cached_property
+    def _authenticator(self) -> APIAuthenticatorBase:
         return new_authenticator(self._config, self.api_url, self.session)
 
 
@@ -119,7 +131,8 @@ class _Tries:
 class Client:
     """Asks Zendesk for pages, one at a time.
 
-    The clients of a run, one a stream, share a session, a login and rate limits.
+    The clients of a run, one a stream, share a session, a login and rate limits. A client is for
+    one thread at a time; clients may be used at once.
 
     Attributes:
         name: Names it in messages: that of its stream.
@@ -127,6 +140,7 @@ class Client:
         query: Parameters of all its requests.
         requests: How many it has sent, those for pages that had to be asked for again too.
         waited_seconds: How long limits and faults made it wait.
+        waits_until: When the wait that it is in ends, by `time.monotonic`; 0 in none.
     """
 
     def __init__(self, config: Mapping[str, Any], logger: logging.Logger) -> None:
@@ -157,15 +171,15 @@ class Client:
         self.is_hurried = is_hurried
         self.query: Params = {}
         self.requests = 0
-        self.waited_seconds = 0.0
+        self.waited_seconds = self.waits_until = 0.0
         self.logger = logger
         self._size = PageSize(int(self._config.get("per_page") or MAX_PAGE_SIZE))
         self._tries = _Tries()
 
     @property
-    def requests_left(self) -> int | None:
-        """How many requests Zendesk still allows this minute, None if it does not say."""
-        return self._account.limits.requests_left
+    def has_served(self) -> bool:
+        """Whether Zendesk has served any page to this run."""
+        return self._account.has_served
 
     @property
     def is_worth_asking(self) -> bool:
@@ -237,6 +251,7 @@ class Client:
     def _before_next_try(self, details: Any) -> None:  # noqa: ANN401 (backoff's type is private)
         """Say once what failed and what happens next."""
         self.waited_seconds += details["wait"]
+        self.waits_until = time.monotonic() + details["wait"]
         self.logger.warning(
             "%s: try %d of a page failed (%s); next try in %.1f s",
             self.name,
@@ -247,7 +262,7 @@ class Client:
 
     def _attempt(self, endpoint: Endpoint, params: Params, read: ReadPage) -> Page[Any]:
         """Ask once, or twice if the login has to be renewed."""
-        tries = self._tries
+        tries, self.waits_until = self._tries, 0.0
         size = min(self._size.next(int(params.get("per_page", 0))), endpoint.max_size)
         tries.count, tries.size = tries.count + 1, size
         params = {name: value for name, value in params.items() if name != "per_page"}
@@ -280,6 +295,7 @@ class Client:
             msg = f"the answer is not a page of {self.name}: {why}"
             raise RetriableAPIError(msg, response) from error
         self._size.good_page()
+        self._account.has_served = True
         return page
 
     def _look_at_status(self, status: int, size: int) -> None:
@@ -301,7 +317,32 @@ class Client:
 
     def _send(self, endpoint: Endpoint, params: Params, refusals: int = 0) -> requests.Response:
         account = self._account
-        self._wait(account.limits.wait(endpoint.limit), "Zendesk's limit is reached")
+        turn = self._wait_for_turn(endpoint)
+        try:
+            request, response = self._send_now(endpoint, params)
+        except BaseException:
+            account.limits.lost()
+            raise
+        account.has_answered = True
+        self._measure(endpoint, response)
+        account.limits.observe(endpoint.limit, response.headers, turn, endpoint.pace)
+        authenticator = account.authenticator
+        if response.status_code == HTTPStatus.UNAUTHORIZED and isinstance(
+            authenticator, RenewingAuthenticator
+        ):
+            wait_seconds = authenticator.refused(request, refusals + 1)
+            if wait_seconds is not None:
+                response.close()
+                self.waited_seconds += wait_seconds
+                self._sleep(wait_seconds)
+                return self._send(endpoint, params, refusals + 1)
+        return response
+
+    def _send_now(
+        self, endpoint: Endpoint, params: Params
+    ) -> tuple[requests.PreparedRequest, requests.Response]:
+        """Log in, and send a request whose turn it is."""
+        account = self._account
         authenticator = account.authenticator
         if isinstance(authenticator, RenewingAuthenticator):
             authenticator.max_tries = retry.MAX_TRIES if self._is_patient else retry.HURRIED_TRIES
@@ -327,19 +368,7 @@ class Client:
             allow_redirects=False,  # credentials go to api_url alone
             **settings,
         )
-        account.has_answered = True
-        self._measure(endpoint, response)
-        account.limits.observe(endpoint.limit, response.headers, endpoint.interval_seconds)
-        if response.status_code == HTTPStatus.UNAUTHORIZED and isinstance(
-            authenticator, RenewingAuthenticator
-        ):
-            wait_seconds = authenticator.refused(request, refusals + 1)
-            if wait_seconds is not None:
-                response.close()
-                self.waited_seconds += wait_seconds
-                time.sleep(wait_seconds)
-                return self._send(endpoint, params, refusals + 1)
-        return response
+        return request, response
 
     def _measure(self, endpoint: Endpoint, response: requests.Response) -> None:
         """Log the SDK's metric of a request."""
@@ -392,12 +421,25 @@ class Client:
         msg = "; ".join(filter(None, (f"{self.name}: {what}", *advice)))
         raise RefusedError(msg, status)
 
+    def _wait_for_turn(self, endpoint: Endpoint) -> rate_limit.Turn:
+        turn = self._account.limits.take_turn(endpoint.limit)
+        while turn.wait.seconds:
+            self._wait(turn.wait, "Zendesk's limit is reached")
+            turn = self._account.limits.take_turn(endpoint.limit, turn.until)
+        return turn
+
     def _wait(self, wait: rate_limit.Wait, why: str) -> None:
         if wait.seconds <= 0:
             return
         self.waited_seconds += wait.seconds
-        self.logger.info("%s: %s%s; waiting %.0f s", self.name, why, wait.remark, wait.seconds)
-        time.sleep(wait.seconds)
+        if wait.seconds >= MIN_SAID_SECONDS:
+            self.logger.info("%s: %s%s; waiting %.0f s", self.name, why, wait.remark, wait.seconds)
+        self._sleep(wait.seconds)
+
+    def _sleep(self, seconds: float) -> None:
+        self.waits_until = time.monotonic() + seconds
+        time.sleep(seconds)
+        self.waits_until = 0.0
 
 
 def _position(params: Params) -> str:

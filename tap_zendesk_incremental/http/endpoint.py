@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from tap_zendesk_incremental.http.rate_limit import Pace
+
 NEWEST_SERVED_SECONDS = 60
 """Zendesk never exports the newest minute, and refuses a start_time inside it."""
 
@@ -51,7 +53,7 @@ class Endpoint:
         fixed: Query parameters of every request.
         max_size: The most records that may be asked for.
         newest_seconds: How old a `start_time` has to be at least.
-        interval_seconds: The time between two requests that Zendesk demands at least.
+        pace: What is known of the limit and told by no header.
         trail_seconds: How long after its time a record can appear at most: so far behind the
             newest second the bookmark stays.
         replication_key: What the list is ordered by, where that is not the stream's own.
@@ -69,10 +71,15 @@ class Endpoint:
     fixed: Mapping[str, str] = field(default_factory=dict)
     max_size: int = MAX_PAGE_SIZE
     newest_seconds: int = NEWEST_SERVED_SECONDS
-    interval_seconds: float = 0.0
+    pace: Pace | None = None
     trail_seconds: int = 0
     replication_key: str | None = None
     is_incremental_export: bool = False
+
+    @property
+    def has_own_limit(self) -> bool:
+        """Whether it counts against more than the account's limit, as far as is known."""
+        return self.limit != self.path
 
     def query(self, params: Mapping[str, int | str]) -> list[tuple[str, int | str]]:
         """Give the query of a request.
@@ -115,7 +122,7 @@ def time_export(
     *,
     limit: str = "incremental-exports",
     newest_seconds: int = NEWEST_SERVED_SECONDS,
-    interval_seconds: float = 0.0,
+    pace: Pace | None = None,
     trail_seconds: int = 0,
 ) -> Endpoint:
     """Give an incremental export by time."""
@@ -124,7 +131,7 @@ def time_export(
         "time",
         limit=limit,
         newest_seconds=newest_seconds,
-        interval_seconds=interval_seconds,
+        pace=pace,
         trail_seconds=trail_seconds,
         is_incremental_export=True,
     )

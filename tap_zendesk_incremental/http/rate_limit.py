@@ -8,8 +8,9 @@ is left. Some responses carry none of these headers.
 from __future__ import annotations
 
 import re
+import threading
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, NamedTuple
@@ -29,7 +30,6 @@ _ACCOUNT_LIMITS = (
     ("rate-limit-remaining", "rate-limit-reset"),
     ("x-rate-limit-remaining", "ratelimit-reset"),
 )
-_ACCOUNT = ""
 _PARTS = re.compile(r"([a-z]+)\s*=\s*(\d+)", re.ASCII | re.IGNORECASE)
 
 
@@ -57,56 +57,131 @@ class Wait(NamedTuple):
         return f" (it asks to wait {self.asked_seconds:.0f} s, which is more than the tap waits)"
 
 
+class Pace(NamedTuple):
+    """A limit that no header tells: so many requests in so many seconds, in bursts or not."""
+
+    requests: int
+    seconds: float
+
+
+class Turn(NamedTuple):
+    """Whether a request may be sent.
+
+    Attributes:
+        wait: What to wait before; 0 s means that the request counts as sent.
+        until: When that wait is over, by `time.monotonic`.
+        ended: How many requests had ended when this one was sent.
+        sent_at: When that was, by `time.monotonic`.
+    """
+
+    wait: Wait
+    until: float
+    ended: int
+    sent_at: float
+
+
 class RateLimits:
     """When the next request of each limit may go out, as the headers of responses say.
 
     The account's own headers bind all requests. Every `zendesk-ratelimit-…` header, whatever its
-    name, binds the requests of the limits in whose answers it came.
+    name, binds the requests of the limits in whose answers it came. Threads may share it: requests
+    of one limit are sent one after the other, but the account's are under way at the same time, so
+    what its headers say may be too much already when it is read.
     """
 
     def __init__(self) -> None:
         """Start with nothing known."""
+        self._lock = threading.Lock()
         self._free_at: dict[str, float] = {}
         self._waits: dict[str, Wait] = {}
         self._headers_of: dict[str, set[str]] = defaultdict(set)
-        self.requests_left: int | None = None
+        self._ends_of: dict[str, deque[float]] = defaultdict(deque)
+        self._sent = self._ended = 0
+        self._account_left = 0
+        self._account_reset = Wait(0.0, 0.0)
+        self._account_resets_after = self._account_resets_at = 0.0
+
+    def take_turn(self, limit: str, waited_until: float = 0.0) -> Turn:
+        """Let a request be sent, or say what to wait before.
+
+        Args:
+            limit: What it counts against.
+            waited_until: When the last wait for this request was over: no second wait for that.
+        """
+        with self._lock:
+            until, asked_seconds = self._next_turn(limit)
+            now = max(time.monotonic(), waited_until)
+            if until > now:
+                return Turn(Wait(until - now, asked_seconds), until, self._ended, now)
+            self._sent += 1
+            self._account_left -= 1
+            return Turn(Wait(0.0, 0.0), until, self._ended, now)
+
+    def _next_turn(self, limit: str) -> tuple[float, float]:
+        """Give when the next request of a limit may go out, and the wait that was asked for."""
+        turns = [
+            (self._free_at[name], self._waits[name].asked_seconds)
+            for name in (limit, *self._headers_of[limit])
+            if name in self._free_at
+        ]
+        if self._account_left <= 0:
+            turns.append((self._account_resets_at, self._account_reset.asked_seconds))
+        return max(turns, default=(0.0, 0.0))
 
     def observe(
-        self, limit: str, headers: Mapping[str, str], interval_seconds: float = 0.0
+        self, limit: str, headers: Mapping[str, str], turn: Turn, pace: Pace | None = None
     ) -> None:
         """Learn from a response.
 
         Args:
             limit: What its request counted against.
             headers: Its headers.
-            interval_seconds: What has to lie between two such requests at least.
+            turn: The request's.
+            pace: What no header says of the limit.
         """
-        now = time.monotonic()
-        waits = limit_waits(headers)
-        self._headers_of[limit].update(waits)
-        waits[limit] = max(waits.get(limit, 0.0), interval_seconds)
-        waits[_ACCOUNT] = account_wait_seconds(headers)
-        for name, seconds in waits.items():
-            self._waits[name] = wait = Wait.of(seconds)
-            self._free_at[name] = now + wait.seconds
-        self.requests_left = export_requests_left(headers)
+        with self._lock:
+            now = time.monotonic()
+            waits = limit_waits(headers)
+            self._headers_of[limit].update(waits)
+            waits[limit] = max(waits.get(limit, 0.0), self._pace_wait_seconds(limit, pace, now))
+            for name, seconds in waits.items():
+                self._waits[name] = wait = Wait.of(seconds)
+                self._free_at[name] = now + wait.seconds
+            self._observe_account(headers, turn, now)
+            self._ended += 1
 
-    def wait(self, limit: str) -> Wait:
-        """Give the wait until a request that counts against this limit may go out."""
-        names = {limit, _ACCOUNT, *self._headers_of[limit]}
-        last = max(names, key=lambda name: self._free_at.get(name, 0.0))
-        seconds = max(0.0, self._free_at.get(last, 0.0) - time.monotonic())
-        return Wait(seconds, self._waits[last].asked_seconds if seconds else 0.0)
+    def _observe_account(self, headers: Mapping[str, str], turn: Turn, now: float) -> None:
+        """Learn how many requests the account has left at least, and when it has all of them.
 
+        Answers overtake each other, and each of them was made at some time since its request was
+        sent. An answer from a window that is over says nothing any more.
+        """
+        left, asked_seconds = account_left(headers)
+        reset = Wait.of(asked_seconds)
+        resets_at = now + reset.seconds
+        if left is None or resets_at < self._account_resets_after:
+            return
+        # Those that were sent and had not ended when this one was may have been counted or not.
+        at_least = left - max(0, self._sent - turn.ended - 1)
+        # If it is less than was sure to be left, other clients have asked, too.
+        others_asked = left < self._account_left
+        self._account_left = at_least if others_asked else max(at_least, self._account_left)
+        self._account_reset, self._account_resets_at = reset, resets_at
+        self._account_resets_after = turn.sent_at + reset.seconds - 1  # it says whole seconds
 
-def export_requests_left(headers: Mapping[str, str]) -> int | None:
-    """Give the export requests left in this minute, None where Zendesk does not say.
+    def _pace_wait_seconds(self, limit: str, pace: Pace | None, now: float) -> float:
+        if pace is None:
+            return 0.0
+        ends = self._ends_of[limit]
+        ends.append(now)
+        if len(ends) < pace.requests:
+            return 0.0
+        return max(0.0, ends.popleft() + pace.seconds - now)
 
-    Args:
-        headers: Headers of a response, names in any case.
-    """
-    left = [parts["remaining"] for parts in _limits(headers).values() if "remaining" in parts]
-    return int(min(left)) if left else None
+    def lost(self) -> None:
+        """Count a request that got no response."""
+        with self._lock:
+            self._ended += 1
 
 
 def limit_waits(headers: Mapping[str, str]) -> dict[str, float]:
@@ -126,21 +201,25 @@ def limit_waits(headers: Mapping[str, str]) -> dict[str, float]:
     }
 
 
-def account_wait_seconds(headers: Mapping[str, str]) -> float:
-    """Give the seconds until the account may send any request: 0 unless none is left.
+def account_left(headers: Mapping[str, str]) -> tuple[int | None, float]:
+    """Give the requests of any kind that the account has left, and for how many seconds.
 
     Args:
         headers: Headers of a response, such as `ratelimit-remaining` and `ratelimit-reset`.
+
+    Returns:
+        The least that a header says, None where none does; the seconds go with it.
     """
     lower = {name.lower(): value for name, value in headers.items()}
-    waits = [
-        _seconds(lower.get(reset))
-        for remaining, reset in _ACCOUNT_LIMITS
-        if _seconds(lower.get(remaining)) == 0
+    said = [
+        (int(left), DEFAULT_RETRY_AFTER_SECONDS if reset is None else reset)
+        for left, reset in (
+            (_seconds(lower.get(remaining)), _seconds(lower.get(reset)))
+            for remaining, reset in _ACCOUNT_LIMITS
+        )
+        if left is not None
     ]
-    return max(
-        (DEFAULT_RETRY_AFTER_SECONDS if wait is None else wait for wait in waits), default=0.0
-    )
+    return min(said, default=(None, 0.0))
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:

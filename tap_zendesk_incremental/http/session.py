@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_SECONDS = 10.0
 """For a connection, and again for its TLS handshake."""
 
+MAX_CONNECTIONS = 32
+"""Kept open for the threads that fetch: one a rate limit, and a few for what has none."""
+
 MAX_BODY_BYTES = 512 * 1024 * 1024
 """A page is about 3 MB; one that unpacks to more than this is an attack or a mistake."""
 
@@ -38,7 +41,7 @@ class ZendeskSession(requests.Session):
         super().__init__()
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for scheme in ("https://", "http://"):
-            self.mount(scheme, _DeadlineAdapter())
+            self.mount(scheme, _DeadlineAdapter(pool_maxsize=MAX_CONNECTIONS))
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Give none; requests reads the whole body of a redirect even where it follows none."""

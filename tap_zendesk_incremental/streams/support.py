@@ -25,6 +25,7 @@ from tap_zendesk_incremental.http.endpoint import (
     single_page,
     time_export,
 )
+from tap_zendesk_incremental.http.rate_limit import Pace
 from tap_zendesk_incremental.state import iso
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ class TicketExports(ExportStream):
         "/api/v2/exports/tickets.json",
         limit="ticket-export-of-2012",
         newest_seconds=300,
-        interval_seconds=300,
+        pace=Pace(requests=1, seconds=300),
     )
     sample = sample("/api/v2/exports/tickets/sample.json")
     selected_by_default = False
@@ -227,7 +228,9 @@ class DeletedTickets(ExportStream):
 
     name = "deleted_tickets"
     replication_key = "deleted_at"
-    listing = changes_list("/api/v2/deleted_tickets.json", "deleted_at")
+    listing = replace(
+        changes_list("/api/v2/deleted_tickets.json", "deleted_at"), limit="deleted-tickets-index"
+    )
     selected_by_default = False
 
 
@@ -251,6 +254,7 @@ class SideConversationEvents(ExportStream):
         "/api/v2/tickets/side_conversations/events.json",
         "events",
         limit="side-conversation-events",
+        pace=Pace(requests=600, seconds=600),
         size_parameter=None,
     )
     selected_by_default = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tap_zendesk_incremental.export_stream import ExportStream
 from tap_zendesk_incremental.http.endpoint import Endpoint, offset_list
+from tap_zendesk_incremental.http.rate_limit import Pace
 
 
 def _talk_export(name: str) -> Endpoint:
@@ -12,6 +13,7 @@ def _talk_export(name: str) -> Endpoint:
         f"/api/v2/channels/voice/stats/incremental/{name}.json",
         "time",
         limit="talk-exports",
+        pace=Pace(requests=10, seconds=60),
         size_parameter=None,
         trail_seconds=300,
         is_incremental_export=True,

@@ -1,0 +1,358 @@
+"""Streams whose limits are independent run at once, and no STATE speaks of what is not out."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import signal
+import time
+from collections import defaultdict
+from dataclasses import replace
+from itertools import chain, islice, pairwise, repeat
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tap_zendesk_incremental import sdk
+from tap_zendesk_incremental.errors import RefusedError
+from tap_zendesk_incremental.export_stream import UNLIMITED_AT_ONCE
+from tap_zendesk_incremental.http.rate_limit import Pace
+from tap_zendesk_incremental.schedule import Arrival
+from tap_zendesk_incremental.streams.support import Tickets
+from tap_zendesk_incremental.streams.talk import TalkCalls
+from tap_zendesk_incremental.tap import TapZendeskIncremental
+
+from .processes import TICKETS, FastTap, check_complete
+from .running import STREAMS, config_for, run_tap, select, sync
+from .simulator import Simulator, credentials
+from .torture import MANY
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+    from pathlib import Path
+
+    from tap_zendesk_incremental.sdk import SdkStream
+
+    from .running import Json, Run
+
+LISTS = ("groups", "brands", "macros", "views", "triggers", "automations", "locales", "queues")
+
+
+def exports(zendesk: Simulator) -> list[str]:
+    """Give the streams whose exports were asked for, request by request."""
+    paths = [request.path for request in zendesk.requests]
+    found = [re.search(r"/incremental/(\w+)", path) for path in paths]
+    return [match[1] for match in found if match]
+
+
+def test_those_that_share_a_limit_take_turns(zendesk: Simulator, tmp_path: Path) -> None:
+    shared = ("tickets", "ticket_events", "organizations")
+    run = run_tap(tmp_path, config_for(zendesk, per_page=5), catalog=select(*shared))
+    assert run.exit_code == 0, run.stderr
+    check_complete([run], zendesk, *shared, once=False)
+    asked = exports(zendesk)
+    count = min(asked.count(stream) for stream in shared)
+    assert count > 2
+    for stream in shared:
+        places = [n for n, name in enumerate(asked) if name == stream][:count]
+        assert all(b - a == 3 for a, b in pairwise(places))
+
+
+def test_a_limit_that_is_reached_does_not_hold_up_another(
+    zendesk: Simulator, tmp_path: Path
+) -> None:
+    zendesk.faults.add(
+        "status", code=429, path="incremental/users", after=1, headers={"Retry-After": "3"}
+    )
+    zendesk.settings.page_delay = 0.02
+    run = FastTap(zendesk, tmp_path, *STREAMS, plain=True).run(per_page=5)
+    assert run.exit_code == 0, run.stderr
+    check_complete([run], zendesk, *STREAMS, once=False)
+    refused = next(r.time for r in zendesk.requests if r.status == 429)
+    others = [r.time for r in zendesk.requests if r.time > refused and "users" not in r.path]
+    assert len(others) > 5
+    assert max(others) < refused + 2.5
+
+
+def test_a_limit_of_the_account_binds_all_of_them(zendesk: Simulator, tmp_path: Path) -> None:
+    zendesk.settings.account_limit, zendesk.settings.window = 12, 1.0
+    zendesk.settings.page_delay = 0.02
+    streams = (*STREAMS, *LISTS)
+    run = FastTap(zendesk, tmp_path, *streams, plain=True).run(per_page=10)
+    assert run.exit_code == 0, run.stderr
+    check_complete([run], zendesk, *STREAMS, once=False)
+    assert {request.status for request in zendesk.requests} == {200}
+    assert len(zendesk.requests) > 24
+
+
+def test_lists_share_a_few_threads(zendesk: Simulator, tmp_path: Path) -> None:
+    for name in LISTS:
+        zendesk.faults.add("slow_body", path=f"/{name}", seconds=0.5, pieces=2)
+    run = FastTap(zendesk, tmp_path, *LISTS, plain=True).run()
+    assert run.exit_code == 0, run.stderr
+    begins = [
+        request.time
+        for request in zendesk.requests
+        if any(f"/{name}" in request.path for name in LISTS)
+    ]
+    # Each answer takes longer than that.
+    at_once = [sum(begin <= other < begin + 0.4 for other in begins) for begin in begins]
+    assert 2 <= max(at_once) <= UNLIMITED_AT_ONCE < len(LISTS)
+
+
+def test_a_pace_keeps_clear_of_a_limit_without_headers(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert TalkCalls.time.pace == Pace(10, 60)
+    pace = Pace(2, 1.0)
+    monkeypatch.setattr(TalkCalls, "time", replace(TalkCalls.time, pace=pace))
+    with Simulator(extras=3000, limit=2, window=1.0) as zendesk:
+        run = sync(config_for(zendesk), catalog=select("talk_calls"))
+        calls = zendesk.store.records["talk_calls"]
+        assert {call["id"] for call in run.records["talk_calls"]} == calls.keys()
+        asked = [request for request in zendesk.requests if "/calls" in request.path]
+    assert len(asked) > 4
+    assert {request.status for request in asked} == {200}
+
+
+def check_failed(run: Run) -> None:
+    """Assert that a run has failed with one error, at its end."""
+    assert run.exit_code == 1
+    (error,) = run.log("ERROR")
+    assert run.stderr.rstrip().endswith(error)
+    assert "Traceback" not in run.stderr
+
+
+def test_a_stream_that_fails_ends_the_run_and_loses_no_page(
+    zendesk: Simulator, tmp_path: Path
+) -> None:
+    zendesk.faults.add("status", code=403, path="incremental/users", after=2)
+    zendesk.faults.add("slow_body", path="incremental/users", after=1, seconds=1.0, pieces=2)
+    zendesk.settings.page_delay = 0.1
+    tap = FastTap(zendesk, tmp_path, *STREAMS)
+    run = tap.run(per_page=5)
+    check_failed(run)
+    assert "users: HTTP 403" in run.stderr
+    assert 0 < len(run.records["tickets"]) < len(zendesk.store.records["tickets"])
+    assert run.messages[-1]["type"] == "STATE"
+    again = tap.run(per_page=5, state=run.state)
+    assert again.exit_code == 0
+    check_complete([run, again], zendesk, "tickets", "users", once=True)
+    check_complete([run, again], zendesk, *STREAMS, once=False)
+
+
+def test_what_has_arrived_is_written_before_a_stream_that_failed_ends_the_run(
+    zendesk: Simulator,
+) -> None:
+    """The page of tickets comes after the error, while this thread is busy."""
+    written: list[int] = []
+
+    class Busy(TapZendeskIncremental):
+        """A tap that takes its time to say how far it is."""
+
+        def report(self) -> None:
+            """Take it."""
+            time.sleep(0.5)
+
+        def report_end(self) -> None:
+            """Note how many pages were written of the tickets."""
+            tickets = self.streams["tickets"]
+            assert isinstance(tickets, Tickets)
+            written.append(tickets.progress.pages)
+
+    zendesk.faults.add("status", code=403, path="incremental/users", after=1)
+    zendesk.faults.add("slow_body", times=9, path=TICKETS, seconds=0.2, pieces=2)
+    with pytest.raises(RefusedError, match="users: HTTP 403"):
+        sync(config_for(zendesk, per_page=10), catalog=select("tickets", "users"), tap=Busy)
+    assert written == [exports(zendesk).count("tickets")]
+    assert written[0] >= 2
+
+
+def test_a_wrong_login_is_said_once(zendesk: Simulator, tmp_path: Path) -> None:
+    run = FastTap(zendesk, tmp_path, *STREAMS).run(access_token="wrong")
+    check_failed(run)
+    assert run.stderr.count("HTTP 401") <= 2  # discovery may say it, too
+    assert len(exports(zendesk)) == 1
+
+
+def test_a_wrong_login_is_tried_once_after_streams_that_ask_for_nothing(
+    zendesk: Simulator, tmp_path: Path
+) -> None:
+    tap = FastTap(zendesk, tmp_path, "articles", "groups", *STREAMS)
+    run = tap.run(access_token="wrong", stream_maps={"articles": "__NULL__", "groups": "__NULL__"})
+    check_failed(run)
+    assert run.stderr.count("is removed by its stream map") == 2
+    assert len([r for r in zendesk.requests if "custom_objects" not in r.path]) == 1
+
+
+def test_a_token_is_renewed_once_for_all_threads(zendesk: Simulator, tmp_path: Path) -> None:
+    """Zendesk refuses the token of several requests at once, again and again."""
+    zendesk.settings.token_lifetime, zendesk.settings.page_delay = 0.25, 0.03
+    path = tmp_path / "tokens"
+    login: Json = {
+        "client_id": credentials.CLIENT_ID,
+        "client_secret": credentials.CLIENT_SECRET,
+        "refresh_token": credentials.REFRESH_TOKEN,
+        "oauth_token_path": str(path),
+    }
+    tap = FastTap(zendesk, tmp_path, *MANY)
+    began = time.monotonic()
+    run = tap.run(per_page=5, **login)
+    took_seconds = time.monotonic() - began
+    assert run.exit_code == 0, run.stderr
+    check_complete([run], zendesk, *MANY, once=False)
+    exchanges = [r for r in zendesk.requests if r.path == "/oauth/tokens"]
+    assert {request.status for request in exchanges} == {200}
+    assert 3 <= len(exchanges) <= took_seconds / 0.25 + 1
+    used = {request.headers.get("authorization", "") for request in zendesk.requests}
+    assert len(used - {""}) == len(exchanges)
+    assert run.stderr.count("the access token has ended") == len(exchanges) - 1
+    assert zendesk.api.auth.tokens[-1].refresh_token in path.read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_ended_while_all_of_them_wait(
+    zendesk: Simulator, tmp_path: Path, number: signal.Signals
+) -> None:
+    for path in (TICKETS, "incremental/users"):
+        zendesk.faults.add("hang", seconds=20.0, path=path, after=1)
+    tap = FastTap(zendesk, tmp_path, *STREAMS, plain=True)
+    with tap.started(per_page=10) as process:
+        tap.wait_for(process, b'"STATE"', 2)
+        time.sleep(0.3)
+        os.kill(process.pid or 0, number)
+        process.join(5)
+        assert not process.is_alive()
+    run = tap.ended(process)
+    assert run.exit_code == 128 + number
+    assert run.messages[-1]["type"] == "STATE"
+    again = tap.run(state=run.state)
+    check_complete([run, again], zendesk, "tickets", "users", once=True)
+
+
+def has_passed(bookmark: Json, second: int, record_id: Any) -> bool:  # noqa: ANN401 (an id)
+    """Say whether a bookmark says that a record is out: it goes on behind its second, or its id."""
+    if "cursor" not in bookmark:
+        return second < int(bookmark.get("end_time", 0))
+    cursor = base64.b64decode(bookmark["cursor"]).decode()
+    last_second, last_id, _ = re.split(r"\.0\|\||\|", cursor)
+    return (second, record_id) <= (int(last_second), int(last_id or 0))
+
+
+def check_states(run: Run, zendesk: Simulator) -> None:
+    """Assert that what each bookmark has passed is on standard output before it."""
+    index = {stream: zendesk.store.records[stream].index for stream in ORDERED}
+    out: dict[str, set[Any]] = defaultdict(set)
+    described = set()
+    for message in run.messages:
+        if message["type"] == "SCHEMA":
+            described.add(message["stream"])
+        elif message["type"] == "RECORD":
+            assert message["stream"] in described
+            out[message["stream"]].add(message["record"]["id"])
+        elif message["type"] == "STATE":
+            for stream, bookmark in message["value"].get("bookmarks", {}).items():
+                passed = {place[1] for place in index[stream] if has_passed(bookmark, *place)}
+                assert passed <= out[stream]
+
+
+ORDERED = (*STREAMS, "talk_calls", "side_conversation_events", "ticket_metric_events")
+"""Streams with four limits, whose bookmarks show a place in the order of their records."""
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    per_page=st.integers(3, 40),
+    slow=st.lists(
+        st.tuples(st.sampled_from(STREAMS), st.integers(0, 6), st.floats(0.01, 0.15)), max_size=8
+    ),
+)
+def test_each_state_covers_only_what_is_out(
+    zendesk_of_all: Simulator, per_page: int, slow: list[tuple[str, int, float]]
+) -> None:
+    """Threads as they are, whatever answer is late."""
+    zendesk_of_all.clear()
+    for stream, after, seconds in slow:
+        zendesk_of_all.faults.add(
+            "slow_body", path=f"incremental/{stream}", after=after, seconds=seconds, pieces=2
+        )
+    run = sync(config_for(zendesk_of_all, per_page=per_page), catalog=select(*ORDERED))
+    check_complete([run], zendesk_of_all, *ORDERED, once=False)
+    check_states(run, zendesk_of_all)
+
+
+class InAnyOrder:
+    """A schedule whose sources bring their items in an order that is given."""
+
+    def __init__(self, picks: Iterator[int]) -> None:
+        """Picks the next source by its number."""
+        self._picks = picks
+        self._sources: list[tuple[SdkStream, Iterator[Any]]] = []
+
+    def add(self, key: SdkStream, items: Iterator[Any], *_: object) -> None:
+        """Add a source; see `Schedule`."""
+        self._sources.append((key, items))
+
+    def arrivals(self, *_: object) -> Generator[Arrival[SdkStream, Any], None, None]:
+        """Fetch; see `Schedule`."""
+        while self._sources:
+            number = next(self._picks) % len(self._sources)
+            key, items = self._sources[number]
+            items_of_turn = tuple(islice(items, 1))
+            if not items_of_turn:
+                del self._sources[number]
+            yield Arrival(key, items_of_turn)
+
+
+@settings(max_examples=40, deadline=None)
+@given(per_page=st.integers(2, 40), picks=st.lists(st.integers(0, 6), max_size=120))
+def test_no_order_of_pages_has_a_state_ahead_of_what_is_out(
+    zendesk_of_all: Simulator, per_page: int, picks: list[int]
+) -> None:
+    zendesk_of_all.clear()
+    order = chain(picks, repeat(0))
+    with mock.patch.object(sdk, "Schedule", side_effect=lambda: InAnyOrder(order)):
+        run = sync(config_for(zendesk_of_all, per_page=per_page), catalog=select(*ORDERED))
+    check_complete([run], zendesk_of_all, *ORDERED, once=False)
+    check_states(run, zendesk_of_all)
+
+
+@pytest.fixture(scope="module")
+def zendesk_of_all() -> Iterator[Simulator]:
+    """An account for many runs."""
+    with Simulator() as simulator:
+        yield simulator
+
+
+def test_batch_files_come_one_stream_after_the_other(zendesk: Simulator, tmp_path: Path) -> None:
+    root = (tmp_path / "batches").as_uri()
+    files = {"encoding": {"format": "jsonl", "compression": "gzip"}, "storage": {"root": root}}
+    run = sync(config_for(zendesk, batch_config=files), catalog=select("tickets", "users"))
+    streams = [m["stream"] for m in run.messages if m["type"] == "BATCH"]
+    assert sorted(set(streams), key=streams.index) == ["tickets", "users"]
+    assert streams == sorted(streams, key=["tickets", "users"].index)
+
+
+def test_a_writer_that_fails_ends_the_run_at_once(
+    zendesk: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error of writing is not one of a stream: nothing more is written."""
+
+    class Broken(TapZendeskIncremental):
+        """A tap that fails while it says how far it is."""
+
+        begins = True
+
+        def report(self) -> None:
+            """Fail, but not as the run begins."""
+            if not self.begins:
+                msg = "no report"
+                raise OSError(msg)
+            self.begins = False
+
+    monkeypatch.setattr(zendesk.settings, "page_delay", 0.01)
+    with pytest.raises(OSError, match="no report"):
+        sync(config_for(zendesk, per_page=5), catalog=select(*STREAMS), tap=Broken)
+    assert len(exports(zendesk)) <= 4
