@@ -80,9 +80,11 @@ class Built(Protocol):
 
     Attributes:
         variables: environment variables that lead dbt to it.
+        printed: what dbt printed of the first build.
     """
 
     variables: dict[str, str]
+    printed: str
 
     def load(self, *streams: str) -> None:
         """Loads the streams from where the last load ended."""
@@ -151,7 +153,7 @@ class PostgreSQL:
         self.load(*STREAMS)
         self.variables = postgres_variables(self.raw.url, self.raw.name)
         self._folder = folder
-        self.build()
+        self.printed = self.build()
 
     def load(self, *streams: str) -> None:
         """Loads the streams from where the last load ended."""
@@ -238,8 +240,8 @@ def test_backlog_of_each_group_and_day(built: Built, demo: DemoSimulator) -> Non
     assert {(r["day"], r["group_name"]): r["open_tickets"] for r in rows} == expected
     [totals] = built.query(
         "answers",
-        "select sum(created_tickets) as created, sum(reopened_tickets) as reopened "
-        "from backlog_by_day",
+        "select sum(created_tickets) as created, sum(reopened_tickets) as reopened, "
+        "sum(solved_tickets) as solved from backlog_by_day",
     )
     reopened = sum(
         (one[1], two[1]) == ("solved", "open")
@@ -250,6 +252,7 @@ def test_backlog_of_each_group_and_day(built: Built, demo: DemoSimulator) -> Non
     assert {name: int(float(n)) for name, n in totals.items()} == {
         "created": len(statuses),
         "reopened": reopened,
+        "solved": sum(one[1] == "solved" for changes in statuses.values() for one in changes),
     }
 
 
@@ -279,6 +282,16 @@ def test_first_reply_and_resolution(built: Built, demo: DemoSimulator) -> None:
     assert found == expected
 
 
+def test_tickets_of_each_group(built: Built, demo: DemoSimulator) -> None:
+    names = group_names(demo)
+    expected = Counter(
+        (names[ticket["group_id"]], ticket["status"])
+        for ticket in demo.store.records["tickets"].values()
+    )
+    rows = built.query("answers", "select * from tickets_by_group_and_status")
+    assert {(row["group_name"], row["status"]): row["tickets"] for row in rows} == expected
+
+
 def test_breaches_and_satisfaction(built: Built, demo: DemoSimulator) -> None:
     events = demo.store.records["ticket_metric_events"].values()
     breached = {event["ticket_id"] for event in events if event["type"] == "breach"}
@@ -294,6 +307,10 @@ def test_breaches_and_satisfaction(built: Built, demo: DemoSimulator) -> None:
         group = row["group_name"]
         assert row["good_ratings"] == scores[group, "good"]
         assert row["bad_ratings"] == scores[group, "bad"]
+
+
+def test_dbt_finds_nothing_wrong(built: Built) -> None:
+    assert "WARN=0 ERROR=0" in built.printed
 
 
 @pytest.mark.parametrize(("schema", "folder"), [("source", "zendesk_source"), ("answers",) * 2])
@@ -462,14 +479,16 @@ def test_a_second_build_takes_what_is_new(built: Built, demo: DemoSimulator) -> 
     history = "select ticket_id, field_name, updated, user_id, value from ticket_field_history"
     order = "where field_name = 'status' order by updated, ticket_id"
     before = built.query("source", f"{history} {order}")
-    first, late = before[0], before[len(before) // 2]
+    last = {row["ticket_id"]: row for row in before}
+    old, late = min(last.values(), key=lambda row: str(row["updated"])), before[-len(before) // 4]
+    assert str(old["updated"]) < str(late["updated"])
 
     def execute(statement: str, row: dict[str, Any]) -> None:
         where = f"where ticket_id = {row['ticket_id']} and updated = '{row['updated']}'"
         built.execute("source", f"{statement} {where} and field_name = 'status'")
 
     # A row that a whole build would write anew, and one of an event that is loaded only now.
-    execute("update ticket_field_history set user_id = -42", first)
+    execute("update ticket_field_history set value = 'mangled'", old)
     if isinstance(built, PostgreSQL):
         execute("delete from ticket_field_history", late)
         built.raw.execute(
@@ -483,9 +502,9 @@ def test_a_second_build_takes_what_is_new(built: Built, demo: DemoSimulator) -> 
     store.create("ticket_events", ticket_id=ticket["id"], child_events=[told])
 
     built.load(*STREAMS)
-    built.build()
+    assert "Got 1 result, configured to warn if != 0" in built.build()
     after = built.query("source", f"{history} {order}")
-    assert after == [first | {"user_id": -42}, *before[1:]]
+    assert after == [row | {"value": "mangled"} if row == old else row for row in before]
     rows = built.query(
         "source",
         f"{history} where field_name = 'priority' and ticket_id = {ticket['id']} order by updated",
