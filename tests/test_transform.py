@@ -59,6 +59,7 @@ with duckdb.connect(sys.argv[1]) as database:
 """
 OPEN = {"new", "open", "pending", "hold"}
 EVERY_TABLE = ("--vars", '{"using_audit_log": true}')
+HISTORY = ("--select", "zendesk_source__ticket_field_history")
 TYPES = {
     "BIGINT": "bigint",
     "BOOLEAN": "boolean",
@@ -89,8 +90,8 @@ class Built(Protocol):
     def load(self, *streams: str) -> None:
         """Loads the streams from where the last load ended."""
 
-    def build(self) -> str:
-        """Builds the project again, and gives what dbt printed."""
+    def build(self, *arguments: str) -> str:
+        """Builds the project, and gives what dbt printed; the arguments can narrow it."""
 
     def query(self, schema: str, query: str) -> Rows:
         """Gives the rows of a query in the project's schema with this suffix."""
@@ -124,9 +125,9 @@ class DuckDB:
         run = subprocess.run(command, check=True, input=messages, capture_output=True)
         self._state = json.loads(run.stdout.splitlines()[-1])
 
-    def build(self) -> str:
-        """Builds the project again."""
-        return build(self._folder, self.variables, *EVERY_TABLE)
+    def build(self, *arguments: str) -> str:
+        """Builds the project, and gives what dbt printed; the arguments can narrow it."""
+        return build(self._folder, self.variables, *EVERY_TABLE, *arguments)
 
     def query(self, schema: str, query: str) -> Rows:
         """Gives the rows of a query in the project's schema with this suffix."""
@@ -159,9 +160,9 @@ class PostgreSQL:
         """Loads the streams from where the last load ended."""
         self._pipeline.run(catalog=select(*streams))
 
-    def build(self) -> str:
-        """Builds the project again."""
-        return build(self._folder, self.variables, *EVERY_TABLE)
+    def build(self, *arguments: str) -> str:
+        """Builds the project, and gives what dbt printed; the arguments can narrow it."""
+        return build(self._folder, self.variables, *EVERY_TABLE, *arguments)
 
     def query(self, schema: str, query: str) -> Rows:
         """Gives the rows of a query in the project's schema with this suffix."""
@@ -396,7 +397,12 @@ def test_meltano_builds_the_project(built: Built, demo: DemoSimulator, tmp_path:
     settings = dict(built.variables)
     plugin = f"dbt-{settings.pop('DBT_TARGET')}"
     copy.variables |= settings
-    shown = copy.meltano("invoke", "--no-install", plugin, "build")
+    if isinstance(built, DuckDB):
+        shown = copy.meltano("run", "--no-install", f"{plugin}:build")
+    else:
+        # Views that no other reads: PostgreSQL drops a view with those that read it.
+        names = ("zendesk_staging__ticket_metrics", "zendesk_answers__satisfaction_by_group")
+        shown = copy.meltano("invoke", "--no-install", plugin, "build", "--select", *names)
     assert "Completed successfully" in shown
     # It found the loaded tables: elsewhere it would say that their streams are missing.
     assert [stream for stream in STREAMS if f"stream {stream} was not loaded" in shown] == []
@@ -502,7 +508,7 @@ def test_a_second_build_takes_what_is_new(built: Built, demo: DemoSimulator) -> 
     store.create("ticket_events", ticket_id=ticket["id"], child_events=[told])
 
     built.load(*STREAMS)
-    assert "Got 1 result, configured to warn if != 0" in built.build()
+    assert "Got 1 result, configured to warn if != 0" in built.build(*HISTORY)
     after = built.query("source", f"{history} {order}")
     assert after == [row | {"value": "mangled"} if row == old else row for row in before]
     rows = built.query(
