@@ -235,8 +235,8 @@ class SideloadStream(ChildStream):
             own = self._records.read(encoder.encode({self.name: items}), {})
         except msgspec.MsgspecError as error:
             msg = (
-                f"{self.name}: Zendesk sends what is no record: {error}. The last state is safe; "
-                "deselect the stream to go on without it."
+                f"{self.name}: Zendesk sends something that is not a record: {error}. The last "
+                "state is safe; deselect the stream to go on without it."
             )
             raise FatalSyncError(msg) from error
         self._records.trim(own.records)

@@ -79,15 +79,15 @@ SETTINGS = th.PropertiesList(
         "oauth_token_path",
         th.StringType,
         title="OAuth token file",
-        description="File that keeps the current pair of tokens between runs; needed with "
-        "refresh_token, because Zendesk voids the old one at each use",
+        description="File in which the tap keeps the current pair of tokens between runs. "
+        "refresh_token needs it, because Zendesk voids a token at each use",
     ),
     th.Property(
         "access_token",
         th.StringType,
         secret=True,
         title="OAuth access token",
-        description="A ready OAuth token of an admin with the scope read",
+        description="An existing OAuth token of an admin, with the scope read",
     ),
     th.Property(
         "email",
@@ -114,15 +114,15 @@ SETTINGS = th.PropertiesList(
         "start_date",
         th.DateTimeType,
         title="Start date",
-        description="Where the first export starts, in ISO 8601; everything if not set",
+        description="Export what has changed since this date, in ISO 8601; everything if not set",
         examples=["2024-01-01T00:00:00Z"],
     ),
     th.Property(
         "end_date",
         th.DateTimeType,
         title="End date",
-        description="Where to stop, in ISO 8601: nothing of this moment or later is exported, and "
-        "the bookmark does not pass it, so that a backfill can go in slices",
+        description="Export only what changed before this date, in ISO 8601. The bookmark does not "
+        "pass it, so you can load the past in slices",
         examples=["2025-01-01T00:00:00Z"],
     ),
     th.Property(
@@ -131,33 +131,32 @@ SETTINGS = th.PropertiesList(
         default="cursor",
         allowed_values=["cursor", "time", "list"],
         title="Export method",
-        description="Form of the export for tickets, users and organizations: by cursor, by time, "
-        "or list, which Zendesk does not close to third parties and which lacks archived and "
-        "deleted records",
+        description="Form of the export of tickets, users and organizations. Zendesk does not "
+        "close lists to third parties, but lists lack archived and deleted records",
     ),
     th.Property(
         "per_page",
         th.IntegerType(minimum=1, maximum=1000),
         default=1000,
         title="Records per page",
-        description="Records asked for per request; after a time-out the tap asks for fewer "
-        "by itself",
+        description="How many records to ask for in a request; after a time-out the tap asks for "
+        "fewer by itself",
     ),
     th.Property(
         "exclude_deleted",
         th.BooleanType,
         default=False,
         title="Exclude deleted tickets",
-        description="Leave deleted tickets out; they come with the status deleted otherwise. A "
-        "ticket that is deleted after it was loaded then stays as it was",
+        description="Leave out deleted tickets, which otherwise come with the status deleted. A "
+        "ticket that is deleted after it was loaded then keeps its last status",
     ),
     th.Property(
         "support_type_scope",
         th.StringType,
         allowed_values=["agent", "ai_agent", "all"],
         title="Support type scope",
-        description="Tickets handled by agents (what Zendesk sends if not set), by AI agents, "
-        "or all",
+        description="Export tickets handled by agents (what Zendesk sends if not set), by AI "
+        "agents, or all",
     ),
     th.Property(
         "sample",
@@ -172,23 +171,23 @@ SETTINGS = th.PropertiesList(
         th.BooleanType,
         default=False,
         title="Activate versions",
-        description="After each export of a whole stream (definitions of fields, or by the "
-        "replication method FULL_TABLE), let the target drop the rows that were not in it; not "
-        "with batch_config",
+        description="After each export of a whole stream (field definitions, for example, or any "
+        "stream with FULL_TABLE), tell the target to drop the rows that were not in it. Not with "
+        "batch_config",
     ),
     th.Property(
         "api_url",
         th.StringType,
         title="API address",
-        description="Where the API is, if not at https://{subdomain}.zendesk.com; plain http is "
-        "allowed for loopback addresses only",
+        description="Address of the API, if it is not https://{subdomain}.zendesk.com. Plain http "
+        "is allowed for loopback addresses only",
     ),
     th.Property(
         "request_timeout",
         th.IntegerType(minimum=1, maximum=86400),
         default=300,
         title="Request timeout",
-        description="Seconds in which a whole answer has to be there, before the tap tries again",
+        description="How many seconds a whole answer may take before the tap tries again",
     ),
     th.Property(
         "user_agent",
@@ -240,7 +239,7 @@ def unknown(config: Mapping[str, Any], known: Collection[str]) -> Iterator[str]:
         known: The names of all settings that there are.
     """
     for name in sorted(set(config).difference(known)):
-        yield f"{name} is no setting of this tap, and is ignored{did_you_mean(name, known)}"
+        yield f"{name} is not a setting of this tap and is ignored{did_you_mean(name, known)}"
 
 
 def environment_problems(

@@ -75,7 +75,7 @@ def did_you_mean(name: str, known: Collection[str]) -> str:
         known: The names that there are.
     """
     near = get_close_matches(name, known, 1)
-    return f"; is {near[0]} meant?" if near else ""
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def zendesk_says(body: bytes) -> str:

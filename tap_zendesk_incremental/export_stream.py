@@ -275,8 +275,8 @@ class ExportStream(SdkStream):
             params, is_exact = state.start(bookmark, endpoint, self.config.get("start_date"))
             if not is_exact and params["start_time"]:
                 self.logger.info(
-                    "%s goes on at %s, a day before the %s of its bookmark: a record's time is no "
-                    "place in an export",
+                    "%s goes on at %s, a day before the %s of its bookmark: a record's time is not "
+                    "a position in an export",
                     self.name,
                     state.iso(int(params["start_time"])),
                     bookmark.get(state.KEY),

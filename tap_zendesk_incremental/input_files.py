@@ -219,7 +219,7 @@ def _method(entry: Json, root: Json) -> str:
     )
     if method not in _METHODS:
         msg = (
-            f"{method!r} is no replication method of {entry['tap_stream_id']}; there are "
+            f"{method!r} is not a replication method of {entry['tap_stream_id']}; it has "
             f"{' and '.join(_METHODS)}"
         )
         raise ValueError(msg)
@@ -251,7 +251,7 @@ def unknown_streams(catalog: Json) -> Iterator[str]:
     for name in selected:
         if not is_stream(name):
             yield (
-                f"The catalog selects {name}, which is no stream of this tap"
+                f"The catalog selects {name}, which is not a stream of this tap"
                 f"{did_you_mean(name, NAMES)}"
             )
     if not any(map(is_stream, selected)):

@@ -239,7 +239,7 @@ def problem_of(bookmark: Mapping[str, Any]) -> str | None:
         moment = iso(place)
     except (ValueError, OverflowError, OSError):
         key = VALUE if bookmark.get(END_TIME) is None else END_TIME
-        return f"has a {key} that is no date: {bookmark.get(key)!r}"
+        return f"has a {key} that is not a date: {bookmark.get(key)!r}"
     if place > time.time() + SAFE_SECONDS:
         return (
             f"is at {moment}, which is in the future, so what changes until then would never be "

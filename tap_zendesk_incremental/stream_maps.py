@@ -129,9 +129,9 @@ class StreamMapper(PluginMapper):
             for option, expression in _expressions(key, stream_map):
                 for used in _names_used(expression).difference(known):
                     msg = (
-                        f"stream_maps: {key}: {option} uses {used}, which is no selected property "
-                        f"of {stream.name}{did_you_mean(used, known)} "
-                        f"(there are {', '.join(sorted(properties))})"
+                        f"stream_maps: {key}: {option} uses {used}, which is not a selected "
+                        f"property of {stream.name}{did_you_mean(used, known)} "
+                        f"(it has {', '.join(sorted(properties))})"
                     )
                     raise SingerSDKError(msg)
 
@@ -166,7 +166,7 @@ def unknown_streams(config: Mapping[str, Any]) -> Iterator[str]:
         source = _source(key, stream_map)
         if source != MAPPER_ELSE_OPTION and not is_stream(source):
             yield (
-                f"stream_maps names {source}, which is no stream of this tap"
+                f"stream_maps names {source}, which is not a stream of this tap"
                 f"{did_you_mean(source, NAMES)}"
             )
 
@@ -192,7 +192,7 @@ def _expressions(key: str, stream_map: object) -> Iterator[tuple[str, ast.AST]]:
         try:
             yield option, ast.parse(text, mode="eval")
         except (SyntaxError, ValueError) as error:
-            msg = f"stream_maps: {key}: {option} is no expression: {text!r} ({error})"
+            msg = f"stream_maps: {key}: {option} is not an expression: {text!r} ({error})"
             raise SingerSDKError(msg) from error
 
 

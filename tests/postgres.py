@@ -17,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from .accounts import KEYS
 from .running import command_for, config_for, environment
 from .warehouse import ROOT, Records, Table, differences
 
@@ -97,7 +98,8 @@ class Schema:
         types = {column["column_name"]: column["data_type"] for column in columns}
         ours = {name: kind for name, kind in types.items() if not name.startswith("_sdc_")}
         rows = self.query(f"select * from {stream}")  # noqa: S608
-        return ours, {str(row["id"]): {name: row[name] for name in ours} for row in rows}
+        key = KEYS.get(stream, "id")
+        return ours, {str(row[key]): {name: row[name] for name in ours} for row in rows}
 
     def differences(self, stream: str, records: Iterable[dict[str, Any]]) -> list[str]:
         """Compares every column of every row with the record it came from.
@@ -109,7 +111,8 @@ class Schema:
         Returns:
             A line for each difference.
         """
-        expected: Records = {str(record["id"]): dict(record) for record in records}
+        key = KEYS.get(stream, "id")
+        expected: Records = {str(record[key]): dict(record) for record in records}
         return differences(stream, expected, *self.table(stream), as_loaded=as_loaded)
 
     def drop(self) -> None:

@@ -15,6 +15,7 @@ import yaml
 from tap_zendesk_incremental import state as bookmarks
 from tap_zendesk_incremental.config import SETTINGS
 from tap_zendesk_incremental.streams import CHILD_STREAMS, STREAMS
+from tests.pictures import PICTURE, drawn
 from tests.tables import WRITTEN, with_tables
 
 if TYPE_CHECKING:
@@ -92,6 +93,12 @@ def test_tables_are_those_of_the_code() -> None:
         assert text == with_tables(text), "write them anew: python -m tests.tables"
     markers = re.findall(r"(?:<!--| #) table: (\w+)", "".join(texts))
     assert sorted(markers) == ["children", "select", "select", "settings", "sideloads", "streams"]
+
+
+def test_picture_is_that_of_the_script() -> None:
+    shown = re.findall(r"!\[[^]]+\]\((.+)\)", README.read_text(encoding="utf-8"))
+    assert [ROOT / path for path in shown] == [PICTURE]
+    assert PICTURE.read_text(encoding="utf-8") == drawn(), "draw it anew: python -m tests.pictures"
 
 
 def test_readme_is_short() -> None:

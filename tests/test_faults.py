@@ -321,7 +321,7 @@ def test_a_page_that_is_unreadable_once_is_asked_for_again(tap: FastTap, raw: st
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
-        ('{"tickets": [{"id": 1}], "next_page": "http://[::1"}', "next_page is no address"),
+        ('{"tickets": [{"id": 1}], "next_page": "http://[::1"}', "next_page is not an address"),
         ('{"tickets": [{"id": 1}], "after_cursor": 7}', "$.after_cursor"),
     ],
 )
@@ -601,7 +601,7 @@ def test_a_cursor_that_is_always_refused_ends_the_run(tap: FastTap) -> None:
                     }
                 }
             },
-            "no date",
+            "not a date",
         ),
     ],
 )

@@ -24,8 +24,11 @@ KNOWN = {*SETTINGS.to_dict()["properties"], "stream_maps"}
     ("given", "lines"),
     [
         ({"subdomain": "acme", "start_date": "2024-01-01"}, []),
-        ({"start_dat": 1}, ["start_dat is no setting of this tap, and is ignored; is start_date"]),
-        ({"xyzzy": 1}, ["xyzzy is no setting of this tap, and is ignored"]),
+        (
+            {"start_dat": 1},
+            ["start_dat is not a setting of this tap and is ignored; did you mean start_date?"],
+        ),
+        ({"xyzzy": 1}, ["xyzzy is not a setting of this tap and is ignored"]),
         ({"stream_maps": None}, []),
         ({"stream_maps": {"tickets": {}, "user*": None, "__else__": None}}, []),
         (
@@ -38,9 +41,9 @@ KNOWN = {*SETTINGS.to_dict()["properties"], "stream_maps"}
             },
             [],
         ),
-        ({"stream_maps": {"custom": {}}}, ["stream_maps names custom, which is no stream of"]),
-        ({"stream_maps": {"tikets": {}}}, ["stream_maps names tikets, which is no stream of this"]),
-        ({"stream_maps": {"p": {"__source__": "user"}}}, ["stream_maps names user, which is no"]),
+        ({"stream_maps": {"custom": {}}}, ["stream_maps names custom, which is not a"]),
+        ({"stream_maps": {"tikets": {}}}, ["stream_maps names tikets, which is not a stream"]),
+        ({"stream_maps": {"p": {"__source__": "user"}}}, ["stream_maps names user, which is not"]),
     ],
 )
 def test_settings(given: Json, lines: list[str]) -> None:
@@ -58,7 +61,7 @@ def test_catalogs() -> None:
     [users] = [entry for entry in catalog["streams"] if entry["tap_stream_id"] == "users"]
     catalog["streams"].append({**users, "tap_stream_id": "grups", "stream": "grups"})
     [line] = input_files.unknown_streams(catalog)
-    assert line.startswith("The catalog selects grups, which is no stream of this tap")
+    assert line.startswith("The catalog selects grups, which is not a stream of this tap")
 
 
 def test_they_are_warnings(zendesk: Simulator, tmp_path: Path) -> None:
@@ -192,7 +195,7 @@ def test_a_text_that_says_false_is_false(zendesk_shared: Simulator, value: objec
         ({"selected-by-default": []}, {}, "selected-by-default of users is neither"),
         ({}, {"tap_stream_id": None}, "missing required field `tap_stream_id` - at `$.streams["),
         ({}, {"tap_stream_id": 5}, "Expected `str`, got `int` - at `$.streams["),
-        ({"replication-method": "LOG_BASED"}, {}, "'LOG_BASED' is no replication method of users"),
+        ({"replication-method": "LOG_BASED"}, {}, "'LOG_BASED' is not a replication method of"),
         ({"table-key-properties": ["uid"]}, {}, "the schema of users lacks uid, which is in its"),
         ({"table-key-properties": "id"}, {}, "Expected `array`, got `str`"),
         ({}, {"metadata": [{"breadcrumb": []}]}, "missing required field `metadata`"),

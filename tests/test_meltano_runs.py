@@ -15,12 +15,13 @@ from tap_zendesk_incremental.discovery import CUSTOM_OBJECT_PREFIX
 from tap_zendesk_incremental.streams import STREAMS
 
 from . import project
+from .accounts import SIDELOADED, holds
 from .postgres import TARGET, Schema, served
 from .project import Project
 from .running import config_for, run_tap
 from .test_postgres import change_everything
 from .test_recipes import recipe
-from .warehouse import ROOT, read_database
+from .warehouse import ROOT, differences, read_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -247,6 +248,22 @@ def test_a_whole_walk_by_an_orchestrator_puts_stale_rows_right(
     assert status() == "solved"
     shown_later, _ = run()
     check_whole_walk(before, walk, shown_later)
+
+
+def test_what_the_demo_does_not_compare_arrives_in_duckdb(
+    copy: Project, zendesk: Simulator
+) -> None:
+    """Definitions of fields, and streams that come along on the pages of others."""
+    streams = (*SIDELOADED, "ticket_fields", "user_fields", "organization_fields")
+    database = copy.folder / "zendesk.duckdb"
+    copy.variables |= {
+        "TAP_ZENDESK_INCREMENTAL__SELECT": json.dumps([f"{stream}.*" for stream in streams]),
+        "TARGET_DUCKDB_FILEPATH": str(database),
+    }
+    copy.meltano("run", "--no-install", TAP, "target-duckdb")
+    for stream, (types, rows) in read_database(database, dict.fromkeys(streams, "id")).items():
+        records = {str(id_): record for id_, record in holds(zendesk, stream).items()}
+        assert differences(stream, records, types, rows) == []
 
 
 def test_metrics_are_logged_where_they_are_asked_for(copy: Project, schema: Schema) -> None:

@@ -281,7 +281,7 @@ def test_what_is_no_record_is_said_and_costs_nothing(
     run = run_tap(tmp_path, config_for(zendesk), catalog=chosen)
     assert run.exit_code == 1
     [line] = run.log("ERROR")
-    assert "ticket_metrics: Zendesk sends what is no record" in line
+    assert "ticket_metrics: Zendesk sends something that is not a record" in line
     assert len(asked(zendesk, EXPORTS)) == 1
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import re
 import signal
 import sys
 import tempfile
@@ -23,6 +24,8 @@ from .simulator import Simulator
 from .simulator.credentials import CLIENT_ID, CLIENT_SECRET
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .running import Json, Run
     from .simulator import Request
 
@@ -32,10 +35,29 @@ PER_PAGE = 10
 SECOND = 1_695_052_663
 TOKENS = ("cursor", "start_time", "page[after]")
 LISTED = ("tickets", "users", "organizations")
-STREAMS_OF = {"cursor": STREAMS, "time": STREAMS, "list": LISTED}
-"""The streams that have each form of an export, or its time export instead."""
+PATHS = {
+    "satisfaction_ratings": "/satisfaction_ratings",
+    "ticket_audits": "/ticket_audits",
+    "talk_calls": "/incremental/calls",
+    "side_conversation_events": "/side_conversations/events",
+    "groups": "/groups",
+    "sla_policies": "/slas/policies",
+    "community_posts": "/community/posts.json",
+    "community_post_comments": "/community/posts/.*/comments",
+}
+"""One stream of each kind that is no core export, and where it is: a list with a filter by time and
+one without, two exports by time with ends of their own, whole lists by cursor and by number, and a
+list of each record of another one."""
 
-BY_CURSOR = {"cursor": {"tickets", "users"}, "time": set[str](), "list": set(LISTED)}
+STREAMS_OF = {"cursor": STREAMS, "time": STREAMS, "list": LISTED, "others": tuple(PATHS)}
+"""The streams that have each form of an export, or its time export instead, and the others."""
+
+BY_CURSOR = {
+    "cursor": {"tickets", "users"},
+    "time": set[str](),
+    "list": set(LISTED),
+    "others": set[str](),
+}
 """Those whose pages do not overlap."""
 
 FETCHED_AGAIN_AT_MOST = 2
@@ -104,7 +126,7 @@ class Ordeal:
         """
         self._method = method
         self._streams = STREAMS_OF[method]
-        self._settings: dict[str, Any] = {"per_page": PER_PAGE, "export_method": method}
+        self._settings: dict[str, Any] = {"per_page": PER_PAGE, **form(method)}
         self.kills = self.rounds = self.lost = self.foreign = 0
         self.fetched_again = self.fetched_again_at_most = self.written_again_at_most = 0
         self._tap = tap
@@ -161,7 +183,8 @@ class Ordeal:
     def _finished(self, state: Json | None) -> set[str]:
         """Give the streams that have nothing more to fetch, but ask whether that is still so."""
         places = _places(state)
-        return {s for s in self._streams if places.get(s) == self._final[s]}
+        # What is exported whole has no place, and is asked for anew in every run.
+        return {s for s in self._streams if places.get(s, {}) == self._final.get(s, {})}
 
     def _take(self, run: Run) -> Keys:
         for stream, records in run.records.items():
@@ -190,9 +213,23 @@ class Ordeal:
             delivered.clear()
 
 
+def form(method: str) -> Json:
+    """Give the setting for a form of the core exports; the others have one form each."""
+    return {} if method == "others" else {"export_method": method}
+
+
+def path_of(stream: str, method: str) -> str:
+    """Give what a request for a stream's pages has in its path, a regular expression."""
+    if method == "others":
+        return PATHS[stream]
+    return f"v2/{stream}" if method == "list" else f"incremental/{stream}"
+
+
 def truth(zendesk: Simulator, stream: str, method: str) -> dict[Any, Json | None]:
     """Give what an account has, as a form of export shows it, by id."""
-    records = zendesk.api.shown(stream) if method == "list" else zendesk.store.records[stream]
+    # Audits of archived tickets are not listed.
+    is_listed = method == "list" or stream == "ticket_audits"
+    records = zendesk.api.shown(stream) if is_listed else zendesk.store.records[stream]
     return {key: seen(records[key]) for key in records}
 
 
@@ -212,28 +249,32 @@ def _places(state: Json | None) -> dict[str, Json]:
 
 def _page(request: Request, done: set[str]) -> tuple[str, str] | None:
     path = request.path
-    if any(f"/{stream}" in path for stream in done) or request.method == "POST":
+    if request.method == "POST" or any(
+        re.search(PATHS.get(stream, f"/{stream}"), path) for stream in done
+    ):
         return None
     return path, "".join(request.params.get(name, "") for name in TOKENS)
 
 
-def survive_faults(tap: FastTap) -> Counter[str]:
+def survive_faults(taps: Mapping[str, FastTap]) -> Counter[str]:
     """Let every kind of fault hit every stream of an export, and count those survived.
 
     Args:
-        tap: The tap, with shortened waits, or this takes hours.
+        taps: The tap for each form, with shortened waits, or this takes hours.
     """
-    zendesk = tap.zendesk
+    zendesk = next(iter(taps.values())).zendesk
     login: Json = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
     survived: Counter[str] = Counter()
     for name, fault in FAULTS.items():
         for method, streams in STREAMS_OF.items():
             zendesk.clear()
             for stream in streams:
-                path = f"v2/{stream}" if method == "list" else f"incremental/{stream}"
-                zendesk.faults.add(path=path, after=1, **fault)
+                # A page of side conversation events holds them all.
+                after = int(stream != "side_conversation_events")
+                zendesk.faults.add(path=path_of(stream, method), after=after, **fault)
+            tap = taps[method]
             with tap.started(
-                per_page=PER_PAGE, export_method=method, request_timeout=1, **login
+                per_page=PER_PAGE, request_timeout=1, **form(method), **login
             ) as process:
                 process.join(TIMEOUT_SECONDS)
             run = tap.ended(process)
@@ -345,20 +386,21 @@ def main() -> None:
     sys.stdout.flush()
     size = {"tickets": 300, "ticket_events": 300, "users": 200, "organizations": 100}
     with Simulator(**size) as zendesk, tempfile.TemporaryDirectory() as folder:
-        fast, plain = (
-            FastTap(zendesk, Path(folder), *STREAMS, plain=plain) for plain in (False, True)
-        )
+        plain = FastTap(zendesk, Path(folder), *STREAMS, plain=True)
         refused = pace(plain)
-        survived = survive_faults(fast)
-        listed = FastTap(zendesk, Path(folder), *LISTED)
+        taps = {
+            method: FastTap(zendesk, Path(folder), *streams)
+            for method, streams in STREAMS_OF.items()
+        }
+        survived = survive_faults(taps)
         ordeals = {
-            "cursor": Ordeal(fast, options.seed),
-            "list": Ordeal(listed, options.seed, "list"),
+            method: Ordeal(taps[method], options.seed, method)
+            for method in ("cursor", "list", "others")
         }
         for ordeal in ordeals.values():
             ordeal.kill(options.kills)
         hostile = lost_to_hostile(Path(folder))
-    secrets = sum(len(tap.secrets) for tap in (fast, plain, listed))
+    secrets = sum(len(tap.secrets) for tap in (plain, *taps.values()))
     met = sum(map(len, STREAMS_OF.values()))
     lines = [
         *(

@@ -114,7 +114,7 @@ def differences(
     for key in records.keys() & rows.keys():
         record = {name.lower(): value for name, value in records[key].items()}
         for name in LEFT_OUT.get(stream, ()):
-            del record[name]
+            record.pop(name, None)
         # What no column is there for is kept together.
         unknown = {name: record[name] for name in record.keys() - types.keys()}
         record["_rescued_data"] = unknown or None

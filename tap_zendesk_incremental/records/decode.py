@@ -302,7 +302,7 @@ def _query_of(address: str) -> dict[str, str]:
     try:
         return dict(parse_qsl(urlsplit(address).query))
     except ValueError as error:
-        msg = f"its next_page is no address: {error}"
+        msg = f"its next_page is not an address: {error}"
         raise UnreadablePageError(msg) from error
 
 

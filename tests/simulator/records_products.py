@@ -300,7 +300,11 @@ def satisfaction_rating(n: int, record_id: RecordId, second: int) -> Record:
         "comment": comment if score in {"good", "bad"} else None,
     }
     if score == "bad":
-        rating |= {"reason": "Une autre raison…", "reason_id": 29_007_440_423_316}
+        rating |= {
+            "reason": "Une autre raison…",
+            "reason_id": 29_007_440_423_316,
+            "reason_code": 100,
+        }
     return rating
 
 
