@@ -194,6 +194,6 @@ pins: $(MELTANO_VENV)/.ready ## take the newest versions of everything into the 
 .PHONY: clean
 clean: ## remove all that make made
 	rm -rf $(VENV) $(MELTANO_VENV) $(AIRFLOW_VENV) $(DAGSTER_VENV) $(POSTGRES_VENV) $(DBT_VENV) \
-		.meltano .demo build dist \
+		.meltano .demo build dist transform/target transform/logs \
 		.hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find $(CODE) -type d -name __pycache__ -prune -exec rm -rf {} +
