@@ -23,6 +23,8 @@ SDK_NOISE = (
     # said in every run, whatever the settings and the selection are
     "Skipping parse of env var settings",
     "Added '%s' as child stream to '%s'",
+    # said of each of the dozens of streams that nobody has selected
+    "Skipping deselected stream '%s'",
 )
 """Lines of the SDK's that tell nobody anything, by how they start."""
 

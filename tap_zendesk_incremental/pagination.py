@@ -343,7 +343,7 @@ class TimePaginator(Paginator):
         msg = (
             f"{self._stream_name}: Zendesk {what}. There is no way past it without losing "
             "records by time; tickets and users have the cursor export (export_method: cursor), "
-            "for other streams tell Zendesk support. The last state stays good."
+            "for other streams tell Zendesk support. The last state is safe."
         )
         return FatalSyncError(msg)
 

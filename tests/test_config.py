@@ -97,7 +97,7 @@ def test_good_settings(config: Json) -> None:
         (GOOD | {"api_url": "https://"}, "api_url must start with https://"),
         (GOOD | {"api_url": "https://[broken"}, "api_url is not an address"),
         ({"subdomain": "acme"}, "No credentials"),
-        (GOOD | {"email": "me@example.com", "password": "pw"}, "not one way to log in"),
+        (GOOD | {"email": "me@example.com", "password": "pw"}, "belong to several ways to log in"),
     ],
 )
 def test_a_bad_setting_is_named(config: Json, problem: str) -> None:

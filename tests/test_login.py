@@ -173,7 +173,7 @@ def test_which_settings_are_one_way_to_log_in() -> None:
     assert login_problem({"client_id": "c", "client_secret": "s", "oauth_token_path": "p"}) is None
     problem = login_problem({"client_id": "c", "client_secret": "s", "access_token": "t"})
     assert problem is not None
-    assert problem.startswith("access_token, client_id, client_secret: not one way to log in")
+    assert problem.startswith("access_token, client_id, client_secret belong to several ways")
     problem = login_problem({"client_id": "c", "refresh_token": "r"})
     assert problem is not None
     assert problem.startswith("refresh_token needs oauth_token_path")

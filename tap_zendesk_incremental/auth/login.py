@@ -74,7 +74,7 @@ def login_problem(config: Mapping[str, Any]) -> str | None:
     ]
     if enough:
         return f"{', '.join(given)}: not enough to log in; add {' or '.join(enough)}"
-    return f"{', '.join(given)}: not one way to log in; set exactly one of these: {ways}"
+    return f"{', '.join(given)} belong to several ways to log in; set exactly one of these: {ways}"
 
 
 def _is_text(value: object) -> bool:

@@ -151,7 +151,7 @@ class RenewingAuthenticator(OAuthAuthenticator):
         if isinstance(scope, str) and "read" not in scope.replace(",", " ").split():
             msg = (
                 f"The OAuth client was granted the scope {one_line(scope)!r}, which cannot "
-                "read exports; allow it the scope read in Zendesk's admin centre"
+                "read exports; allow it the scope read in Zendesk's Admin Center"
             )
             raise FatalAPIError(msg)
         self.access_token = answer.access_token
