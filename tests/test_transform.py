@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from collections import Counter
 from datetime import datetime, timedelta
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 from . import project
-from .answers import BROWSER, write_page
+from .answers import BROWSER, CHROMIUM, write_page
 from .postgres import TARGET, Pipeline, Schema, served
 from .project import Project
 from .running import command_for, config_for, select
@@ -409,7 +408,7 @@ def test_meltano_builds_the_project(built: Built, demo: DemoSimulator, tmp_path:
     assert "stream ticket_metrics was not loaded" in shown
 
 
-@pytest.mark.skipif(not shutil.which("chromium"), reason="no Chromium here to look at the page")
+@pytest.mark.skipif(not CHROMIUM, reason="no Chromium here to look at the page")
 def test_the_page_draws_its_charts_without_a_network(built: Built, tmp_path: Path) -> None:
     if not isinstance(built, DuckDB):
         pytest.skip("the page reads DuckDB")
