@@ -77,6 +77,12 @@ $(DBT_VENV)/.ready: constraints-dbt.txt
 		$(MELTANO_VENV)/bin/meltano --environment=demo install --clean target-postgres
 	@touch $@
 
+# Only the examples of orchestrators run dbt through Meltano as it is installed.
+.meltano/.ready-dbt: .meltano/.ready constraints-dbt.txt
+	PIP_CONSTRAINT=constraints-dbt.txt \
+		$(MELTANO_VENV)/bin/meltano --environment=demo install --clean dbt-duckdb
+	@touch $@
+
 $(AIRFLOW_VENV)/.ready: constraints-airflow.txt
 	$(MELTANO_PYTHON) -m venv --clear $(AIRFLOW_VENV)
 	$(AIRFLOW_VENV)/bin/python $(INSTALL) --constraint constraints-airflow.txt --upgrade pip
@@ -134,12 +140,12 @@ bench-write: $(VENV)/.ready ## measure more, and keep it in benchmarks/README.md
 
 # These start Meltano six times and more: longer than a test of `make test` may take.
 .PHONY: test-airflow
-test-airflow: $(VENV)/.ready .meltano/.ready-postgres $(AIRFLOW_VENV)/.ready ## run the example DAG in a real Airflow
+test-airflow: $(VENV)/.ready .meltano/.ready-dbt $(AIRFLOW_VENV)/.ready ## run the example DAG in a real Airflow
 	$(VENV)/bin/python -m pytest --override-ini faulthandler_timeout=1800 \
 		tests/orchestrators/check_airflow.py $(ARGS)
 
 .PHONY: test-dagster
-test-dagster: $(VENV)/.ready .meltano/.ready-postgres $(DAGSTER_VENV)/.ready ## run the example jobs in a real Dagster
+test-dagster: $(VENV)/.ready .meltano/.ready-dbt $(DAGSTER_VENV)/.ready ## run the example jobs in a real Dagster
 	$(VENV)/bin/python -m pytest --override-ini faulthandler_timeout=1800 \
 		tests/orchestrators/check_dagster.py $(ARGS)
 
@@ -188,6 +194,6 @@ pins: $(MELTANO_VENV)/.ready ## take the newest versions of everything into the 
 .PHONY: clean
 clean: ## remove all that make made
 	rm -rf $(VENV) $(MELTANO_VENV) $(AIRFLOW_VENV) $(DAGSTER_VENV) $(POSTGRES_VENV) $(DBT_VENV) \
-		.meltano .demo build dist \
+		.meltano .demo build dist transform/target transform/logs \
 		.hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find $(CODE) -type d -name __pycache__ -prune -exec rm -rf {} +

@@ -1,4 +1,4 @@
-"""What an orchestrator runs to load an account: Meltano, once for each group of streams.
+"""What an orchestrator runs for an account: Meltano, for each group of streams and then for dbt.
 
 An account is a dictionary: its `subdomain`, `settings` (environment variables of its runs, with
 their values) and `secrets` (environment variables of its runs, each with the name of the worker's
@@ -15,6 +15,9 @@ from typing import Any
 
 PROJECT = Path(__file__).resolve().parent.parent
 PLUGINS = ("tap-zendesk-incremental", "target-duckdb")
+DBT = "dbt-duckdb"
+"""The plugin that builds `transform/` (`docs/dbt.md`)."""
+
 
 # Streams that come along on the pages of others stay in the group of those: in another one, the
 # same pages would be fetched twice.
@@ -23,18 +26,26 @@ PEOPLE = ("users", "user_identities", "organizations")
 GROUPS = {"core": CORE, "people": PEOPLE, "rest": [f"!{name}" for name in (*CORE, *PEOPLE)]}
 """Patterns for Meltano's `select_filter`, which narrows the project's own selection."""
 
+ANSWERS = "answers"
+"""The step after the groups: dbt builds tables and views from what they loaded."""
+
+STEPS = (*GROUPS, ANSWERS)
+"""What to run for an account, in this order."""
+
 WHOLE = {"tickets": {"replication-method": "FULL_TABLE"}}
 """Meltano's `metadata` of a run that walks the tickets whole (`docs/how-to.md`)."""
 
 
-def command(account: dict[str, Any], group: str) -> list[str]:
-    """Gives the command line that loads a group, from where its last run ended.
+def command(account: dict[str, Any], step: str) -> list[str]:
+    """Gives the command line of a step; a group is loaded from where its last run ended.
 
     Args:
         account: the account.
-        group: a key of `GROUPS`.
+        step: one of `STEPS`.
     """
-    return ["meltano", "run", f"--state-id-suffix={account['subdomain']}-{group}", *PLUGINS]
+    if step == ANSWERS:
+        return ["meltano", "invoke", DBT, "build"]
+    return ["meltano", "run", f"--state-id-suffix={account['subdomain']}-{step}", *PLUGINS]
 
 
 def secrets(account: dict[str, Any]) -> dict[str, str]:
@@ -54,26 +65,34 @@ def secrets(account: dict[str, Any]) -> dict[str, str]:
     return {setting: os.environ[name] for setting, name in names.items()}
 
 
-def environment(account: dict[str, Any], group: str, *, whole: bool = False) -> dict[str, str]:
+def environment(account: dict[str, Any], step: str, *, whole: bool = False) -> dict[str, str]:
     """Gives the environment of the command, secrets among it.
 
     Args:
         account: the account.
-        group: a key of `GROUPS`.
+        step: one of `STEPS`.
         whole: whether to walk the tickets whole, if the account's settings choose the list form.
 
     Raises:
         LookupError: see `secrets`.
     """
     settings = account.get("settings", {})
-    is_list = settings.get("TAP_ZENDESK_INCREMENTAL_EXPORT_METHOD") == "list"
-    return {
+    folder = _folder(account["subdomain"])
+    common = {
         **os.environ,
         **settings,
         **secrets(account),
-        "MELTANO_SYS_DIR_ROOT": str(_folder(account["subdomain"])),
+        "MELTANO_SYS_DIR_ROOT": str(folder),
         "TAP_ZENDESK_INCREMENTAL_SUBDOMAIN": account["subdomain"],
-        "TAP_ZENDESK_INCREMENTAL__SELECT_FILTER": json.dumps(GROUPS[group]),
+    }
+    if step == ANSWERS:
+        # Accounts are built beside each other, too.
+        own = {"DBT_TARGET_PATH": str(folder / "dbt"), "DBT_LOG_PATH": str(folder / "dbt")}
+        return common | own
+    is_list = settings.get("TAP_ZENDESK_INCREMENTAL_EXPORT_METHOD") == "list"
+    return {
+        **common,
+        "TAP_ZENDESK_INCREMENTAL__SELECT_FILTER": json.dumps(GROUPS[step]),
         **({"TAP_ZENDESK_INCREMENTAL__METADATA": json.dumps(WHOLE)} if whole and is_list else {}),
     }
 
@@ -87,7 +106,7 @@ def _folder(subdomain: str) -> Path:
     installed = PROJECT / ".meltano"
     folder = installed / "accounts" / subdomain
     folder.mkdir(parents=True, exist_ok=True)
-    for kind in ("extractors", "loaders"):
+    for kind in ("extractors", "loaders", "utilities"):
         with suppress(FileExistsError):
             (folder / kind).symlink_to(installed / kind)
     return folder

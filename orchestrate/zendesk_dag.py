@@ -13,7 +13,7 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import BaseOperator, Variable, chain, dag, task, task_group
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from airflow.sdk.log import mask_secret
-from zendesk_accounts import GROUPS, PROJECT, command, environment, secrets
+from zendesk_accounts import PROJECT, STEPS, command, environment, secrets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
 
 
 class MeltanoRun(BaseOperator):
-    """Loads one group of streams of one account, from where its last run ended."""
+    """Runs one step of one account: loads a group of streams, or builds answers from all."""
 
     template_fields: ClassVar[Sequence[str]] = ("account",)
 
-    def __init__(self, *, account: dict[str, Any], group: str, **options: Any) -> None:  # noqa: ANN401 - Airflow's
+    def __init__(self, *, account: dict[str, Any], step: str, **options: Any) -> None:  # noqa: ANN401 - Airflow's
         """Describes the run.
 
         Args:
             account: an item of the variable `zendesk_accounts`.
-            group: a key of `GROUPS`.
+            step: one of `STEPS`.
             options: more for `BaseOperator`.
         """
         super().__init__(**options)
         self.account = account
-        self.group = group
+        self.step = step
         self.hook = SubprocessHook()
 
     def execute(self, context: Context) -> None:
@@ -54,12 +54,12 @@ class MeltanoRun(BaseOperator):
         except LookupError as error:
             raise AirflowFailException(str(error)) from error
         result = self.hook.run_command(
-            command(self.account, self.group),
-            env=environment(self.account, self.group, whole=context["params"]["whole"]),
+            command(self.account, self.step),
+            env=environment(self.account, self.step, whole=context["params"]["whole"]),
             cwd=str(PROJECT),
         )
         if result.exit_code:
-            message = f"{subdomain}: meltano run ended with exit code {result.exit_code}"
+            message = f"{subdomain}: meltano ended with exit code {result.exit_code}"
             raise AirflowException(message)
 
     def on_kill(self) -> None:
@@ -79,7 +79,7 @@ class MeltanoRun(BaseOperator):
     params={"whole": False},
 )
 def zendesk() -> None:
-    """Loads the accounts beside each other, and the groups of each account in turn.
+    """Loads the accounts beside each other, the groups of each account in turn, then its answers.
 
     The groups of an account share its ten export requests a minute: side by side they would take
     three workers and be no faster.
@@ -95,12 +95,12 @@ def zendesk() -> None:
         chain(
             *(
                 MeltanoRun(
-                    task_id=group,
-                    group=group,
+                    task_id=step,
+                    step=step,
                     account=account,
                     map_index_template="{{ task.account['subdomain'] }}",
                 )
-                for group in GROUPS
+                for step in STEPS
             )
         )
 

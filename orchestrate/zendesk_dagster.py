@@ -11,7 +11,7 @@ import subprocess
 from typing import Any
 
 import dagster as dg
-from zendesk_accounts import GROUPS, PROJECT, command, environment
+from zendesk_accounts import ANSWERS, PROJECT, STEPS, command, environment
 
 # The first retry comes after Meltano has let go of the lock of a run that was killed.
 RETRIES = dg.RetryPolicy(max_retries=3, delay=300, backoff=dg.Backoff.EXPONENTIAL)
@@ -21,32 +21,34 @@ WHOLE_TAG = "zendesk/whole"
 
 
 def meltano_run(
-    account: dict[str, Any], group: str, after: dg.AssetKey | None
+    account: dict[str, Any], step: str, after: dg.AssetKey | None
 ) -> dg.AssetsDefinition:
-    """Gives the asset of a group of streams of an account.
+    """Gives the asset of a step: a group of streams of an account, or the answers from all.
 
     Args:
         account: the account.
-        group: a key of `GROUPS`.
-        after: the group before it.
+        step: one of `STEPS`.
+        after: the step before it.
     """
     subdomain = account["subdomain"]
+    loaded = f"Streams of the group {step}, loaded from where the last run ended"
+    built = "Tables and views that dbt builds from all streams"
 
     @dg.asset(
-        key=[subdomain, group],
+        key=[subdomain, step],
         group_name=_name(subdomain),
         deps=[after] if after else [],
         pool=f"zendesk_{_name(subdomain)}",
         retry_policy=RETRIES,
-        description=f"Streams of the group {group}, loaded from where the last run ended",
+        description=built if step == ANSWERS else loaded,
     )
     def load() -> None:
         tags = dg.AssetExecutionContext.get().run.tags
         try:
-            variables = environment(account, group, whole=WHOLE_TAG in tags)
+            variables = environment(account, step, whole=WHOLE_TAG in tags)
         except LookupError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
-        line = command(account, group)
+        line = command(account, step)
         with subprocess.Popen(line, cwd=PROJECT, env=variables) as process:  # noqa: S603 - ours
             try:
                 exit_code = process.wait()
@@ -54,7 +56,7 @@ def meltano_run(
                 process.terminate()  # ends Meltano, the tap and the loader
                 raise
         if exit_code:
-            message = f"{subdomain}: meltano run ended with exit code {exit_code}"
+            message = f"{subdomain}: meltano ended with exit code {exit_code}"
             raise dg.Failure(message)
 
     return load
@@ -72,8 +74,8 @@ def of_account(account: dict[str, Any]) -> dg.Definitions:
         account: the account.
     """
     assets: list[dg.AssetsDefinition] = []
-    for group in GROUPS:
-        assets.append(meltano_run(account, group, assets[-1].key if assets else None))
+    for step in STEPS:
+        assets.append(meltano_run(account, step, assets[-1].key if assets else None))
     job = dg.define_asset_job(f"zendesk_{_name(account['subdomain'])}", selection=assets)
     hourly = dg.ScheduleDefinition(job=job, cron_schedule="@hourly")
     whole = dg.ScheduleDefinition(

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -15,8 +16,13 @@ from .transform import DBT, PROJECT, build
 from .warehouse import ROOT
 
 PAGE = FOLDER / "answers.html"
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+"""Chromium by one of its names, if it is here."""
+
 BROWSER = (
-    *("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"),
+    *(CHROMIUM or "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"),
     *("--window-size=1240,860", "--virtual-time-budget=10000"),
 )
 

@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.warehouse import ROOT, differences, read_database
+from tests.warehouse import LOADER_PYTHON, ROOT, differences, read_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,13 +18,18 @@ if TYPE_CHECKING:
 
 MELTANO = ROOT / ".venv-meltano/bin/meltano"
 ACCOUNTS = ROOT / ".meltano/accounts"
+ASK = """
+import duckdb, sys
+with duckdb.connect(sys.argv[1], read_only=True) as database:
+    print(database.execute(sys.argv[2]).fetchone()[0])
+"""
 STREAMS = ("tickets", "ticket_events", "users", "organizations", "ticket_metric_events", "articles")
 GROUPS = {"core", "people", "rest"}
 # What is sent along with pages changes them, and is no part of the simulator's tables.
 NOT_SENT_ALONG = ("metric_events", "slas", "dates", "comment_count", "incident_count")
 SELECT = [f"{name}.*" for name in STREAMS] + [f"!tickets.{name}" for name in NOT_SENT_ALONG]
 IN_LIST_FORM = {"TAP_ZENDESK_INCREMENTAL_EXPORT_METHOD": "list"}
-OTHERS = ("AIRFLOW", "DAGSTER", "MELTANO_", "PYTHON", "TAP_", "TARGET_")
+OTHERS = ("AIRFLOW", "DAGSTER", "DBT_", "MELTANO_", "PYTHON", "TAP_", "TARGET_", "ZENDESK_")
 """Beginnings of variables for other pipelines of whoever runs this."""
 
 
@@ -48,7 +53,7 @@ class Account:
             "settings": {
                 "TAP_ZENDESK_INCREMENTAL_API_URL": self.zendesk.url,
                 "TAP_ZENDESK_INCREMENTAL__SELECT": json.dumps(SELECT),
-                "TARGET_DUCKDB_FILEPATH": str(self.database),
+                "ZENDESK_DUCKDB_PATH": str(self.database),
                 **self.settings,
             },
             "secrets": {"TAP_ZENDESK_INCREMENTAL_ACCESS_TOKEN": self.variable},
@@ -69,6 +74,14 @@ class Account:
             assert records, stream
             found += differences(stream, {str(one["id"]): one for one in records}, types, rows)
         return found
+
+    def answered(self) -> bool:
+        """Says whether the answers count as many tickets as there are."""
+        query = "select sum(tickets) from zendesk_answers.tickets_by_group_and_status"
+        command = (LOADER_PYTHON, "-c", ASK, self.database, query)
+        said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        tickets = self.zendesk.store.records["tickets"].values()
+        return int(said) == len([one for one in tickets if one["status"] != "deleted"])
 
     def leave_a_row_stale(self) -> str:
         """Solves a ticket as an automation does, so that a list does not show it; gives its id."""

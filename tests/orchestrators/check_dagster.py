@@ -75,6 +75,7 @@ def test_accounts_are_loaded_apart_and_go_on_from_their_states(
         run = dagster.run_job(account, **{account.variable: account.token})
         assert run.returncode == 0, run.stdout[-5000:]
         assert account.wrong() == []
+        assert account.answered()
         assert account.state_ids() == {f"{account.database.stem}-{group}" for group in GROUPS}
         said.append(run.stdout)
         change(account.zendesk)
