@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 import threading
 import traceback
@@ -99,6 +100,8 @@ def run() -> None:
             code = _invoke(command)
         finally:
             quiet.is_over = True
+    except click.Abort:  # what click makes of an interrupt before the tap handles signals
+        code = shutdown.SIGNAL_EXIT_CODE + signal.SIGINT
     except click.ClickException as error:
         logger.error("%s", one_line(error.format_message()))  # noqa: TRY400
         code = error.exit_code

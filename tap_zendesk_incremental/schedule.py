@@ -153,26 +153,24 @@ class Schedule(Generic[K, T]):
 
     def _next(self, timeout_seconds: float | None) -> Iterator[Arrival[K, T] | None]:
         """Yield what arrives next, and call up who is next in that line meanwhile."""
-        while True:
-            try:
-                timeout = 0 if self._is_stopped else timeout_seconds
-                source, arrival = self._arrived.get(timeout=timeout)
-            except Empty:
-                if self._is_stopped:
-                    self._called = 0
-                    return
-                yield None
-                continue
-            self._called -= 1
-            if arrival.items and not self._is_stopped:
-                source.line.sources.append(source)
-            if arrival.error is None:
-                self._call(source.line, 1)
-                yield arrival
+        try:
+            timeout = 0 if self._is_stopped else timeout_seconds
+            source, arrival = self._arrived.get(timeout=timeout)
+        except Empty:
+            if self._is_stopped:
+                self._called = 0
             else:
-                yield arrival  # which may have the consumer stop
-                self._call(source.line, 1)
-            return
+                yield None
+            return  # more may have become allowed to run at once
+        self._called -= 1
+        if arrival.items and not self._is_stopped:
+            source.line.sources.append(source)
+        if arrival.error is None:
+            self._call(source.line, 1)
+            yield arrival
+        else:
+            yield arrival  # which may have the consumer stop
+            self._call(source.line, 1)
 
 
 def _fetch(

@@ -212,6 +212,27 @@ def test_a_token_is_renewed_once_for_all_threads(zendesk: Simulator, tmp_path: P
     assert zendesk.api.auth.tokens[-1].refresh_token in path.read_text()
 
 
+def test_a_token_that_is_not_known_everywhere_yet_is_renewed_once_for_all_threads(
+    zendesk: Simulator, tmp_path: Path
+) -> None:
+    login: Json = {
+        "client_id": credentials.CLIENT_ID,
+        "client_secret": credentials.CLIENT_SECRET,
+    }
+    zendesk.settings.page_delay = 0.1
+    tap = FastTap(zendesk, tmp_path, *MANY, plain=True)
+    with tap.started(per_page=5, **login) as process:
+        tap.wait_for(process, b'"STATE"', 5)
+        zendesk.settings.token_lag = 0.7
+        zendesk.expire_tokens()
+        process.join(30)
+    run = tap.ended(process)
+    assert run.exit_code == 0, run.stderr
+    check_complete([run], zendesk, *MANY, once=False)
+    assert [r.status for r in zendesk.requests if r.path == "/oauth/tokens"] == [200, 200]
+    assert run.stderr.count("the access token has ended") == 1
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_ended_while_all_of_them_wait(
     zendesk: Simulator, tmp_path: Path, number: signal.Signals

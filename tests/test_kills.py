@@ -119,6 +119,23 @@ def test_ended_at_random_moments_of_many_streams(
         check_complete([run, again], zendesk, *MANY, once=False)
 
 
+def test_interrupted_before_its_settings_are_read(tmp_path: Path) -> None:
+    """The tap's own signal handlers are not set yet."""
+    pipe = tmp_path / "config"
+    os.mkfifo(pipe)
+    command = command_for(tmp_path, config=None)
+    with start([*command, "--config", str(pipe)]) as process:
+        writing = os.open(pipe, os.O_WRONLY)  # as soon as the tap reads
+        time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=10)
+        os.close(writing)
+    assert process.returncode == 128 + signal.SIGINT
+    assert not output
+    assert not Run(process.returncode, output, errors.decode()).log("CRITICAL")
+    assert b"Traceback" not in errors
+
+
 def fill_pipe(process: Popen[bytes]) -> None:
     """Wait until the pipe from a process, of 64 kB, is full, so that it waits for its reader."""
     assert process.stdout

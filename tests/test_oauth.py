@@ -92,6 +92,23 @@ def test_a_token_that_another_thread_has_renewed_stays(
     assert len(zendesk.requests) == 2
 
 
+def test_a_new_token_is_not_renewed_by_each_thread_that_it_is_refused_to(
+    zendesk: Simulator, session: requests.Session
+) -> None:
+    """Only one that was accepted before can have ended."""
+    authenticator = RenewingAuthenticator(CLIENT, zendesk.url, session)
+    assert refused(authenticator, authorized(authenticator), 1) == 0
+    renewed = authorized(authenticator)
+    for _ in range(3):
+        assert refused(authenticator, renewed, 1) == 0
+        assert authorized(authenticator) == renewed
+    request = requests.Request("GET", "http://127.0.0.1/", {"Authorization": renewed}).prepare()
+    authenticator.accepted(request)
+    assert refused(authenticator, renewed, 1) == 0
+    assert authorized(authenticator) != renewed
+    assert len(zendesk.requests) == 3
+
+
 def test_threads_get_one_token(zendesk: Simulator, session: requests.Session) -> None:
     authenticator = RenewingAuthenticator(CLIENT, zendesk.url, session)
     zendesk.faults.add("slow_body", path="oauth", seconds=0.2, pieces=2)

@@ -53,9 +53,10 @@ def test_export_limit(headers: dict[str, str], wait: float) -> None:
         ({"ratelimit-remaining": "0"}, (0, 60)),
         ({"ratelimit-remaining": "soon", "ratelimit-reset": "9"}, (None, 0)),
         ({EXPORTS: "total=10; remaining=0; resets=37"}, (None, 0)),
+        ({"ratelimit-remaining": "9" * 400, "ratelimit-reset": "9" * 400}, (math.inf, math.inf)),
     ],
 )
-def test_account_limit(headers: dict[str, str], left: tuple[int | None, float]) -> None:
+def test_account_limit(headers: dict[str, str], left: tuple[float | None, float]) -> None:
     assert account_left(headers) == left
 
 

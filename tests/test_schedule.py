@@ -194,6 +194,27 @@ def test_one_item_at_a_time_until_more_may_be_fetched() -> None:
     assert came.count("other line") == 4
 
 
+def test_more_is_fetched_as_soon_as_it_may_be_and_not_with_the_next_item() -> None:
+    """An item can take minutes, such as a page whose records each have a list."""
+    others_are_fetched = threading.Event()
+
+    def long() -> Iterator[int]:
+        assert others_are_fetched.wait(SECONDS)
+        yield 1
+
+    def others() -> Iterator[int]:
+        others_are_fetched.set()
+        yield 2
+
+    schedule: Schedule[str, int] = Schedule()
+    schedule.add("long", long(), line="a")
+    schedule.add("others", others(), line="b")
+    waits = iter([False, False])
+    arrivals = schedule.arrivals(0.01, lambda: next(waits, True))
+    came = {(arrival.key, *arrival.items) for arrival in arrivals if arrival and arrival.items}
+    assert came == {("long", 1), ("others", 2)}
+
+
 def test_what_may_never_run_at_once_comes_to_its_end() -> None:
     schedule: Schedule[str, int] = Schedule()
     for key in "abc":

@@ -79,6 +79,8 @@ class RenewingAuthenticator(OAuthAuthenticator):
         self._session = session
         self._api_url = api_url
         self._lock = threading.Lock()
+        self._accepted: str | None = None
+        self._has_renewed = False
         self.max_tries = retry.MAX_TRIES
 
     @property
@@ -107,6 +109,14 @@ class RenewingAuthenticator(OAuthAuthenticator):
         with self._lock:
             return super().authenticate_request(request)
 
+    def accepted(self, request: requests.PreparedRequest) -> None:
+        """Note that Zendesk knows the token of a request; takes no lock, so nobody waits here.
+
+        Args:
+            request: What was not refused.
+        """
+        self._accepted = request.headers.get("Authorization")
+
     def refused(self, request: requests.PreparedRequest, times: int) -> float | None:
         """Decide what follows an answer of 401.
 
@@ -125,10 +135,13 @@ class RenewingAuthenticator(OAuthAuthenticator):
         with self._lock:
             sent = request.headers.get("Authorization")
             # Or another thread has renewed it, or is about to.
-            is_news = self.last_refreshed is not None and sent == f"Bearer {self.access_token}"
-            if times == 1 and is_news:
+            is_current = sent == f"Bearer {self.access_token}" and self.last_refreshed is not None
+            # What has replaced another is new, not ended, until it was accepted.
+            has_ended = sent == self._accepted or not self._has_renewed
+            if times == 1 and is_current and has_ended:
                 self.logger.info("Zendesk says that the access token has ended; getting a new one")
                 self.last_refreshed = None
+                self._has_renewed = True
         wait = REFUSAL_WAITS_SECONDS[times - 1]
         if wait:
             self.logger.warning(

@@ -327,16 +327,18 @@ class Client:
         self._measure(endpoint, response)
         account.limits.observe(endpoint.limit, response.headers, turn, endpoint.pace)
         authenticator = account.authenticator
-        if response.status_code == HTTPStatus.UNAUTHORIZED and isinstance(
-            authenticator, RenewingAuthenticator
-        ):
-            wait_seconds = authenticator.refused(request, refusals + 1)
-            if wait_seconds is not None:
-                response.close()
-                self.waited_seconds += wait_seconds
-                self._sleep(wait_seconds)
-                return self._send(endpoint, params, refusals + 1)
-        return response
+        if not isinstance(authenticator, RenewingAuthenticator):
+            return response
+        if response.status_code != HTTPStatus.UNAUTHORIZED:
+            authenticator.accepted(request)
+            return response
+        wait_seconds = authenticator.refused(request, refusals + 1)
+        if wait_seconds is None:
+            return response
+        response.close()
+        self.waited_seconds += wait_seconds
+        self._sleep(wait_seconds)
+        return self._send(endpoint, params, refusals + 1)
 
     def _send_now(
         self, endpoint: Endpoint, params: Params

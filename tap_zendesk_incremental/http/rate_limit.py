@@ -97,7 +97,7 @@ class RateLimits:
         self._headers_of: dict[str, set[str]] = defaultdict(set)
         self._ends_of: dict[str, deque[float]] = defaultdict(deque)
         self._sent = self._ended = 0
-        self._account_left = 0
+        self._account_left = 0.0  # a float takes whatever number a header says
         self._account_reset = Wait(0.0, 0.0)
         self._account_resets_after = self._account_resets_at = 0.0
 
@@ -201,7 +201,7 @@ def limit_waits(headers: Mapping[str, str]) -> dict[str, float]:
     }
 
 
-def account_left(headers: Mapping[str, str]) -> tuple[int | None, float]:
+def account_left(headers: Mapping[str, str]) -> tuple[float | None, float]:
     """Give the requests of any kind that the account has left, and for how many seconds.
 
     Args:
@@ -212,7 +212,7 @@ def account_left(headers: Mapping[str, str]) -> tuple[int | None, float]:
     """
     lower = {name.lower(): value for name, value in headers.items()}
     said = [
-        (int(left), DEFAULT_RETRY_AFTER_SECONDS if reset is None else reset)
+        (left, DEFAULT_RETRY_AFTER_SECONDS if reset is None else reset)
         for left, reset in (
             (_seconds(lower.get(remaining)), _seconds(lower.get(reset)))
             for remaining, reset in _ACCOUNT_LIMITS
