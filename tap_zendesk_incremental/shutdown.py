@@ -104,5 +104,9 @@ def settle() -> None:
     The threads of the tap are daemons: they end with the main thread, wherever they are.
     """
     _ending.set()
-    while any(_busy.values()):
-        time.sleep(_POLL_SECONDS)  # no lock to wait for: a signal's handler could not take it
+    try:
+        while any(_busy.values()):
+            time.sleep(_POLL_SECONDS)  # no lock to wait for: a signal's handler could not take it
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)  # an exception of ours would come too late

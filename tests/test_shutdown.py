@@ -61,3 +61,18 @@ print("went on", flush=True)
 def test_a_signal_within_the_handling_of_another_blocks_nothing() -> None:
     ended = run([sys.executable, "-c", STORM])
     assert ended.stdout == b"went on\n", ended.stderr
+
+
+LATE = """
+import atexit, os, signal
+from tap_zendesk_incremental import shutdown
+signal.signal(signal.SIGTERM, lambda number, _: shutdown.end(number))
+atexit.register(os.kill, os.getpid(), signal.SIGTERM)
+shutdown.settle()
+"""
+
+
+def test_a_signal_while_the_process_ends_leaves_no_traceback() -> None:
+    ended = run([sys.executable, "-c", LATE])
+    assert ended.exit_code == -signal.SIGTERM
+    assert not ended.stderr
