@@ -25,7 +25,8 @@ _busy: dict[object, bool] = {}
 _awaiting: set[object] = set()
 _waiting: list[int] = []
 _ending = threading.Event()
-_sent_again = threading.Event()
+_sent_again: list[bool] = []
+"""Not empty if the next signal is our own; an event has a lock, which no handler may wait for."""
 
 
 @contextlib.contextmanager
@@ -61,7 +62,7 @@ def held_off(*, for_answer: bool = False) -> Iterator[Callable[[], None]]:
         _awaiting.discard(token)
         if _busy.pop(token, None) is not None and _waiting and not _busy:
             # Handlers run in the main thread, wherever this one is.
-            _sent_again.set()
+            _sent_again.append(True)
             signal.pthread_kill(threading.main_thread().ident or 0, _waiting[0])
 
 
@@ -74,7 +75,7 @@ def end(signum: int) -> None:
     Raises:
         SystemExit: With the exit code of the signal, unless it has to wait.
     """
-    own = _sent_again.is_set()
+    own = bool(_sent_again)
     _sent_again.clear()
     if not _busy:
         raise SystemExit(SIGNAL_EXIT_CODE + signum)
@@ -103,5 +104,9 @@ def settle() -> None:
     The threads of the tap are daemons: they end with the main thread, wherever they are.
     """
     _ending.set()
-    while any(_busy.values()):
-        time.sleep(_POLL_SECONDS)  # no lock to wait for: a signal's handler could not take it
+    try:
+        while any(_busy.values()):
+            time.sleep(_POLL_SECONDS)  # no lock to wait for: a signal's handler could not take it
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)  # an exception of ours would come too late

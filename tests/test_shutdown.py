@@ -31,3 +31,48 @@ def test_only_what_must_be_finished_outlasts_a_second_signal(
     assert ended.exit_code == 128 + signal.SIGTERM, ended.stderr
     assert ended.stdout == printed
     assert not ended.stderr
+
+
+STORM = """
+import signal, threading, time
+from tap_zendesk_incremental import shutdown
+
+def handle(number, _):
+    try:
+        shutdown.end(number)
+    except SystemExit:
+        pass
+
+def storm(thread):
+    while True:
+        signal.pthread_kill(thread, signal.SIGTERM)
+        time.sleep(0.00005)
+
+signal.signal(signal.SIGTERM, handle)
+threading.Thread(target=storm, args=(threading.get_ident(),), daemon=True).start()
+end = time.monotonic() + 1
+while time.monotonic() < end:
+    with shutdown.held_off(for_answer=True) as answered:
+        answered()
+print("went on", flush=True)
+"""
+
+
+def test_a_signal_within_the_handling_of_another_blocks_nothing() -> None:
+    ended = run([sys.executable, "-c", STORM])
+    assert ended.stdout == b"went on\n", ended.stderr
+
+
+LATE = """
+import atexit, os, signal
+from tap_zendesk_incremental import shutdown
+signal.signal(signal.SIGTERM, lambda number, _: shutdown.end(number))
+atexit.register(os.kill, os.getpid(), signal.SIGTERM)
+shutdown.settle()
+"""
+
+
+def test_a_signal_while_the_process_ends_leaves_no_traceback() -> None:
+    ended = run([sys.executable, "-c", LATE])
+    assert ended.exit_code == -signal.SIGTERM
+    assert not ended.stderr
