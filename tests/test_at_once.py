@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import time
+import weakref
 from collections import defaultdict
 from dataclasses import replace
 from itertools import chain, islice, pairwise, repeat
@@ -17,9 +18,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tap_zendesk_incremental import sdk
+from tap_zendesk_incremental import export_stream, sdk
 from tap_zendesk_incremental.errors import RefusedError
-from tap_zendesk_incremental.export_stream import UNLIMITED_AT_ONCE
+from tap_zendesk_incremental.export_stream import UNLIMITED_AT_ONCE, ReadyPage
 from tap_zendesk_incremental.http.rate_limit import Pace
 from tap_zendesk_incremental.schedule import Arrival
 from tap_zendesk_incremental.streams.support import Tickets
@@ -345,6 +346,32 @@ def zendesk_of_all() -> Iterator[Simulator]:
     """An account for many runs."""
     with Simulator() as simulator:
         yield simulator
+
+
+def test_pages_in_memory_are_one_a_limit_and_the_one_that_is_written(zendesk: Simulator) -> None:
+    """However slow the target is."""
+    alive: list[int] = []
+    most: list[int] = []
+
+    def counted(step: Any, children: Any) -> ReadyPage:  # noqa: ANN401 (passed on)
+        page = ReadyPage(step, children)
+        alive.append(1)
+        weakref.finalize(page, alive.pop)
+        most.append(len(alive))
+        return page
+
+    class Slow(TapZendeskIncremental):
+        """A tap whose target reads slowly."""
+
+        def report(self) -> None:
+            """Take its time."""
+            time.sleep(0.02)
+
+    with mock.patch.object(export_stream, "ReadyPage", side_effect=counted):
+        sync(config_for(zendesk, per_page=5), catalog=select(*STREAMS), tap=Slow)
+    assert len(most) > 20
+    limits = 2  # that of users, and that of the others
+    assert max(most) <= limits + 1
 
 
 def test_batch_files_come_one_stream_after_the_other(zendesk: Simulator, tmp_path: Path) -> None:
