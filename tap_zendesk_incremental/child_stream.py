@@ -17,7 +17,7 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Raw
 from singer_sdk.contrib.msgspec import encoder
-from singer_sdk.exceptions import FatalAPIError, FatalSyncError
+from singer_sdk.exceptions import FatalSyncError
 from singer_sdk.schema.source import SchemaDirectory, StreamSchema
 
 from tap_zendesk_incremental import schemas
@@ -180,8 +180,8 @@ class ListedChildStream(ChildStream):
         """Ask for the list of each record; see `ChildStream`.
 
         Raises:
-            FatalSyncError: If a record of the parent has no id to ask with.
-            FatalAPIError: If Zendesk refuses, and that is not how it answers who lacks the list.
+            FatalSyncError: If a record of the parent has no id to ask with, or if Zendesk refuses
+                and that is not how it answers who lacks the list.
         """
         del page
         parents = new_records[: self.ABORT_AT_RECORD_COUNT]  # one is enough in a dry run
@@ -206,7 +206,7 @@ class ListedChildStream(ChildStream):
             except RefusedError as error:
                 if error.status not in self.tolerated_statuses or has_begun:
                     # Not a RefusedError: the parent would take it for its own, and be skipped.
-                    raise FatalAPIError(str(error)) from error
+                    raise FatalSyncError(str(error)) from error
                 self._first_refusals.setdefault(error.status, error)
                 self._refused[error.status] += 1
 

@@ -79,6 +79,9 @@ class Schedule(Generic[K, T]):
     In each line, no more is fetched ahead than one item a thread: the next source is called up
     when the consumer has taken what the last one brought. The threads are daemons, so that a
     process that is told to end does not wait for an answer.
+
+    Attributes:
+        is_stopped: Whether nothing more is fetched.
     """
 
     def __init__(self) -> None:
@@ -86,7 +89,7 @@ class Schedule(Generic[K, T]):
         self._lines: dict[str, _Line[K, T]] = {}
         self._arrived: SimpleQueue[tuple[_Source[K, T], Arrival[K, T]]] = SimpleQueue()
         self._called = 0
-        self._is_stopped = False
+        self.is_stopped = False
 
     def add(self, key: K, items: Iterator[T], line: str, threads: int = 1) -> None:
         """Add a source; nothing is fetched before `arrivals` is asked.
@@ -136,7 +139,7 @@ class Schedule(Generic[K, T]):
 
     def stop(self) -> None:
         """Fetch nothing more."""
-        self._is_stopped = True
+        self.is_stopped = True
         for line in self._lines.values():
             line.sources.clear()
             for _ in range(line.threads):
@@ -154,16 +157,16 @@ class Schedule(Generic[K, T]):
     def _next(self, timeout_seconds: float | None) -> Iterator[Arrival[K, T] | None]:
         """Yield what arrives next, and call up who is next in that line meanwhile."""
         try:
-            timeout = 0 if self._is_stopped else timeout_seconds
+            timeout = 0 if self.is_stopped else timeout_seconds
             source, arrival = self._arrived.get(timeout=timeout)
         except Empty:
-            if self._is_stopped:
+            if self.is_stopped:
                 self._called = 0
             else:
                 yield None
             return  # more may have become allowed to run at once
         self._called -= 1
-        if arrival.items and not self._is_stopped:
+        if arrival.items and not self.is_stopped:
             source.line.sources.append(source)
         if arrival.error is None:
             self._call(source.line, 1)

@@ -9,16 +9,18 @@ from __future__ import annotations
 import abc
 import contextlib
 import os
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import click
 from singer_sdk import Stream, Tap
 from singer_sdk.configuration import _dict_config
-from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
+from singer_sdk.exceptions import ConfigValidationError, FatalSyncError, SingerSDKError
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import RemoveRecordTransform
 
 from tap_zendesk_incremental import shutdown
+from tap_zendesk_incremental.errors import RefusedError
 from tap_zendesk_incremental.schedule import Schedule, one_ahead
 
 if TYPE_CHECKING:
@@ -377,14 +379,15 @@ def export_at_once(streams: Sequence[SdkStream], tap: SdkTap | None = None) -> N
     """Export streams: pages are fetched in many threads, and written in this one.
 
     All that touches messages or state is done here, so no message and no bookmark needs a lock. A
-    stream that fails ends the run, but what has been fetched is written before.
+    stream that fails fails the run, but at its end: the others are exported. What fails all of
+    them, such as a login, ends the run when what has been fetched is written.
 
     Args:
         streams: The streams; each has written its SCHEMA message.
         tap: Is told how far they are.
 
     Raises:
-        BaseException: What has ended a stream first.
+        BaseException: What has failed last; what has failed one stream before is a warning.
     """
     schedule: Schedule[SdkStream, Any] = Schedule()
     writers: dict[SdkStream, Generator[None, Any, None]] = {}
@@ -400,14 +403,15 @@ def export_at_once(streams: Sequence[SdkStream], tap: SdkTap | None = None) -> N
         is_served = tap.is_served if tap is not None else lambda: True
         arrivals = schedule.arrivals(_REPORT_SECONDS, is_served)
         for arrival in stack.enter_context(contextlib.closing(arrivals)):
-            if arrival is not None:
-                try:
-                    _go_on(writers, arrival)
-                except BaseException as error:
-                    if error is not arrival.error:
-                        raise
+            error = arrival and _go_on(writers, arrival)
+            if arrival and error and not schedule.is_stopped:
+                failure = error
+                if not _concerns_one_stream(error):
                     schedule.stop()
-                    failure = failure or error
+                elif writers:
+                    arrival.key.logger.warning(
+                        "%s; the other streams are exported before the run fails", error
+                    )
             if tap is not None:
                 tap.report()
         if failure is not None:
@@ -416,16 +420,35 @@ def export_at_once(streams: Sequence[SdkStream], tap: SdkTap | None = None) -> N
 
 def _go_on(
     writers: dict[SdkStream, Generator[None, Any, None]], arrival: Arrival[SdkStream, Any]
-) -> None:
-    """Have a stream write its page, or end; one that has ended is no longer among the writers."""
-    writer = writers[arrival.key]
+) -> BaseException | None:
+    """Have a stream write its page, or end; one that has ended is no longer among the writers.
+
+    Returns:
+        What has failed the stream, if anything has.
+    """
+    writer, failure = writers[arrival.key], None
     try:
-        if arrival.error is not None:
-            writer.throw(arrival.error)
-        else:
+        if arrival.error is None:
             writer.send(next(iter(arrival.items), None))
+        else:
+            writer.throw(arrival.error)
     except StopIteration:
-        del writers[arrival.key]
+        pass
+    except BaseException as error:
+        if error is not arrival.error:
+            raise
+        failure = error
+    else:
+        return None
+    del writers[arrival.key]
+    return failure
+
+
+def _concerns_one_stream(error: BaseException) -> bool:
+    """Say whether other streams may do better: Zendesk refuses this one, or serves it badly."""
+    if isinstance(error, RefusedError):
+        return error.status != HTTPStatus.UNAUTHORIZED
+    return isinstance(error, FatalSyncError)
 
 
 @contextlib.contextmanager

@@ -126,25 +126,39 @@ def check_failed(run: Run) -> None:
     assert "Traceback" not in run.stderr
 
 
-def test_a_stream_that_fails_ends_the_run_and_loses_no_page(
-    zendesk: Simulator, tmp_path: Path
+@pytest.mark.parametrize(("status", "after"), [(403, 2), (422, 0)])
+def test_a_stream_that_fails_holds_up_no_other(
+    zendesk: Simulator, tmp_path: Path, status: int, after: int
 ) -> None:
-    zendesk.faults.add("status", code=403, path="incremental/users", after=2)
-    zendesk.faults.add("slow_body", path="incremental/users", after=1, seconds=1.0, pieces=2)
-    zendesk.settings.page_delay = 0.1
+    """However often the run is tried: it fails, but at its end."""
+    zendesk.faults.add("status", code=status, path="incremental/users", after=after, times=99)
     tap = FastTap(zendesk, tmp_path, *STREAMS)
     run = tap.run(per_page=5)
     check_failed(run)
-    assert "users: HTTP 403" in run.stderr
-    assert 0 < len(run.records["tickets"]) < len(zendesk.store.records["tickets"])
-    assert run.messages[-1]["type"] == "STATE"
+    (warning,) = run.log("WARNING")
+    assert f"users: HTTP {status}" in warning
+    assert "the other streams are exported before the run fails" in warning
+    assert "users: HTTP" in run.log("ERROR")[0]
+    others = [stream for stream in STREAMS if stream != "users"]
+    check_complete([run], zendesk, *others, once=False)
+    zendesk.faults.clear()
     again = tap.run(per_page=5, state=run.state)
     assert again.exit_code == 0
     check_complete([run, again], zendesk, "tickets", "users", once=True)
     check_complete([run, again], zendesk, *STREAMS, once=False)
 
 
-def test_what_has_arrived_is_written_before_a_stream_that_failed_ends_the_run(
+def test_several_streams_that_fail_are_all_said(zendesk: Simulator, tmp_path: Path) -> None:
+    for stream in ("users", "organizations"):
+        zendesk.faults.add("status", code=422, path=f"incremental/{stream}", times=99)
+    run = FastTap(zendesk, tmp_path, *STREAMS).run(per_page=5)
+    check_failed(run)
+    said = "".join(run.log("WARNING"))
+    assert said.count("users: HTTP 422") == said.count("organizations: HTTP 422") == 1
+    check_complete([run], zendesk, "tickets", "ticket_events", once=False)
+
+
+def test_what_has_arrived_is_written_before_a_login_that_failed_ends_the_run(
     zendesk: Simulator,
 ) -> None:
     """The page of tickets comes after the error, while this thread is busy."""
@@ -163,9 +177,9 @@ def test_what_has_arrived_is_written_before_a_stream_that_failed_ends_the_run(
             assert isinstance(tickets, Tickets)
             written.append(tickets.progress.pages)
 
-    zendesk.faults.add("status", code=403, path="incremental/users", after=1)
+    zendesk.faults.add("status", code=401, path="incremental/users", after=1)
     zendesk.faults.add("slow_body", times=9, path=TICKETS, seconds=0.2, pieces=2)
-    with pytest.raises(RefusedError, match="users: HTTP 403"):
+    with pytest.raises(RefusedError, match="users: HTTP 401"):
         sync(config_for(zendesk, per_page=10), catalog=select("tickets", "users"), tap=Busy)
     assert written == [exports(zendesk).count("tickets")]
     assert written[0] >= 2

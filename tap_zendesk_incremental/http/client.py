@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import requests
 from singer_sdk import metrics
-from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
+from singer_sdk.exceptions import FatalAPIError, FatalSyncError, RetriableAPIError
 
 from tap_zendesk_incremental.auth.login import login_problem, new_authenticator
 from tap_zendesk_incremental.auth.oauth import RenewingAuthenticator
@@ -289,7 +289,7 @@ class Client:
                 f"it again byte for byte: {error}. The last state is safe. Have Zendesk support "
                 "correct what the page holds, or deselect the stream to go on without it."
             )
-            raise FatalAPIError(msg) from error
+            raise FatalSyncError(msg) from error
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             why = zendesk_says(body) or brief(str(error))
             msg = f"the answer is not a page of {self.name}: {why}"
