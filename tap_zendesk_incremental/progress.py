@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tap_zendesk_incremental import state
+from tap_zendesk_incremental import state, terminal
 
 if TYPE_CHECKING:
     import logging
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 INTERVAL_SECONDS = 10.0
 """At most one line in so long a time."""
+
+DISPLAY_INTERVAL_SECONDS = 0.5
+"""How often a table in a terminal is drawn anew at most."""
 
 MAX_STREAMS = 4
 """Streams that a line tells of, each; the rest of them it counts."""
@@ -140,40 +143,69 @@ class Progress:
         self._streams = streams
         self._logger = logger
         self._clock = clock
-        self._started_at = self._said_at = clock()
-        self._requests = 0
+        self._started_at = self._counted_at = self._shown_at = clock()
+        self._requests = self._per_minute = 0.0
+        self._display = terminal.display()
 
     def say(self) -> None:
-        """Say where all streams are, if it is time to."""
+        """Say where all streams are, if it is time to: in a line of the log, or in a terminal."""
         now = self._clock()
-        seconds = now - self._said_at
-        if seconds < INTERVAL_SECONDS:
-            return
-        requests = sum(stream.client.requests for stream in self._streams)
-        per_minute = (requests - self._requests) * 60 / seconds
-        self._said_at, self._requests = now, requests
-        # What there is most to tell of comes first, and of that what takes long.
-        running = sorted(
+        if now - self._counted_at >= INTERVAL_SECONDS:
+            requests = sum(stream.client.requests for stream in self._streams)
+            self._per_minute = (requests - self._requests) * 60 / (now - self._counted_at)
+            self._counted_at, self._requests = now, requests
+            if self._display is None:
+                self._say()
+        if self._display is not None and now - self._shown_at >= DISPLAY_INTERVAL_SECONDS:
+            self._shown_at = now
+            self._show(self._display)
+
+    @property
+    def _running(self) -> list[StreamProgress]:
+        """What there is most to tell of comes first, and of that what takes long."""
+        return sorted(
             (stream for stream in self._streams if stream.is_running),
             key=lambda stream: (not stream.details, -stream.pages),
         )
+
+    @property
+    def _counts(self) -> tuple[int, int, str, str]:
+        """Streams that have ended and all of them, records, and requests a minute."""
+        return (
+            sum(stream.has_ended for stream in self._streams),
+            len(self._streams),
+            f"{sum(stream.records for stream in self._streams):,}",
+            f"{self._per_minute:.0f}",
+        )
+
+    def _say(self) -> None:
+        running = self._running
         told = [
             f"{stream.name} ({'; '.join(details)})" if (details := stream.details) else stream.name
             for stream in running[:MAX_STREAMS]
         ]
         rest = len(running) - len(told)
         self._logger.info(
-            "%d of %d streams exported; %s records; %.0f requests a minute; running: %s%s",
-            sum(stream.has_ended for stream in self._streams),
-            len(self._streams),
-            f"{sum(stream.records for stream in self._streams):,}",
-            per_minute,
+            "%d of %d streams exported; %s records; %s requests a minute; running: %s%s",
+            *self._counts,
             ", ".join(told),
             f" and {rest} more" if rest else "",
         )
 
+    def _show(self, display: terminal.Display) -> None:
+        ended, count, records, pace = self._counts
+        display.show(
+            [
+                (one.name, f"{one.records:,}", f"{one.pages:,}", "; ".join(one.details))
+                for one in self._running
+            ],
+            f"{ended} of {count} streams exported; {records} records; {pace} requests a minute",
+        )
+
     def finish(self) -> None:
         """Say what was exported, a line a stream, if anything was."""
+        if self._display is not None:
+            self._display.close()
         streams = [one for one in self._streams if one.client.requests or one.pages]
         if not streams:
             return

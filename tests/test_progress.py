@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
+import pty
 import re
+import subprocess
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -15,9 +18,10 @@ from tap_zendesk_incremental.pagination import Page
 from tap_zendesk_incremental.progress import Progress, StreamProgress
 from tap_zendesk_incremental.state import epoch
 
-from .running import config_for, run_tap, select
+from .running import TIMEOUT_SECONDS, command_for, config_for, environment, run_tap, select
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from .simulator import Simulator
@@ -210,4 +214,64 @@ def test_a_run_that_fails_says_what_it_exported(zendesk: Simulator, tmp_path: Pa
     run = run_tap(tmp_path, config_for(zendesk, per_page=10), catalog=select("users", "groups"))
     assert run.exit_code == 1
     assert re.search(r"users +10 +1 +2 +0$", run.stderr, re.MULTILINE)
-    assert run.stderr.index("seconds waited") < run.stderr.index("users: HTTP 403")
+    assert run.stderr.index("seconds waited") < run.stderr.rindex("users: HTTP 403")
+
+
+def run_in_terminal(
+    zendesk: Simulator, folder: Path, streams: Sequence[str], **variables: str
+) -> tuple[int, str, bytes]:
+    """Run the tap with a real terminal as standard error; give exit code, what it shows, stdout."""
+    command = command_for(folder, config=config_for(zendesk, per_page=5), catalog=select(*streams))
+    ours, theirs = pty.openpty()
+    with (folder / "output").open("wb") as output:
+        process = subprocess.Popen(
+            command, stdout=output, stderr=theirs, env=environment(**{"TERM": "xterm", **variables})
+        )
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # EIO: nobody has the other end any more
+        while piece := os.read(ours, 65536):
+            shown += piece
+    os.close(ours)
+    return process.wait(TIMEOUT_SECONDS), shown.decode(), (folder / "output").read_bytes()
+
+
+STREAMS_SHOWN = ("tickets", "users", "groups")
+
+
+def test_a_terminal_shows_a_table_that_goes_away(zendesk: Simulator, tmp_path: Path) -> None:
+    zendesk.settings.page_delay = 0.1
+    code, shown, output = run_in_terminal(zendesk, tmp_path, STREAMS_SHOWN)
+    assert code == 0
+    assert "\x1b[" in shown
+    assert b"\x1b" not in output
+    assert re.search(r"of 3 streams exported; \d+ records; \d+ requests a minute", shown)
+    assert re.search(r"tickets +\d+ +\d+ +up to ", shown)
+    assert "running:" not in shown
+    end = shown[shown.rindex("seconds waited") :]
+    assert "where it is" not in end
+    assert re.search(r"all, in [\d.]+ s +\d+", end)
+    assert shown.rindex("\x1b[?25h") > shown.rfind("\x1b[?25l")  # the cursor is there
+
+
+def test_an_error_is_whole_and_last_below_the_table(zendesk: Simulator, tmp_path: Path) -> None:
+    zendesk.settings.page_delay = 0.1
+    zendesk.faults.add("status", code=403, path="incremental/users", after=4)
+    code, shown, _ = run_in_terminal(zendesk, tmp_path, STREAMS_SHOWN)
+    assert code == 1
+    assert "where it is" in shown
+    assert "users: HTTP 403" in shown.rstrip().splitlines()[-1]
+
+
+def test_a_terminal_without_a_cursor_gets_lines(zendesk: Simulator, tmp_path: Path) -> None:
+    code, shown, _ = run_in_terminal(zendesk, tmp_path, STREAMS_SHOWN, TERM="dumb")
+    assert code == 0
+    assert "\x1b" not in shown
+    assert "seconds waited" in shown
+
+
+def test_a_log_file_holds_no_table(zendesk: Simulator, tmp_path: Path) -> None:
+    zendesk.settings.page_delay = 0.1
+    run = run_tap(tmp_path, config_for(zendesk, per_page=5), catalog=select(*STREAMS_SHOWN))
+    assert "\x1b" not in run.stderr
+    assert "where it is" not in run.stderr
