@@ -15,7 +15,12 @@ from typing import TYPE_CHECKING, Any
 import click
 from singer_sdk import Stream, Tap
 from singer_sdk.configuration import _dict_config
-from singer_sdk.exceptions import ConfigValidationError, FatalSyncError, SingerSDKError
+from singer_sdk.exceptions import (
+    ConfigValidationError,
+    FatalAPIError,
+    FatalSyncError,
+    SingerSDKError,
+)
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import RemoveRecordTransform
 
@@ -448,7 +453,8 @@ def _concerns_one_stream(error: BaseException) -> bool:
     """Say whether other streams may do better: Zendesk refuses this one, or serves it badly."""
     if isinstance(error, RefusedError):
         return error.status != HTTPStatus.UNAUTHORIZED
-    return isinstance(error, FatalSyncError)
+    # An API error is no refusal: there is no answer, or no token.
+    return isinstance(error, FatalSyncError) and not isinstance(error, FatalAPIError)
 
 
 @contextlib.contextmanager

@@ -68,7 +68,8 @@ def display() -> Display | None:
     Not if messages go to the same terminal, and not to a file, a pipe or a terminal without cursor.
     rich is imported here alone: a run without a terminal does not pay for it.
     """
-    if not sys.stderr.isatty() or sys.stdout.isatty():
+    # Python has None for what was closed before it started.
+    if not (sys.stderr and sys.stderr.isatty()) or (sys.stdout and sys.stdout.isatty()):
         return None
     with contextlib.suppress(ImportError):
         from rich.console import Console  # noqa: PLC0415
