@@ -51,7 +51,9 @@ def test_sdk_uses_the_private_members_that_are_named_here() -> None:
 
 @pytest.mark.parametrize("name", sorted(OF_THE_TAP))
 def test_the_installed_sdk_has_them(name: str) -> None:
-    assert hasattr(Tap, name) or hasattr(TapZendeskIncremental(config=dict(CONFIG)), name)
+    # With a catalog, or it would ask an account that is not there for its custom fields.
+    tap = TapZendeskIncremental(config=dict(CONFIG), catalog=select())
+    assert hasattr(Tap, name) or hasattr(tap, name)
 
 
 @pytest.mark.parametrize("name", sorted(OF_STREAMS))
