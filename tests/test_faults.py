@@ -377,6 +377,27 @@ def _answer_once(listening: socket.socket, answer: bytes, port: int) -> None:
             connection.sendall(data)
 
 
+@pytest.mark.parametrize(
+    ("stream", "product"),
+    [
+        ("help_center_sections", "a help center"),
+        ("community_posts", "a community"),
+        ("talk_calls", "Talk"),
+    ],
+)
+@pytest.mark.parametrize("code", [403, 404])
+def test_a_product_that_is_missing_is_not_laid_to_the_login(
+    zendesk: Simulator, tmp_path: Path, stream: str, product: str, code: int
+) -> None:
+    zendesk.faults.add("status", code=code, path="/help_center/|/community/|/voice/", times=99)
+    run = FastTap(zendesk, tmp_path, "brands", stream).run()
+    assert run.exit_code == 0, run.stderr
+    (line,) = run.log("WARNING")
+    assert f"this account may not have {product}, or has not enabled it" in line
+    assert "login" not in line
+    assert "subdomain" not in line
+
+
 def test_an_error_in_a_good_answer_shows_what_zendesk_says(tap: FastTap) -> None:
     body = '{"error": {"title": "Sorry", "message": "Database unavailable"}}'
     tap.zendesk.faults.add("status", path=TICKETS, code=200, body=body)

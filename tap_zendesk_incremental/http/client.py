@@ -55,6 +55,13 @@ ADVICE: dict[int, str] = {
     HTTPStatus.NOT_FOUND: "check subdomain (or api_url), and whether the account has this export",
 }
 
+PRODUCTS = {
+    "/help_center/": "a help center",
+    "/community/": "a community",
+    "/channels/voice/": "Talk",
+}
+"""What an account may be without, by a part of the paths of its endpoints."""
+
 GIVEN_UP_TRIES = 2
 """Where an earlier request of the run, such as discovery's, has been given up already."""
 
@@ -419,9 +426,17 @@ class Client:
             msg = f"{self.name}: {what}; Zendesk does not take the cursor any more"
             raise CursorRefusedError(msg, status)
         is_closed = endpoint.is_incremental_export and status in CLOSED_STATUSES
-        advice = (ADVICE.get(status), CLOSED if is_closed else None)
+        advice = (self._advice(status, endpoint), CLOSED if is_closed else None)
         msg = "; ".join(filter(None, (f"{self.name}: {what}", *advice)))
         raise RefusedError(msg, status)
+
+    def _advice(self, status: int, endpoint: Endpoint) -> str | None:
+        """Say what to do about a refusal: a login that is served elsewhere is not what lacks."""
+        products = (name for part, name in PRODUCTS.items() if part in endpoint.path)
+        is_missing = status in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND} and self.has_served
+        if is_missing and (product := next(products, None)):
+            return f"this account may not have {product}, or has not enabled it"
+        return ADVICE.get(status)
 
     def _wait_for_turn(self, endpoint: Endpoint) -> rate_limit.Turn:
         turn = self._account.limits.take_turn(endpoint.limit)
