@@ -98,7 +98,7 @@ class _Account:
         self.limits = rate_limit.RateLimits()
         self.worth_asking = login_problem(config) is None
         self.has_answered = False
-        self.has_served = False
+        self.served: set[str | None] = set()  # products, None for what all accounts have
         self._login_lock = threading.Lock()
 
     @property
@@ -186,7 +186,7 @@ class Client:
     @property
     def has_served(self) -> bool:
         """Whether Zendesk has served any page to this run."""
-        return self._account.has_served
+        return bool(self._account.served)
 
     @property
     def is_worth_asking(self) -> bool:
@@ -302,7 +302,7 @@ class Client:
             msg = f"the answer is not a page of {self.name}: {why}"
             raise RetriableAPIError(msg, response) from error
         self._size.good_page()
-        self._account.has_served = True
+        self._account.served.add(_product(endpoint))
         return page
 
     def _look_at_status(self, status: int, size: int) -> None:
@@ -432,9 +432,9 @@ class Client:
 
     def _advice(self, status: int, endpoint: Endpoint) -> str | None:
         """Say what to do about a refusal: a login that is served elsewhere is not what lacks."""
-        products = (name for part, name in PRODUCTS.items() if part in endpoint.path)
-        is_missing = status in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND} and self.has_served
-        if is_missing and (product := next(products, None)):
+        product, served = _product(endpoint), self._account.served
+        is_missing = status in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND} and product
+        if is_missing and served and product not in served:
             return f"this account may not have {product}, or has not enabled it"
         return ADVICE.get(status)
 
@@ -457,6 +457,10 @@ class Client:
         self.waits_until = time.monotonic() + seconds
         time.sleep(seconds)
         self.waits_until = 0.0
+
+
+def _product(endpoint: Endpoint) -> str | None:
+    return next((name for part, name in PRODUCTS.items() if part in endpoint.path), None)
 
 
 def _position(params: Params) -> str:
