@@ -42,7 +42,7 @@ class Display:
             caption: What is said of the whole run.
         """
         from rich.table import Table  # noqa: PLC0415 (see `display`)
-        from rich.text import Text  # noqa: PLC0415
+        from rich.text import Text  # noqa: PLC0415 (see `display`)
 
         table = Table(*COLUMNS, box=None, caption=caption, caption_justify="left")
         for column in table.columns[1:3]:
@@ -72,8 +72,8 @@ def display() -> Display | None:
     if not (sys.stderr and sys.stderr.isatty()) or (sys.stdout and sys.stdout.isatty()):
         return None
     with contextlib.suppress(ImportError):
-        from rich.console import Console  # noqa: PLC0415
-        from rich.live import Live  # noqa: PLC0415
+        from rich.console import Console  # noqa: PLC0415 (for who has no rich, or needs none)
+        from rich.live import Live  # noqa: PLC0415 (as above)
 
         console = Console(stderr=True)
         if console.is_terminal and not console.is_dumb_terminal:

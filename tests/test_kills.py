@@ -126,7 +126,6 @@ def test_interrupted_before_its_settings_are_read(tmp_path: Path) -> None:
     command = command_for(tmp_path, config=None)
     with start([*command, "--config", str(pipe)]) as process:
         writing = os.open(pipe, os.O_WRONLY)  # as soon as the tap reads
-        time.sleep(0.1)
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=10)
         os.close(writing)
