@@ -72,8 +72,8 @@ def display() -> Display | None:
     if not (sys.stderr and sys.stderr.isatty()) or (sys.stdout and sys.stdout.isatty()):
         return None
     with contextlib.suppress(ImportError):
-        from rich.console import Console  # noqa: PLC0415 (for who has no rich, or needs none)
-        from rich.live import Live  # noqa: PLC0415 (as above)
+        from rich.console import Console  # noqa: PLC0415 (rich is an extra)
+        from rich.live import Live  # noqa: PLC0415 (rich is an extra)
 
         console = Console(stderr=True)
         if console.is_terminal and not console.is_dumb_terminal:
