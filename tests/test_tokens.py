@@ -262,8 +262,8 @@ def test_a_signal_waits_for_a_token_and_not_for_ever(
                 output, _ = process.communicate(timeout=15)
             assert process.returncode == 143
             assert output == b"" or output.endswith(b"\n")
-            assert (4 < time.monotonic() - begin < 7) == (seconds == 20.0)
             if seconds == 20.0:  # its answer is lost; go on with one that is known
+                assert time.monotonic() - begin > 4
                 zendesk.api.auth.tokens[-1].refresh_token = credentials.REFRESH_TOKEN
                 (tmp_path / "token.json").unlink()
                 zendesk.clear()
