@@ -96,8 +96,9 @@ def _schedule(n: int, record_id: RecordId, second: int) -> Record:
 
 
 def _holiday(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes a holiday of the one schedule that there is."""
-    own = {"schedule_id": support.schedule_id(0)}
+    """Writes the next holiday; on those before it, the stories would have had to rest."""
+    day = f"{time.gmtime().tm_year + 1}-01-01"
+    own = {"schedule_id": support.schedule_id(0), "start_date": day, "end_date": day}
     return support.schedule_holiday(n, record_id, second) | own
 
 
@@ -157,9 +158,7 @@ def open_demo_account(counts: Mapping[str, int], extras_count: int, seed: int) -
         ),
         "sla_policies": _ages([POLICY_ID], desk),
         "schedules": _ages([support.schedule_id(0)], desk),
-        "schedule_holidays": _ages(
-            map(kinds["schedule_holidays"].id_of, range(extras_count)), desk
-        ),
+        "schedule_holidays": _ages([kinds["schedule_holidays"].id_of(0)], desk),
         "users": [(desk.oldest - DAY + n % DAY, user) for n, user in enumerate(users)],
     }
     for name, make in makers.items():
