@@ -136,13 +136,16 @@ class ListedChildStream(ChildStream):
     """A list of each record of the parent, at the cost of a request for each."""
 
     listing: Endpoint
-    """Where it is; `{id}` in its path is the id of the parent's record."""
+    """Where it is; `{id}` in its path is what `parent_id` holds."""
 
     list_key: str = ""
     """The key of a page that holds the records."""
 
+    parent_id: str = "id"
+    """The property of the parent's record that its list is asked for with."""
+
     parent_key: str = ""
-    """The property that holds the id of the parent's record, also where Zendesk leaves it out."""
+    """The property that holds the same in this stream, also where Zendesk leaves it out."""
 
     tolerated_statuses: frozenset[int] = frozenset({402, 403, 404, 410})
     """What Zendesk answers where there is no such list."""
@@ -177,7 +180,7 @@ class ListedChildStream(ChildStream):
     def pages_of(
         self, parent_records: Records, page: Page[Any], new_records: list[Any]
     ) -> Iterator[Page[Any]]:
-        """Ask for the list of each record; see `ChildStream`.
+        """Ask for the list of each record, and once where several share it; see `ChildStream`.
 
         Raises:
             FatalSyncError: If a record of the parent has no id to ask with, or if Zendesk refuses
@@ -185,14 +188,15 @@ class ListedChildStream(ChildStream):
         """
         del page
         parents = new_records[: self.ABORT_AT_RECORD_COUNT]  # one is enough in a dry run
-        for (parent_id,) in parent_records.pieces(parents, ("id",)):
-            if bytes(parent_id) in {b"", b"null"}:
+        ids = {bytes(id_): id_ for (id_,) in parent_records.pieces(parents, (self.parent_id,))}
+        for piece, parent_id in ids.items():
+            if piece in {b"", b"null"}:
                 msg = (
-                    f"{self.name}: Zendesk sends a record without the id that its list is asked "
-                    "for with; deselect the stream to go on without it"
+                    f"{self.name}: Zendesk sends a record without the {self.parent_id} that its "
+                    "list is asked for with; deselect the stream to go on without it"
                 )
                 raise FatalSyncError(msg)
-            text = str(msgspec.json.decode(parent_id))
+            text = str(msgspec.json.decode(piece))
             endpoint = replace(self.listing, path=self.listing.path.format(id=quote(text)))
             paginator = PAGINATORS[endpoint.paging](self.name, {})
             has_begun = False

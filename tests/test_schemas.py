@@ -230,7 +230,8 @@ def test_simulated_lists_of_children_fit(
 ) -> None:
     parent = str(vars(stream.parent_stream_type)["name"])
     found = []
-    for parent_id in account.store.records[parent]:
+    parents = account.store.records[parent].values()
+    for parent_id in {record[stream.parent_id] for record in parents}:
         path = stream.listing.path.format(id=parent_id)
         records = fetch(account, replace(stream.listing, path=path), stream.list_key)
         found += [{**record, stream.parent_key: parent_id} for record in records]

@@ -260,6 +260,17 @@ class SideConversationEvents(ExportStream):
     selected_by_default = False
 
 
+class SideConversations(ListedChildStream):
+    """Side conversations as they are now: one request and more a ticket that has events of them."""
+
+    name = "side_conversations"
+    parent_stream_type = SideConversationEvents
+    listing = offset_list("/api/v2/tickets/{id}/side_conversations.json")
+    list_key = "side_conversations"
+    parent_id = "ticket_id"
+    parent_key = "ticket_id"
+
+
 class SatisfactionRatings(ExportStream):
     """Ratings of satisfaction with solved tickets."""
 

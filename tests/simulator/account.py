@@ -6,6 +6,7 @@ import random
 import time
 from typing import TYPE_CHECKING
 
+from .records_products import EVENTS_EACH
 from .resources import RESOURCES
 from .store import Store, Table
 
@@ -39,6 +40,8 @@ def open_account(counts: Mapping[str, int], extras_count: int, seed: int) -> Sto
         The data.
     """
     newest = int(time.time()) // 3600 * 3600 - 6 * 3600
+    events_count = counts.get("side_conversation_events", extras_count)
+    counts = {"side_conversations": -(-events_count // EVENTS_EACH), **counts}
     tables = []
     for resource in RESOURCES:
         if not resource.make:

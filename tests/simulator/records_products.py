@@ -220,9 +220,13 @@ def _participant(n: int) -> Record:
     )[n % 5]
 
 
+EVENTS_EACH = 3
+"""Events of a side conversation: it is created, answered and closed."""
+
+
 def side_conversation_event(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes event number n: each side conversation is created, answered and closed."""
-    conversation, kind = n // 3, ("create", "reply", "update")[n % 3]
+    """Writes event number n; see `EVENTS_EACH`."""
+    conversation, kind = n // EVENTS_EACH, ("create", "reply", "update")[n % EVENTS_EACH]
     side = f"{HOST}/api/v2/tickets/{ticket_id(conversation)}/side_conversations"
     url = f"{side}/{side_conversation_id(conversation)}"
     event: Record = {
