@@ -32,6 +32,10 @@ class RefusedError(FatalAPIError):
         self.status = status
 
 
+class GivenUpError(FatalAPIError):
+    """A page is not served, however often it is asked for; those of other streams may be."""
+
+
 class CursorRefusedError(RefusedError):
     """Zendesk does not take the cursor any more (400, 422)."""
 

@@ -25,7 +25,7 @@ from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import RemoveRecordTransform
 
 from tap_zendesk_incremental import shutdown
-from tap_zendesk_incremental.errors import RefusedError
+from tap_zendesk_incremental.errors import GivenUpError, RefusedError
 from tap_zendesk_incremental.schedule import Schedule, one_ahead
 
 if TYPE_CHECKING:
@@ -161,8 +161,8 @@ class SdkTap(Tap, abc.ABC):
             SingerSDKError: If it is a failure.
         """
 
-    def is_served(self) -> bool:
-        """Say whether Zendesk has served this run already, so that the login is a good one."""
+    def may_run_at_once(self) -> bool:
+        """Say whether no stream has to find out for the others whether the login is a good one."""
         return True
 
     def report(self) -> None:
@@ -405,8 +405,8 @@ def export_at_once(streams: Sequence[SdkStream], tap: SdkTap | None = None) -> N
             line, threads = stream.line
             schedule.add(stream, stream.fetched_pages(), line, threads)
         # A login or an address that is wrong is wrong for all: one stream finds it out.
-        is_served = tap.is_served if tap is not None else lambda: True
-        arrivals = schedule.arrivals(_REPORT_SECONDS, is_served)
+        may_run_at_once = tap.may_run_at_once if tap is not None else lambda: True
+        arrivals = schedule.arrivals(_REPORT_SECONDS, may_run_at_once)
         for arrival in stack.enter_context(contextlib.closing(arrivals)):
             error = arrival and _go_on(writers, arrival)
             if arrival and error and not schedule.is_stopped:
@@ -453,8 +453,9 @@ def _concerns_one_stream(error: BaseException) -> bool:
     """Say whether other streams may do better: Zendesk refuses this one, or serves it badly."""
     if isinstance(error, RefusedError):
         return error.status != HTTPStatus.UNAUTHORIZED
-    # An API error is no refusal: there is no answer, or no token.
-    return isinstance(error, FatalSyncError) and not isinstance(error, FatalAPIError)
+    # Any other API error is for all: there is no answer, or no token.
+    is_for_all = isinstance(error, FatalAPIError) and not isinstance(error, GivenUpError)
+    return isinstance(error, FatalSyncError) and not is_for_all
 
 
 @contextlib.contextmanager

@@ -139,9 +139,10 @@ class TapZendeskIncremental(SdkTap):
             )
             raise FatalSyncError(msg)
 
-    def is_served(self) -> bool:
-        """Say whether any request was served; see `SdkTap`."""
-        return self._client is not None and self._client.has_served
+    def may_run_at_once(self) -> bool:
+        """Say whether any request was served, or is waited for; see `SdkTap`."""
+        client = self._client
+        return client is not None and (client.has_served or client.is_sitting_out)
 
     def report(self) -> None:
         """Say now and then how far the streams are; see `SdkTap`."""

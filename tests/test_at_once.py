@@ -22,6 +22,7 @@ from tap_zendesk_incremental import export_stream, sdk
 from tap_zendesk_incremental.errors import RefusedError
 from tap_zendesk_incremental.export_stream import UNLIMITED_AT_ONCE, ReadyPage
 from tap_zendesk_incremental.http.rate_limit import Pace
+from tap_zendesk_incremental.http.retry import HURRIED_TRIES, MAX_TRIES
 from tap_zendesk_incremental.schedule import Arrival
 from tap_zendesk_incremental.streams.support import Tickets
 from tap_zendesk_incremental.streams.talk import TalkCalls
@@ -146,6 +147,80 @@ def test_a_stream_that_fails_holds_up_no_other(
     assert again.exit_code == 0
     check_complete([run, again], zendesk, "tickets", "users", once=True)
     check_complete([run, again], zendesk, *STREAMS, once=False)
+
+
+def waits_of(run: Run) -> dict[str, list[float]]:
+    """Give the waits between tries that a log tells of, by stream."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for line in run.log("WARNING"):
+        if told := re.search(r"(\w+): try \d+ of a page failed .* next try in ([\d.]+) s", line):
+            found[told[1]].append(float(told[2]))
+    return found
+
+
+@pytest.mark.parametrize("after", [0, 2])
+def test_a_page_that_is_given_up_holds_up_no_other_stream(
+    zendesk: Simulator, tmp_path: Path, after: int
+) -> None:
+    """Tickets share their limit with others, which wait for their turn meanwhile."""
+    zendesk.faults.add("status", code=503, path=TICKETS, after=after, times=999)
+    tap = FastTap(zendesk, tmp_path, *STREAMS, *LISTS)
+    run = tap.run(per_page=5)
+    check_failed(run)
+    assert "tickets: gave up on the page at" in run.log("ERROR")[0]
+    assert run.stderr.count("the other streams are exported before the run fails") == 1
+    assert {stream: len(waits) for stream, waits in waits_of(run).items()} == {
+        "tickets": MAX_TRIES - 1
+    }
+    others = [stream for stream in STREAMS if stream != "tickets"]
+    check_complete([run], zendesk, *others, *LISTS, once=False)
+    zendesk.faults.clear()
+    again = tap.run(per_page=5, state=run.state)
+    assert again.exit_code == 0
+    check_complete([run, again], zendesk, "tickets", "users", once=True)
+
+
+def test_a_first_page_that_is_waited_for_holds_up_no_other_limit(
+    zendesk: Simulator, tmp_path: Path
+) -> None:
+    """Nothing has been served yet, but what is there has answered."""
+    zendesk.faults.add("status", code=503, path=TICKETS, headers={"Retry-After": "3"})
+    run = FastTap(zendesk, tmp_path, "tickets", "users", plain=True).run(per_page=10)
+    assert run.exit_code == 0, run.stderr
+    check_complete([run], zendesk, "tickets", "users", once=True)
+    tickets = [request.time for request in zendesk.requests if TICKETS in request.path]
+    users = [request.time for request in zendesk.requests if "users" in request.path]
+    assert len(users) > 2
+    assert max(users) < tickets[0] + 2.9 < tickets[1]
+
+
+@pytest.mark.parametrize("after", [0, 4, 9])
+def test_where_nothing_is_served_the_run_waits_once(
+    zendesk: Simulator, tmp_path: Path, after: int
+) -> None:
+    """Not once a stream, of which there are fifty."""
+    zendesk.faults.add("status", code=503, after=after, times=9999)
+    run = FastTap(zendesk, tmp_path, *STREAMS, *LISTS).run(per_page=5)
+    assert run.exit_code == 1
+    (error,) = run.log("ERROR")
+    assert "gave up on the page at" in error
+    waits = waits_of(run)
+    line = [stream for stream in ("tickets", "ticket_events", "organizations") if stream in waits]
+    # The first of them may have been served when another was, just before.
+    assert sum(len(waits[stream]) for stream in line) < 2 * MAX_TRIES
+    at_once = UNLIMITED_AT_ONCE + 2
+    assert len(zendesk.faults.met) < at_once * (MAX_TRIES + HURRIED_TRIES)
+
+
+def test_what_is_served_again_is_waited_for_again(zendesk: Simulator, tmp_path: Path) -> None:
+    """The second stream that is given up has waited as long as the first: a third was served."""
+    for stream in ("tickets", "organizations"):
+        zendesk.faults.add("status", code=500, path=f"incremental/{stream}", after=1, times=999)
+    run = FastTap(zendesk, tmp_path, "tickets", "ticket_events", "organizations").run(per_page=5)
+    check_failed(run)
+    waits = waits_of(run)
+    assert len(waits["tickets"]) == len(waits["organizations"]) == MAX_TRIES - 1
+    check_complete([run], zendesk, "ticket_events", once=False)
 
 
 def test_several_streams_that_fail_are_all_said(zendesk: Simulator, tmp_path: Path) -> None:

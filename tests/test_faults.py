@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tap_zendesk_incremental.auth import oauth
-from tap_zendesk_incremental.http.retry import MAX_TRIES
 from tap_zendesk_incremental.http.session import ZendeskSession
 from tap_zendesk_incremental.state import SAFE_SECONDS
 
@@ -492,21 +491,6 @@ def test_the_waits_before_giving_up_are_about_ten_minutes(tap: FastTap) -> None:
     assert len(set(waits)) > 12
     # Full jitter: 570 s on average, with a deviation of 75.
     assert 200 < sum(waits) < 940
-
-
-def test_a_run_stops_where_it_gave_up(zendesk: Simulator, tmp_path: Path) -> None:
-    zendesk.faults.add("status", code=500, times=100, path="ticket_events")
-    run = FastTap(zendesk, tmp_path, *STREAMS).run()
-    assert run.exit_code == 1
-    exports = [re.search(r"incremental/(\w+)", request.path) for request in zendesk.requests]
-    in_turn = [match[1] for match in exports if match and match[1] != "users"]
-    assert in_turn == ["organizations", *["ticket_events"] * MAX_TRIES]
-    # The limit of users is their own, and so is their turn.
-    assert run.records.keys() == {"organizations", "users"}
-    check_complete([run], zendesk, "organizations", "users", once=True)
-    assert run.state
-    bookmarks = {name for name, bookmark in run.state["bookmarks"].items() if bookmark}
-    assert bookmarks == {"organizations", "users"}
 
 
 def test_nobody_listens(tap: FastTap) -> None:

@@ -18,6 +18,7 @@ from tap_zendesk_incremental.auth.login import login_problem, new_authenticator
 from tap_zendesk_incremental.auth.oauth import RenewingAuthenticator
 from tap_zendesk_incremental.errors import (
     CursorRefusedError,
+    GivenUpError,
     RateLimitedError,
     RefusedError,
     UnreadablePageError,
@@ -87,7 +88,18 @@ MIN_SAID_SECONDS = 0.5
 
 
 class _Account:
-    """What the clients of a run share."""
+    """What the clients of a run share.
+
+    Attributes:
+        worth_asking: Whether there is a login to ask with, and nothing was given up for want of an
+            answer.
+        has_answered: Whether anything has answered.
+        is_sitting_out: Whether some page was asked for again, as what is there can come back.
+        is_down: Whether a page was given up after all tries, and no page was served meanwhile or
+            since: Zendesk may be down for all, so that no other stream is waited for as long.
+        served: Products of which a page was served, None for what all accounts have.
+        served_at: When the last page was served, by `time.monotonic`.
+    """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self._config = config
@@ -97,8 +109,9 @@ class _Account:
         self.session = ZendeskSession()
         self.limits = rate_limit.RateLimits()
         self.worth_asking = login_problem(config) is None
-        self.has_answered = False
-        self.served: set[str | None] = set()  # products, None for what all accounts have
+        self.has_answered = self.is_sitting_out = self.is_down = False
+        self.served_at = 0.0
+        self.served: set[str | None] = set()
         self._login_lock = threading.Lock()
 
     @property
@@ -116,7 +129,7 @@ class _Tries:
     """The tries of one page."""
 
     def __init__(self) -> None:
-        self._started_at = time.monotonic()
+        self.started_at = time.monotonic()
         self.count = 0
         self.server_errors = 0
         self.size = 0
@@ -126,7 +139,7 @@ class _Tries:
     @property
     def seconds(self) -> float:
         """Since the first of them began."""
-        return time.monotonic() - self._started_at
+        return time.monotonic() - self.started_at
 
     def same_bodies(self, body: bytes) -> int:
         """Give how often in a row an unreadable body has come, this time included."""
@@ -189,6 +202,11 @@ class Client:
         return bool(self._account.served)
 
     @property
+    def is_sitting_out(self) -> bool:
+        """Whether some page of this run is, or was, worth being asked for again and again."""
+        return self._account.is_sitting_out
+
+    @property
     def is_worth_asking(self) -> bool:
         """Whether there is a login to ask with, and nothing was given up for want of an answer."""
         return self._account.worth_asking
@@ -205,7 +223,8 @@ class Client:
 
         Raises:
             RefusedError: If Zendesk refuses.
-            FatalAPIError: If another try is pointless for other reasons, or the tries are used up.
+            GivenUpError: If the tries are used up.
+            FatalAPIError: If another try is pointless for other reasons, or Zendesk serves nothing.
         """
         self._tries = _Tries()
         attempt = retry.retried(
@@ -225,26 +244,32 @@ class Client:
 
     @property
     def _is_patient(self) -> bool:
-        """Whether to sit faults out: only what is there can come back."""
-        return self._account.has_answered and not self.is_hurried
+        """Whether to sit faults out: only what is there can come back, and once is enough."""
+        account = self._account
+        return account.has_answered and not account.is_down and not self.is_hurried
 
     def _is_final(self, error: Exception) -> bool:
         if retry.is_final(error):
             return True
         if self._is_patient:
             return False
-        # What takes long to answer may do with a smaller page.
-        is_slow = isinstance(error, requests.exceptions.ReadTimeout) and not self.is_hurried
-        tries = retry.HURRIED_TRIES if self._account.worth_asking else GIVEN_UP_TRIES
+        account = self._account
+        # What takes long to answer may do with a smaller page; a page may have waited for limits.
+        may_take_long = not self.is_hurried and (
+            isinstance(error, requests.exceptions.ReadTimeout) or account.is_down
+        )
+        tries = retry.HURRIED_TRIES if account.worth_asking or account.is_down else GIVEN_UP_TRIES
         return self._tries.count >= tries or (
-            self._tries.seconds >= retry.HURRIED_SECONDS and not is_slow
+            self._tries.seconds >= retry.HURRIED_SECONDS and not may_take_long
         )
 
     def _given_up(self, params: Params, error: Exception) -> FatalAPIError:
-        self._account.worth_asking = self._is_patient
-        if not self._account.has_answered:
+        """Give the error that ends the stream, or the run if Zendesk serves no other stream."""
+        account, was_patient = self._account, self._is_patient
+        account.worth_asking = was_patient
+        if not account.has_answered:
             msg = (
-                f"{self.name}: no answer from {self._account.api_url}: {retry.describe(error)}; "
+                f"{self.name}: no answer from {account.api_url}: {retry.describe(error)}; "
                 "check subdomain (or api_url) and the network"
             )
             return FatalAPIError(msg)
@@ -253,10 +278,14 @@ class Client:
             f"{self._tries.size}: {retry.describe(error)}. The last state is safe: run again with "
             "it to go on from this page."
         )
-        return FatalAPIError(msg)
+        if account.is_down:  # since another page was given up, for which the tap has waited
+            return FatalAPIError(msg)
+        account.is_down = was_patient and account.served_at < self._tries.started_at
+        return GivenUpError(msg)
 
     def _before_next_try(self, details: Any) -> None:  # noqa: ANN401 (backoff's type is private)
         """Say once what failed and what happens next."""
+        self._account.is_sitting_out |= self._is_patient
         self.waited_seconds += details["wait"]
         self.waits_until = time.monotonic() + details["wait"]
         self.logger.warning(
@@ -303,6 +332,7 @@ class Client:
             raise RetriableAPIError(msg, response) from error
         self._size.good_page()
         self._account.served.add(_product(endpoint))
+        self._account.served_at, self._account.is_down = time.monotonic(), False
         return page
 
     def _look_at_status(self, status: int, size: int) -> None:
