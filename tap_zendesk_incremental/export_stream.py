@@ -232,8 +232,9 @@ class ExportStream(SdkStream):
                 f"{self.name} has no list; it is skipped. Select {self.instead_of_listing} to have "
                 "what happened to tickets"
             )
-        if not children and output.is_removed(self):
-            return f"{self.name} is removed by its stream map; it is skipped"
+        if not children and not self._is_written:
+            name = self.name if self.selected else f"What comes with {self.name}"
+            return f"{name} is removed by its stream map; it is skipped"
         if self._end is not None and (self._bookmark.get(state.END_TIME) or 0) >= self._end:
             return f"{self.name} is exported up to end_date already"
         return None
@@ -255,6 +256,11 @@ class ExportStream(SdkStream):
             self.stream_state[state.READ_WHOLE_AT] = state.iso(began_at)
         if last := self.stream_state.get(state.READ_WHOLE_AT):
             self.logger.info("%s: the list was last read whole at %s", self.name, last)
+
+    @property
+    def _is_written(self) -> bool:
+        """Whether records of its own are wanted, and not only what comes along with them."""
+        return self.selected and not output.is_removed(self)
 
     @property
     def _exports_all(self) -> bool:
@@ -433,6 +439,15 @@ class ExportStream(SdkStream):
         """Say what is new on pages of which the earlier ones are exported already."""
         streams = {stream.name for stream in children}
         known = self._bookmark.get(state.SIDELOADS) or []
+        if known and self._is_written and self.name not in known:
+            self.logger.warning(
+                "%s is written from now on. The state does not say that it was, when its earlier "
+                "pages came for %s: to fill the gap, select %s alone and run once without this "
+                "state",
+                self.name,
+                ", ".join(map(str, known)),
+                self.name,
+            )
         for name in self._sideloads if self._bookmark else ():
             if name not in known:
                 self.logger.warning(
@@ -455,7 +470,8 @@ class ExportStream(SdkStream):
                 step.bookmark,
             )
             if self._sideloads:
-                bookmark[state.SIDELOADS] = self._sideloads
+                own = [self.name] if self._is_written else []
+                bookmark[state.SIDELOADS] = sorted([*self._sideloads, *own])
             self.stream_state.clear()
             self.stream_state.update(bookmark)
             self.write_state()

@@ -311,6 +311,43 @@ def test_events_with_gaps_feed_what_they_have(
     }
 
 
+@pytest.mark.parametrize("is_removed", [True, False])
+@pytest.mark.parametrize("streams", [("tickets",), ("tickets", "ticket_metrics")])
+def test_a_parent_that_is_selected_late_is_said_to_lack_the_past(
+    zendesk: Simulator,
+    catalog: Json,
+    tmp_path: Path,
+    streams: tuple[str, ...],
+    is_removed: bool,  # noqa: FBT001 (pytest names it)
+) -> None:
+    """Its bookmark has moved with what came along, while its own records were left out."""
+    maps = {"tickets": "__NULL__"} if is_removed else {}
+    alone = choose(catalog, "ticket_metrics", *maps)
+    before = run_tap(tmp_path, config_for(zendesk, stream_maps=maps), catalog=alone)
+    assert not before.records["tickets"]
+    config, chosen = config_for(zendesk), choose(catalog, *streams)
+    late = run_tap(tmp_path, config, state=before.state, catalog=chosen)
+    assert not late.records["tickets"]
+    [line] = late.log("WARNING")
+    assert "tickets is written from now on" in line
+    assert "its earlier pages came for ticket_metrics" in line
+    assert "select tickets alone" in line
+    known = run_tap(tmp_path, config, state=late.state, catalog=chosen)
+    assert known.log("WARNING") == []
+
+
+def test_a_parent_is_not_asked_for_what_stream_maps_remove(
+    zendesk: Simulator, catalog: Json, tmp_path: Path
+) -> None:
+    """Nothing would be written of its pages, and its bookmark would pass them."""
+    config = config_for(zendesk, stream_maps={"ticket_metrics": "__NULL__"})
+    run = run_tap(tmp_path, config, catalog=choose(catalog, "ticket_metrics"))
+    assert run.exit_code == 0
+    assert "What comes with tickets is removed by its stream map; it is skipped" in run.stderr
+    assert not asked(zendesk, EXPORTS)
+    assert not any((run.state or {}).get("bookmarks", {}).values())
+
+
 def test_a_sideload_that_is_selected_late_is_said_to_lack_the_past(
     zendesk: Simulator, catalog: Json, tmp_path: Path
 ) -> None:
@@ -327,7 +364,8 @@ def test_a_sideload_that_is_selected_late_is_said_to_lack_the_past(
     assert second in slas
     assert "select tickets alone" in slas
     assert not late.records.get("ticket_metrics")
-    assert (late.state or {})["bookmarks"]["tickets"]["sideloads"] == ["slas", "ticket_metrics"]
+    sideloads = (late.state or {})["bookmarks"]["tickets"]["sideloads"]
+    assert sideloads == ["slas", "ticket_metrics", "tickets"]
     known = run_tap(tmp_path, config, state=late.state, catalog=later)
     assert known.log("WARNING") == []
     # What was left out for a while is missing as well.
