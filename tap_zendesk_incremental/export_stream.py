@@ -383,7 +383,7 @@ class ExportStream(SdkStream):
     def _trailing(self, step: Step[Any]) -> Step[Any]:
         """Keep a bookmark as far behind the newest second as records may be late."""
         trail = self.endpoint.trail_seconds
-        if not trail or "start_time" not in step.bookmark or "cursor" in step.bookmark:
+        if not trail or "start_time" not in step.bookmark or "end_time" in step.bookmark:
             return step
         newest = int(step.start.get("end_time", step.page.newest or 0))
         start = max(0, min(int(step.bookmark["start_time"]), newest - trail))

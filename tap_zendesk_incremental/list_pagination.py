@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from singer_sdk.exceptions import FatalSyncError
 
+from tap_zendesk_incremental.http.endpoint import NEWEST_SERVED_SECONDS
 from tap_zendesk_incremental.pagination import (
     CursorPaginator,
     EventsPaginator,
@@ -84,12 +85,31 @@ class FilteredPaginator(CursorPaginator):
     """A list in any order, of what has a time between `start_time` and `end_time`.
 
     A walk is begun with the newest second as its `end_time`. When it is complete, the next one
-    starts there; until then its cursor goes on in it.
+    starts there; until then its cursor goes on in it. That second is this machine's word: a walk
+    that Zendesk says to end in the future is begun anew, to end at its newest second.
 
     ```json
     {"satisfaction_ratings": […], "meta": {"has_more": true, "after_cursor": "eyJvIjoi…"}}
     ```
     """
+
+    def advance(self, page: Page[R]) -> list[R]:
+        """Take the page's cursor; see `Paginator`."""
+        return [] if self._begins_anew(page) else super().advance(page)
+
+    def _begins_anew(self, page: Page[Any]) -> bool:
+        """Begin anew, or what appears until the walk's end would be in no walk."""
+        end_time, newest = int(self.params["end_time"]), page.newest
+        is_first = "cursor" not in self.params
+        if not is_first or newest is None or end_time <= newest + NEWEST_SERVED_SECONDS:
+            return False
+        logger.warning(
+            "%s: this machine's clock is %d s ahead of Zendesk's, whose time counts",
+            self._stream_name,
+            end_time - newest,
+        )
+        self.params = self.bookmark = {**self.params, "end_time": newest}
+        return True
 
     def _with_cursor(self, cursor: str) -> Params:
         return {**self.params, "cursor": cursor}
@@ -119,6 +139,8 @@ class NewestFirstPaginator(FilteredPaginator):
 
     def advance(self, page: Page[R]) -> list[R]:
         """Take the page's cursor, until the records are too old; see `Paginator`."""
+        if self._begins_anew(page):
+            return []
         since, until = int(self.params.get("start_time", 0)), int(self.params["end_time"])
         super().advance(page)
         if self._has_led_back_to(page.latest, since):
