@@ -97,7 +97,10 @@ def goal_table(goals: Iterable[Goal]) -> str:
 
 def noise_note() -> str:
     """Say when a goal counts as missed."""
-    return f"A goal is missed if it is off by more than {NOISE:.0%}: runs differ by so much."
+    return (
+        f"A goal counts as missed only if it is off by more than {NOISE:.0%}, "
+        "because runs differ by that much."
+    )
 
 
 def keep(report: str, readme: Path) -> None:
