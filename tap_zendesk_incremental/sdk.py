@@ -188,6 +188,15 @@ class SdkTap(Tap, abc.ABC):
             self.report_end()
         self.after_sync()
 
+    def _reset_state_progress_markers(self) -> None:
+        """Take what another tap has left in the bookmarks of the tap's own streams.
+
+        The SDK does it to all bookmarks, and stumbles over those that do not look as it likes.
+        """
+        for name, bookmark in self.state.get("bookmarks", {}).items():
+            if name in self.streams:
+                bookmark.pop("progress_markers", None)
+
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
         """End with the exit code of the signal; the state of the last full page is out.
 

@@ -234,11 +234,11 @@ def problem_of(bookmark: Mapping[str, Any]) -> str | None:
         if value is not None and (not isinstance(value, type_) or isinstance(value, bool)):
             return f"has a {key} of a wrong type: {value!r}"
     try:
-        value = value_of(bookmark) or 0
-        place = bookmark.get(END_TIME) or (0 if bookmark.get(CURSOR) else value)
+        key, place = VALUE, value_of(bookmark) or 0
+        iso(place)
+        key, place = END_TIME, max(place, bookmark.get(END_TIME) or 0)
         moment = iso(place)
     except (ValueError, OverflowError, OSError):
-        key = VALUE if bookmark.get(END_TIME) is None else END_TIME
         return f"has a {key} that is not a date: {bookmark.get(key)!r}"
     if place > time.time() + SAFE_SECONDS:
         return (

@@ -282,3 +282,28 @@ def test_a_byte_order_mark_is_no_damage(tmp_path: Path) -> None:
     file = tmp_path / "config.json"
     file.write_bytes(b'\xef\xbb\xbf{"subdomain": "example"}')
     assert input_files.read_config(str(file)) == {"subdomain": "example"}
+
+
+@pytest.mark.parametrize("left", [None, "x", 5, {"replication_key_value": "2100-01-01"}])
+def test_what_other_taps_leave_in_bookmarks_is_no_damage(
+    zendesk_shared: Simulator, tmp_path: Path, left: object
+) -> None:
+    """Of streams that the tap has, it is taken out; others are not its business."""
+    others = {
+        "ticket_metrics": {"replication_key_value": "2024-01-01", "partitions": left},
+        "their_stream": {"progress_markers": left, "partitions": [left]},
+    }
+    bookmarks = {"organizations": {"progress_markers": left}, **others}
+    run = run_tap(
+        tmp_path,
+        config_for(zendesk_shared),
+        catalog=select("organizations"),
+        state={"bookmarks": bookmarks},
+    )
+    assert run.exit_code == 0, run.stderr
+    came = {record["id"] for record in run.records["organizations"]}
+    assert came == set(zendesk_shared.store.records["organizations"])
+    assert run.state
+    organizations = run.state["bookmarks"].pop("organizations")
+    assert "progress_markers" not in organizations
+    assert run.state["bookmarks"] == others

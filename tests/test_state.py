@@ -164,6 +164,10 @@ def test_good_bookmarks(bookmark: Json) -> None:
             USERS | {"end_time": None, "replication_key_value": "2100-01-01T00:00:00Z"},
             "is at 2100-01-01T00:00:00Z, which is in the future",
         ),
+        (
+            TICKETS | {"replication_key_value": 4_102_444_800},
+            "is at 2100-01-01T00:00:00Z, which is in the future",
+        ),
         ({"page_token_v2": 1}, "has the unknown key 'page_token_v2'; a later version"),
     ],
 )
