@@ -227,3 +227,15 @@ def test_a_start_time_that_is_too_recent_is_asked_for_again(
     assert ids_of([run], "organizations") == set(zendesk.store.records["organizations"])
     [line] = run.log("WARNING")
     assert "Too recent start_time" in line
+
+
+@pytest.mark.parametrize("stream", ["groups", "satisfaction_ratings", "ticket_audits", "users"])
+def test_lists_that_say_only_by_a_link_that_there_is_more(
+    zendesk: Simulator, tmp_path: Path, stream: str
+) -> None:
+    zendesk.settings.meta = False
+    config = config_for(zendesk, export_method="list", per_page=7)
+    run = run_tap(tmp_path, config, catalog=select(stream))
+    assert run.exit_code == 0, run.stderr
+    assert ids_of([run], stream) >= set(zendesk.api.shown(stream))
+    assert len(run.records[stream]) > 7

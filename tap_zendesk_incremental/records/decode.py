@@ -291,6 +291,7 @@ def page_type(
             ("end_time", int | None, None),
             ("next_page", str | None, None),
             ("meta", Meta | None, None),
+            ("links", Any, None),
             *((name, list[Raw] | None, None) for name in sideloads),
         ],
         rename={"records": records_key},
@@ -322,8 +323,12 @@ def to_page(
         has_more, after_cursor = body.meta.has_more, body.meta.after_cursor
         end_of_stream = None if has_more is None else not has_more
     next_page = None if body.next_page is None else _query_of(body.next_page)
+    if end_of_stream is None and next_page is None and isinstance(body.links, dict):
+        # Beside meta it says the same; alone, it is all that says that there is more.
+        link = body.links.get("next")
+        next_page = _query_of(link) if isinstance(link, str) and link else None
     if body.meta is None and after_cursor is None and next_page:
-        after_cursor = next_page.get("cursor")
+        after_cursor = next_page.get("cursor") or next_page.get("page[after]")
     return Page(
         params=params,
         records=body.records,

@@ -46,10 +46,11 @@ def _decode_cursor(sort: str, cursor: str) -> tuple[Place | None, int]:
 
 
 def _cursor_paging(query: Query, after: str | None, *, has_more: bool) -> Record:
-    return {
-        "meta": {"has_more": has_more, "after_cursor": after, "before_cursor": None},
-        "links": {"prev": None, "next": query.address(page__after=after) if has_more else None},
-    }
+    links = {"prev": None, "next": query.address(page__after=after) if has_more else None}
+    if not query.settings.meta:
+        return {"links": links}
+    meta = {"has_more": has_more, "after_cursor": after, "before_cursor": None}
+    return {"meta": meta, "links": links}
 
 
 class List(Form):

@@ -25,6 +25,7 @@ class Settings:
         cap: the most records on a page, whatever is asked for; a page of one second is cut there,
             too, and is not extended.
         end_of_stream: whether pages have that field, in the exports that have it.
+        meta: whether pages of lists by cursor have that field beside `links`.
         last_end_time: `end_time` of a last page: as it is ("true"), "null", or in the "future".
         empty_pages: empty pages, each with a new cursor, put before the last page of a cursor
             export or list; in a time export, any number but 0 puts an empty page into every gap
@@ -58,6 +59,7 @@ class Settings:
     stuck_pages: Literal["whole", "cut"] = "whole"
     cap: int | None = None
     end_of_stream: bool = True
+    meta: bool = True
     last_end_time: Literal["true", "null", "future"] = "true"
     empty_pages: int = 0
     cycle_pages: bool = False
