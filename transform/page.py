@@ -1,7 +1,7 @@
 """Writes the answers as one HTML page with charts, which needs no network: `page.py FILE PAGE`.
 
-It reads the DuckDB file in which the project was built, and prints three of the answers. Altair,
-vl-convert-python and DuckDB are needed.
+It reads the DuckDB file in which the project was built, and prints three of the answers. It needs
+Altair, vl-convert-python and DuckDB.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Writes the seeds of time zones: `time_zones.py`, once the IANA data has changed.
+"""Writes the seeds of time zones. Run it when the IANA data has changed.
 
-Zendesk names time zones as Ruby on Rails does. What they stand for comes from the IANA data that
-Python finds: the system's, or that of the package `tzdata`.
+Zendesk names time zones as Ruby on Rails does. Their offsets come from the IANA data that Python
+finds: the system's, or that of the package `tzdata`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-{# The warehouse's name of a type that a model's description has; dbt translates all but `json`. #}
+{# The warehouse's name for a type in a model's YAML; dbt translates all but `json`. #}
 {% macro type_of(name) %}{{ return(zendesk_export.type_json() if name == 'json' else name) }}{% endmacro %}
 
 {# Where a stream was loaded; None if it was not. #}
@@ -6,7 +6,7 @@
   {% if execute %}{{ return(load_relation(source('zendesk_raw', stream))) }}{% endif %}
 {% endmacro %}
 
-{# The columns of a loader's table by their names in lower case, quoted; none without a table. #}
+{# The quoted columns of a loader's table, by their names in lower case; none without a table. #}
 {% macro columns_of(relation) %}
   {% set found = {} %}
   {% if relation %}
@@ -24,8 +24,8 @@
 {% endmacro %}
 
 {#
-  From which time on an incremental model of changes has to read: the last one that it has, or an
-  earlier one of a record that was loaded since, such as those of an earlier slice.
+  The time from which an incremental model of changes has to read: that of its last change, or an
+  earlier one if older records were loaded since, such as those of an earlier slice.
 
     stream     table of the loader
     time       its column with the time of a record
@@ -47,13 +47,13 @@
 {#
   The newest version of each record of a stream, with the columns that the model describes.
 
-  What was not loaded, a column or the whole stream, gives NULLs or no rows; a stream that is
-  missing is said in one line.
+  A column that was not loaded gives NULLs. A stream that was not loaded gives no rows, and one line
+  in the log.
 
     stream      table of the loader
-    key         columns that name a record; every filter on them is cheap
-    newest_by   which version is the newest: the one with the highest value
-    deleted     condition under which Zendesk has deleted the record
+    key         columns that identify a record; a filter on them is cheap
+    newest_by   column whose highest value marks the newest version
+    deleted     condition for records that are deleted in Zendesk
 #}
 {% macro stage(stream, key=['id'], newest_by=none, deleted='false') %}
   {% set relation = zendesk_export.loaded(stream) %}
@@ -91,7 +91,7 @@ where false
 {% endmacro %}
 
 {#
-  Gives a table the columns that the model describes, in their types.
+  Gives a table the columns that the model describes, with their types.
 
     columns   expression of each column by name; a column without one is NULL
 #}
@@ -101,7 +101,7 @@ where false
   {% endfor %}
 {% endmacro %}
 
-{# Columns that go from staging to a source as they are. #}
+{# Columns that go from staging to a source unchanged. #}
 {% macro same(names) %}
   {% set columns = {'_fivetran_synced': 'loaded_at', '_fivetran_deleted': 'is_deleted'} %}
   {% for name in names %}{% do columns.update({name: name}) %}{% endfor %}
@@ -109,7 +109,7 @@ where false
 {% endmacro %}
 
 {#
-  The account's own ticket fields, each with its id and a name for a column: its title, made unique
+  The account's own ticket fields: the id of each and a column name, which is its title made unique
   and short enough. None before staging is built.
 #}
 {% macro account_ticket_fields() %}

@@ -1,11 +1,11 @@
-{# JSON in the words of each warehouse. DuckDB and PostgreSQL are tested; the other two are not. #}
+{# JSON functions of each warehouse. DuckDB and PostgreSQL are tested; the other two are not. #}
 
 {% macro type_json() %}{{ return(adapter.dispatch('type_json', 'zendesk_export')()) }}{% endmacro %}
 {% macro default__type_json() %}{{ return('json') }}{% endmacro %}
 {% macro postgres__type_json() %}{{ return('jsonb') }}{% endmacro %}
 {% macro snowflake__type_json() %}{{ return('variant') }}{% endmacro %}
 
-{# A loader's column as JSON. That of PostgreSQL makes arrays of some. #}
+{# A loader's column as JSON. On PostgreSQL, the loader makes arrays of some. #}
 {% macro as_json(column) %}{{ return(adapter.dispatch('as_json', 'zendesk_export')(column)) }}{% endmacro %}
 {% macro default__as_json(column) %}{{ return('cast(' ~ column ~ ' as ' ~ zendesk_export.type_json() ~ ')') }}{% endmacro %}
 {% macro postgres__as_json(column) %}{{ return('to_jsonb(' ~ column ~ ')') }}{% endmacro %}
@@ -24,7 +24,7 @@
 {% macro snowflake__json_value_at(json, key) %}{{ return("get(" ~ json ~ ", '" ~ key ~ "')") }}{% endmacro %}
 {% macro bigquery__json_value_at(json, key) %}{{ return("json_query(" ~ json ~ ", '$." ~ key ~ "')") }}{% endmacro %}
 
-{# The text of a whole JSON value, without quotation marks if it is a text. #}
+{# A whole JSON value as text; a string without its quotation marks. #}
 {% macro json_as_text(json) %}{{ return(adapter.dispatch('json_as_text', 'zendesk_export')(json)) }}{% endmacro %}
 {% macro default__json_as_text(json) %}{{ return("json_extract_string(" ~ json ~ ", '$')") }}{% endmacro %}
 {% macro postgres__json_as_text(json) %}{{ return("(" ~ json ~ " #>> '{}')") }}{% endmacro %}
@@ -46,7 +46,7 @@
 {{ return("cross join unnest(array(select as struct value, position + 1 as position from unnest(json_query_array(" ~ json ~ ")) as value with offset as position)) as " ~ alias) }}
 {% endmacro %}
 
-{# Joins a row for each key of a JSON object: alias.name, and its value as a text, alias.value. #}
+{# Joins a row for each key of a JSON object: alias.name, and its value as text, alias.value. #}
 {% macro join_pairs(json, alias) %}{{ return(adapter.dispatch('join_pairs', 'zendesk_export')(json, alias)) }}{% endmacro %}
 {% macro default__join_pairs(json, alias) %}
 {{ return("cross join lateral (select k.name, json_extract_string(" ~ json ~ ", '$.\"' || k.name || '\"') as value from (select unnest(json_keys(" ~ json ~ ")) as name) as k) as " ~ alias) }}

@@ -1,6 +1,6 @@
--- The last value of each field in the history is the one that the ticket has now. If this fails
+-- The last value of each field in the history is the value that the ticket has now. If this fails
 -- after older events were loaded, build zendesk_source__ticket_field_history with --full-refresh.
--- Tickets and events are loaded one after the other: what only one of them has yet is left out.
+-- Tickets and events are not loaded at the same moment, so changes that only one of them has are left out.
 {{ config(severity='warn') }}
 with history as (
   select ticket_id, field_name, value, updated,

@@ -10,7 +10,7 @@ with recursive bounds as (
   select day, cast({{ dbt.dateadd('day', 1, 'day') }} as {{ dbt.type_timestamp() }}) as ends_at
   from days
 ), deleted as (
-  -- No event tells of a deletion; the ticket itself was changed by it last.
+  -- No event records a deletion, but it was the last change of the ticket itself.
   select id, updated_at from {{ ref('zendesk_staging__tickets') }} where is_deleted
 ), statuses as (
   {{ field_periods('status') }}

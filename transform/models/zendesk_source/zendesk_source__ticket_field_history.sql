@@ -67,7 +67,7 @@ with events as (
     title as value, loaded_at
   from policies
 ), numbered as (
-  -- An event can change a field twice, by a trigger: what it leaves is the last.
+  -- An event can change a field twice, by a trigger: the last value counts.
   select *, row_number() over (
     partition by ticket_id, field_name, updated order by id desc, position desc
   ) as entry_number
