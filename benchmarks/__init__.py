@@ -1,1 +1,1 @@
-"""Measures the tap beside a bare loop; `python -m benchmarks` runs it all."""
+"""Compares the tap with a bare loop: `python -m benchmarks`."""

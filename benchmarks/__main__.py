@@ -1,4 +1,4 @@
-"""`python -m benchmarks` measures the tap beside a bare loop; `--write` keeps the tables.
+"""`python -m benchmarks` compares the tap with a bare loop; `--write` keeps the tables.
 
 Ends with exit code 1 if a goal is missed by more than the noise.
 """
@@ -28,8 +28,8 @@ def measure_all(directory: Path, rounds: int, goals: list[Goal], *, steps: bool)
     Args:
         directory: For settings.
         rounds: How often every variant runs.
-        goals: Takes the goals, with what was measured.
-        steps: Whether to measure what each step of the tap buys.
+        goals: The goals and what was measured are added to it.
+        steps: Whether to measure what each step of the tap gains.
 
     Yields:
         Markdown, table by table.

@@ -1,4 +1,4 @@
-"""The bare loop: pages in, records out, and no Singer work at all; what the tap is held against."""
+"""The baseline that the tap is compared with: pages in, records out, and no Singer work."""
 
 from __future__ import annotations
 

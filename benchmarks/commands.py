@@ -1,4 +1,4 @@
-"""The commands that are measured."""
+"""The commands to measure."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Commands:
         self._catalog.write_text(json.dumps(catalog), encoding="utf-8")
 
     def bare_loop(self, url: str) -> list[str]:
-        """Give the loop that the tap is held against.
+        """Give the loop that the tap is compared with.
 
         Args:
             url: The server.
@@ -64,8 +64,7 @@ class Commands:
 
         Args:
             url: The server.
-            opened: Whether its records are opened on the way, for a stream map that changes
-                nothing.
+            opened: Whether a stream map that changes nothing makes the tap open its records.
             without: A step to leave out; see `benchmarks.without`.
             method: The form of the export.
         """

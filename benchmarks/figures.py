@@ -1,4 +1,4 @@
-"""Makes figures of measurements: medians of rounds in which all variants take turns."""
+"""Turns measurements into figures: medians of rounds in which the variants take turns."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 PER_PAGE = 1000
 NOISE = 0.05
-"""Two rounds of the same thing differ by about so much; a goal missed by less is not missed."""
+"""Two rounds of the same thing differ by about this much; a goal missed by less is not missed."""
 
 
 @dataclass(frozen=True)
 class Speed:
-    """How fast records pass at the margin, and what that takes.
+    """How fast records pass, without the start-up, and what that takes.
 
     Attributes:
         rounds: Records per second beyond the first page, round by round.
-        cpu_seconds_per_million: Of such records.
-        cpu_growth: CPU per record of ten times as many records, as a share of that of the first;
-            nan where it was not measured.
-        peak_mb: The most memory, whatever the size.
+        cpu_seconds_per_million: CPU seconds for a million of such records.
+        cpu_growth: CPU per record of a long export, as a share of that of one a tenth as long; nan
+            if it was not measured.
+        peak_mb: The most memory of any run.
     """
 
     rounds: Sequence[float]
@@ -76,7 +76,7 @@ class Runs:
         )
 
     def _least_cpu(self, stage: int) -> float:
-        """Give the least of all rounds: whatever else the machine does only ever adds to it."""
+        """Give the least of all rounds, because other load on the machine can only add to it."""
         return min((seconds[stage] - seconds[0] for seconds in self.cpu), default=nan)
 
 
@@ -98,7 +98,7 @@ class Goal:
 
     @property
     def verdict(self) -> str:
-        """Whether the goal is reached: `ok`, `missed`, or `missed by less than the noise`."""
+        """Say whether the goal is reached: `ok`, `missed`, or `missed by less than the noise`."""
         excess = self.bound / self.value if self.at_least else self.value / self.bound
         if excess <= 1:
             return "ok"

@@ -1,13 +1,13 @@
-"""What runs at once: `python -m benchmarks.independent_limits`.
+"""How well streams with independent limits run at once: `python -m benchmarks.independent_limits`.
 
-An account that holds each limit as Zendesk does (tickets 10, users 20, Talk 10 without a header,
-deleted tickets 10, the account 700). The run may take 5 % longer than its
-slowest limit alone, and must not run into a single 429. Then a run with nothing new over all
-streams, each answer of which takes a while: it may take 1.2 times as long as the answers that the
-longest line waits for one after the other.
+The simulated account enforces each limit as Zendesk does: tickets 10, users 20, Talk 10 without a
+header, deleted tickets 10, the account 700. The run may take 5 % longer than its slowest limit
+alone, and must not get a single 429. Then follows a run with nothing new over all streams, in which
+each answer takes a while. It may take at most 1.2 times as long as the answers of the longest line,
+which come one after another.
 
-Zendesk says in whole seconds when a window ends, so the shorter the window, the more the rounding
-shows: a window is a minute here, too, and all takes five minutes.
+Zendesk tells the end of a window in whole seconds, and rounding matters more in a short window, so
+a window is a minute here too. All of it takes five minutes.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ MOST, MOST_CHAIN, LEAST_QUOTA = 1.05, 1.2, 0.98
 
 
 def main() -> None:
-    """Run both, print the figures, and fail if they are off."""
+    """Run both, print the figures, and fail if they are not good enough."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.independent_limits", description=__doc__
     )
@@ -67,10 +67,10 @@ def main() -> None:
 
 
 def export(window: float, *streams: str) -> tuple[float, list[Request]]:
-    """Export streams, each of them a first time.
+    """Export streams for the first time.
 
     Returns:
-        The seconds it took, and the requests for them.
+        The seconds that it took, and the requests for the streams.
     """
     with Simulator(
         tickets=PAGES * PER_PAGE,
@@ -87,10 +87,11 @@ def export(window: float, *streams: str) -> tuple[float, list[Request]]:
 
 
 def nothing_new() -> tuple[float, float]:
-    """Export everything, and then what is new, which is nothing.
+    """Export everything, and then run again with nothing new.
 
     Returns:
-        How many seconds the answers of the longest line took, and the whole run after discovery.
+        The seconds that the answers of the longest line took, and those of the whole run after
+        discovery.
     """
     streams = [stream.name for stream in STREAMS if stream.name not in NEEDS_SETTING_UP]
     with Simulator() as zendesk:
@@ -110,7 +111,7 @@ def nothing_new() -> tuple[float, float]:
 
 
 def line_of(request: Request) -> str:
-    """Give what a request takes turns with, "" where it is no export's."""
+    """Give the line in which a request takes turns, "" if it is none of a stream."""
     for stream in STREAMS:
         for endpoint in (stream.cursor, stream.time, stream.listing):
             if endpoint and request.path == endpoint.path:

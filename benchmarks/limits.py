@@ -1,9 +1,9 @@
 """How close an export comes to its rate limit: `python -m benchmarks.limits`.
 
-An export has ten requests a window for pages of 1,000 tickets, a list 700 for pages of 100. The
-last window of an export cannot begin before those before it have passed; the tap may be 2 % later,
-and must not run into a single 429. Zendesk says in whole seconds when a window ends, so the shorter
-the window, the more the rounding shows: a window is a minute here too.
+An export may send ten requests a window for pages of 1,000 tickets, a list 700 for pages of 100.
+The last window of an export cannot begin before the others have passed. The tap may be 2 % later,
+and must not get a single 429. Zendesk tells the end of a window in whole seconds, and rounding
+matters more in a short window, so a window is a minute here too.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     from tests.simulator import Request
 
 EXPORT_LIMIT, ACCOUNT_LIMIT = 10, 700
-"""Requests a minute: of incremental exports, and of everything."""
+"""Requests a minute: for incremental exports, and in all."""
 
 MOST = 1.02
 
 
 @dataclass(frozen=True)
 class Form:
-    """A form of export, and what it is allowed.
+    """A form of export, and what its limit allows.
 
     Attributes:
-        path: What the paths of its requests hold.
+        path: Part of the paths of its requests.
         limit: Requests a window.
         windows: How many windows of requests are sent.
         per_page: Records a page.
@@ -54,7 +54,7 @@ FORMS = {
 
 
 def export(method: str, window: float) -> list[Request]:
-    """Export tickets under a limit, and give the requests for pages that it took.
+    """Export tickets under a limit, and give the requests for pages.
 
     Args:
         method: A key of `FORMS`.
@@ -75,7 +75,7 @@ def export(method: str, window: float) -> list[Request]:
 
 
 def measure(method: str, window: float) -> bool:
-    """Export, print the figures, and say whether they are as they should be.
+    """Export, print the figures, and say whether they are good enough.
 
     Args:
         method: A key of `FORMS`.
@@ -84,7 +84,7 @@ def measure(method: str, window: float) -> bool:
     form = FORMS[method]
     requests = export(method, window)
     refused = sum(request.status == HTTPStatus.TOO_MANY_REQUESTS for request in requests)
-    # A list leaves archived tickets out, so there can be fewer pages than were made for it.
+    # A list leaves out archived tickets, so it can have fewer pages than there are tickets for.
     windows = (len(requests) - 1) // form.limit
     counted = windows * form.limit
     took = requests[counted].time - requests[0].time
@@ -98,7 +98,7 @@ def measure(method: str, window: float) -> bool:
 
 
 def main() -> None:
-    """Measure every form, and fail if one is off."""
+    """Measure every form, and fail if one is not good enough."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.limits", description=__doc__)
     parser.add_argument("--window", type=float, default=60.0, help="seconds; Zendesk has 60")
     parser.add_argument("--method", choices=FORMS, action="append", help="all, if not given")

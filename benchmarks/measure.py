@@ -1,7 +1,7 @@
 """Runs a command as a process and measures it from outside: time, processor, memory.
 
-Memory is what the kernel reports as the most that was resident. A child starts from a copy of
-its parent, so this process must stay smaller than what it measures: it imports no SDK.
+Memory is the largest resident size that the kernel reports. A child starts as a copy of its
+parent, so this process must stay smaller than what it measures: it imports no SDK.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CHUNK_BYTES = 64 * 1024
 
 
 class BenchmarkError(Exception):
-    """What was to be measured did not do what it should."""
+    """A measured command failed or did not write what it should."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def serving(resource: str, pages: int, latency_seconds: float = 0.0) -> Generato
     Args:
         resource: What it serves.
         pages: The length of the export.
-        latency_seconds: What it waits before each page.
+        latency_seconds: How long it waits before each page.
 
     Yields:
         Its address.
@@ -68,7 +68,7 @@ def serving(resource: str, pages: int, latency_seconds: float = 0.0) -> Generato
 
 
 def whole(command: Sequence[str]) -> Usage:
-    """Measure a command from start to end; what it writes is thrown away.
+    """Measure a command from start to end, and discard its output.
 
     Raises:
         BenchmarkError: If it fails.
@@ -82,20 +82,21 @@ def whole(command: Sequence[str]) -> Usage:
 
 
 def cpu_at(command: Sequence[str], marker: bytes, counts: Sequence[int]) -> list[float]:
-    """Give the CPU seconds that a command has taken when it has written so many lines.
+    """Give the CPU seconds that a command has taken when it has written given numbers of lines.
 
-    All are taken from one run, whose start-up is thereby the same.
+    All come from one run, so they share its start-up.
 
     Args:
         command: What to run.
         marker: What the lines hold.
-        counts: How many, in order; the last is all there are, when it is too late to ask.
+        counts: The numbers of lines, in order. The last one is all lines: the process may then have
+            ended, so it has no figure.
 
     Returns:
         The seconds at each count but the last.
 
     Raises:
-        BenchmarkError: If it fails, or does not write so many lines.
+        BenchmarkError: If it fails, or does not write as many lines.
     """
     seconds = []
     with _started(command, subprocess.PIPE) as process:
@@ -146,15 +147,15 @@ def until(command: Sequence[str], marker: bytes) -> float:
 
 
 def paced(command: Sequence[str], page_bytes: int, seconds_per_page: float) -> float:
-    """Read what a command writes, as slowly as a target that works on every page for a while.
+    """Read what a command writes, as slowly as a target that works on each page for some time.
 
     Args:
         command: What to run.
         page_bytes: The length of a page in the command's output.
-        seconds_per_page: What the reader takes for so much of it; it never catches up.
+        seconds_per_page: How long the reader takes for a page; it does not make up for waits.
 
     Returns:
-        The seconds from the end of the first page to the end of the output: no start-up.
+        The seconds from the end of the first page to the end of the output, without the start-up.
 
     Raises:
         BenchmarkError: If it fails.
@@ -167,7 +168,7 @@ def paced(command: Sequence[str], page_bytes: int, seconds_per_page: float) -> f
             began = time.perf_counter()
             time.sleep(max(0.0, due_seconds))
             ended = time.perf_counter()
-            due_seconds -= ended - began  # sleeping too long is made good by the next sleep
+            due_seconds -= ended - began  # the next sleep makes up for one that was too long
             first_page_at = first_page_at or (ended if read >= page_bytes else 0.0)
         return time.perf_counter() - first_page_at
 

@@ -1,8 +1,8 @@
-"""Whether streams that run at once need memory: `python -m benchmarks.memory_at_once`.
+"""How much memory streams need that run at once: `python -m benchmarks.memory_at_once`.
 
-Streams that share a limit hold two pages at most, the one that is being written and the one that is
-fetched ahead (`tests/test_at_once.py` counts them). So each further limit may cost two pages, and
-further streams of a limit next to nothing.
+Streams that share a limit hold at most two pages: the one that is being written, and the one that
+is fetched ahead (`tests/test_at_once.py` counts them). So each further limit may cost two pages,
+and further streams of the same limit next to nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 COUNT = 10_000
 SLACK_MB = 8
 PAGE_MB = 15
-"""What a page of 1,000 users takes while it is read, unpacked and taken apart: 13 MB measured."""
+"""What a page of 1,000 users takes while it is read, unpacked and split: 13 MB measured."""
 
 RUNS = {
     ("tickets",): 1,
@@ -37,7 +37,7 @@ RUNS = {
         *("groups", "macros", "triggers", "views", "automations", "brands", "tags"),
     ): 11,
 }
-"""Streams, and how many of them are fetched at once: a thread a limit, and six for lists."""
+"""Streams, and how many of them are fetched at once: a thread for each limit, and six for lists."""
 
 
 @contextlib.contextmanager
@@ -61,7 +61,7 @@ def simulator() -> Iterator[str]:
 
 
 def peak_mb(folder: Path, url: str, *streams: str) -> float:
-    """Export streams, and give the most memory that was resident."""
+    """Export streams, and give the largest resident memory."""
     config, catalog = folder / "config.json", folder / "catalog.json"
     settings = {
         "api_url": url,

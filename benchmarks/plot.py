@@ -1,6 +1,6 @@
-"""A first export beside the limit of the account, as a picture: `python -m benchmarks.plot`.
+"""Draws a first export and the limit of the account: `python -m benchmarks.plot`.
 
-It takes five minutes, as the limit demands, and writes `docs/first-export.svg`.
+It takes five minutes, because of the limit, and writes `docs/first-export.svg`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def drawn(pages: Sequence[tuple[float, int]], limit: int, window: float) -> str:
 
     Args:
         pages: When each page came, in seconds from the first, and how many records it had.
-        limit: How many pages are allowed in a window, from its beginning on.
+        limit: How many pages a window allows, from its beginning on.
         window: Seconds.
     """
     most = max(records for _, records in pages)
@@ -92,7 +92,7 @@ def drawn(pages: Sequence[tuple[float, int]], limit: int, window: float) -> str:
 
 
 def main() -> None:
-    """Export, and draw it."""
+    """Export, and draw the picture."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.plot", description=__doc__)
     parser.add_argument("--window", type=float, default=60.0, help="seconds; Zendesk has 60")
     parser.add_argument("--file", type=Path, default=PICTURE)

@@ -1,4 +1,4 @@
-"""Puts the figures into tables, beside their goals."""
+"""Puts the figures and their goals into tables."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MEANING = {
 
 
 def machine() -> str:
-    """Say what was measured on, and how busy it was with other things."""
+    """Describe the machine, and how busy it was."""
     python = f"{platform.python_implementation()} {platform.python_version()}"
     cores = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
     return f"{python}, {cores}; load average {os.getloadavg()[0]:.1f} before it began."
@@ -56,10 +56,10 @@ def speed_table(resource: str, speeds: Mapping[str, Speed]) -> str:
 
 
 def step_table(speeds: Mapping[str, Speed]) -> str:
-    """Show what each step of the tap buys.
+    """Show what each step of the tap gains.
 
     Args:
-        speeds: By variant; those named after a step are without it.
+        speeds: By variant; one that is named after a step runs without it.
     """
     tap = speeds[PASSED]
     rows = [("Records pass as bytes, not opened", speeds[OPENED])]
@@ -81,7 +81,7 @@ def pipelining_table(figures: Iterable[tuple[float, float, float]]) -> str:
     """Show how well waits overlap.
 
     Args:
-        figures: Seconds a page of the server, of the reader, and the share; see `suite`.
+        figures: Seconds a page of the server and of the reader, and the share; see `suite`.
     """
     return _table(
         ("server, s a page", "reader, s a page", "time ÷ the slower alone"),
@@ -90,7 +90,7 @@ def pipelining_table(figures: Iterable[tuple[float, float, float]]) -> str:
 
 
 def goal_table(goals: Iterable[Goal]) -> str:
-    """Show what is reached and what is missed."""
+    """Show which goals are reached and which are missed."""
     rows = ((goal.what, f"{goal.value:.2f}", goal.wanted, goal.verdict) for goal in goals)
     return _table(("goal", "measured", "wanted", ""), rows)
 

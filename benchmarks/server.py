@@ -1,7 +1,7 @@
-"""Serves an export whose pages are rendered beforehand, so that serving costs next to nothing.
+"""Serves an export whose pages are rendered in advance, so that serving costs next to nothing.
 
-`python -m benchmarks.server tickets 60` prints its address when it is ready. The requests it
-answers look like Zendesk's (gzip, cursor or time paging); it checks nothing and counts nothing.
+`python -m benchmarks.server tickets 60` prints its address when it is ready. Its answers look like
+Zendesk's (gzip, cursor or time paging). It checks nothing and counts nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PER_PAGE = 1000
 FIRST_SECOND = 1_600_000_000
 DISTINCT_PAGES = 4
-"""Pages repeat after so many: their records differ enough, and memory stays small."""
+"""Pages repeat after this many: their records differ enough, and memory stays small."""
 
 NOT_FOUND = (
     b"HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nContent-Length: 27\r\n\r\n"
@@ -104,7 +104,7 @@ class Server(ThreadingHTTPServer):
 
 
 def main() -> None:
-    """Render the pages, say where they are, and serve until ended."""
+    """Render the pages, print the address, and serve until terminated."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("resource", choices=RECORDS)
     parser.add_argument("pages", type=int)

@@ -29,9 +29,9 @@ PACED_PAGES = 9
 
 
 def speeds(directory: Path, resource: str, rounds: int, *, steps: bool) -> dict[str, Speed]:
-    """Measure the bare loop and the tap on both paths, in turn.
+    """Measure in turn the bare loop and the tap, with records as bytes and opened.
 
-    Whatever else the machine does meanwhile hits all of them.
+    So other load on the machine affects all of them.
 
     Args:
         directory: For the tap's settings.
@@ -64,7 +64,7 @@ def speeds(directory: Path, resource: str, rounds: int, *, steps: bool) -> dict[
 
 
 def first_record(directory: Path, rounds: int) -> tuple[float, float]:
-    """Measure how soon the first record is out.
+    """Measure how soon the tap writes the first record.
 
     Args:
         directory: For the tap's settings.

@@ -1,4 +1,4 @@
-"""Runs the tap with one of its steps left out, to see what the step buys.
+"""Runs the tap without one of its steps, to see what the step gains.
 
 `python -m benchmarks.without collecting --config … --catalog …`
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class OneAfterTheOther:
-    """Fetches nothing before it is wanted, and each source to its end."""
+    """Fetches nothing ahead, and each source to its end before the next one."""
 
     def __init__(self) -> None:
         """Start with no source."""
@@ -42,7 +42,7 @@ STEPS: dict[str, AbstractContextManager[object]] = {
     "one ahead": patch.object(sdk, "Schedule", OneAfterTheOther),
     "collecting": patch.object(writer, "MAX_COLLECTED_BYTES", 0),
 }
-"""What is there instead of each step."""
+"""What replaces each step."""
 
 if __name__ == "__main__":
     with STEPS[sys.argv.pop(1)]:
