@@ -1,8 +1,8 @@
 """What an orchestrator runs for an account: Meltano, for each group of streams and then for dbt.
 
-An account is a dictionary: its `subdomain`, `settings` (environment variables of its runs, with
-their values) and `secrets` (environment variables of its runs, each with the name of the worker's
-variable that holds the value).
+An account is a dictionary with its `subdomain`, `settings` (environment variables of its runs) and
+`secrets` (environment variables of its runs, each with the name of the variable of the worker that
+holds the value).
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ DBT = "dbt-duckdb"
 """The plugin that builds `transform/` (`docs/dbt.md`)."""
 
 
-# Streams that come along on the pages of others stay in the group of those: in another one, the
-# same pages would be fetched twice.
+# A stream that comes with the pages of another one is in the same group. In another group, the tap
+# would fetch these pages twice.
 CORE = ("tickets", "ticket_metrics", "ticket_events", "ticket_comments")
 PEOPLE = ("users", "user_identities", "organizations")
 GROUPS = {"core": CORE, "people": PEOPLE, "rest": [f"!{name}" for name in (*CORE, *PEOPLE)]}
@@ -33,11 +33,11 @@ STEPS = (*GROUPS, ANSWERS)
 """What to run for an account, in this order."""
 
 WHOLE = {"tickets": {"replication-method": "FULL_TABLE"}}
-"""Meltano's `metadata` of a run that walks the tickets whole (`docs/how-to.md`)."""
+"""Meltano's `metadata` for a run that walks the tickets whole (`docs/how-to.md`)."""
 
 
 def command(account: dict[str, Any], step: str) -> list[str]:
-    """Gives the command line of a step; a group is loaded from where its last run ended.
+    """Gives the command line of a step. A group of streams resumes where its last run ended.
 
     Args:
         account: the account.
@@ -49,13 +49,13 @@ def command(account: dict[str, Any], step: str) -> list[str]:
 
 
 def secrets(account: dict[str, Any]) -> dict[str, str]:
-    """Reads the secrets of an account, when it is loaded and nowhere earlier.
+    """Reads the secrets of an account. Call it in the run itself, so that nothing else sees them.
 
     Args:
         account: the account.
 
     Raises:
-        LookupError: this worker lacks one, which no retry will mend.
+        LookupError: this worker lacks one, and a retry would not help.
     """
     names: dict[str, str] = account["secrets"]
     if missing := [name for name in names.values() if name not in os.environ]:
@@ -86,7 +86,7 @@ def environment(account: dict[str, Any], step: str, *, whole: bool = False) -> d
         "TAP_ZENDESK_INCREMENTAL_SUBDOMAIN": account["subdomain"],
     }
     if step == ANSWERS:
-        # Accounts are built beside each other, too.
+        # Accounts are built in parallel, too.
         own = {"DBT_TARGET_PATH": str(folder / "dbt"), "DBT_LOG_PATH": str(folder / "dbt")}
         return common | own
     is_list = settings.get("TAP_ZENDESK_INCREMENTAL_EXPORT_METHOD") == "list"
@@ -100,8 +100,8 @@ def environment(account: dict[str, Any], step: str, *, whole: bool = False) -> d
 def _folder(subdomain: str) -> Path:
     """Give an account's own folder for Meltano's work, with the installed plugins of the project.
 
-    Meltano keeps the catalog of a running tap in one place per project. Two accounts at once would
-    load by each other's, and would wait for each other at Meltano's SQLite database.
+    Meltano keeps one catalog for each plugin and folder. Two accounts at once would use each
+    other's, and would wait for each other at Meltano's SQLite database.
     """
     installed = PROJECT / ".meltano"
     folder = installed / "accounts" / subdomain

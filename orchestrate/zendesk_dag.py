@@ -1,4 +1,4 @@
-"""Loads any number of Zendesk accounts every hour (`docs/airflow.md`).
+"""Loads any number of Zendesk accounts every hour; see `docs/airflow.md`.
 
 The Airflow variable `zendesk_accounts` is a JSON list of accounts, as in `zendesk_accounts.py`.
 """
@@ -43,12 +43,12 @@ class MeltanoRun(BaseOperator):
         """Runs Meltano, its log in the log of the task.
 
         Raises:
-            AirflowFailException: the worker lacks a secret, which no retry will mend.
-            AirflowException: Meltano failed; the next try goes on from the last page written.
+            AirflowFailException: the worker lacks a secret, and a retry would not help.
+            AirflowException: Meltano failed; a retry resumes at the page it was in.
         """
         subdomain = self.account["subdomain"]
         try:
-            # What Airflow stores and shows has only the names of the secrets.
+            # Airflow stores and shows only the names of the secrets.
             for value in secrets(self.account).values():
                 mask_secret(value)
         except LookupError as error:
@@ -63,13 +63,13 @@ class MeltanoRun(BaseOperator):
             raise AirflowException(message)
 
     def on_kill(self) -> None:
-        """Ends Meltano, the tap and the loader; the state of the last full page is kept."""
+        """Ends Meltano, the tap and the loader. The last state is kept."""
         self.hook.send_sigterm()
 
 
 # One run at a time, so that no two runs share a state. The first retry comes after Airflow's
-# `default_task_retry_delay` (five minutes, as long as Meltano holds the lock of a run that was
-# killed), each further one after twice the time.
+# `default_task_retry_delay`: five minutes, which is how long Meltano refuses a run with the state
+# of a run that was killed. Each further retry waits twice as long.
 @dag(
     schedule="@hourly",
     start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
@@ -79,10 +79,10 @@ class MeltanoRun(BaseOperator):
     params={"whole": False},
 )
 def zendesk() -> None:
-    """Loads the accounts beside each other, the groups of each account in turn, then its answers.
+    """Loads accounts in parallel, and the groups and the answers of each account in turn.
 
-    The groups of an account share its ten export requests a minute: side by side they would take
-    three workers and be no faster.
+    Most streams of an account share its ten export requests a minute, and a DuckDB file takes one
+    writer at a time.
     """
 
     @task
@@ -107,7 +107,7 @@ def zendesk() -> None:
     load.expand(account=accounts())
 
 
-# A run of the same DAG, so that it waits for the others and they wait for it.
+# It triggers a run of the DAG above, so that this run and the hourly ones wait for each other.
 @dag(schedule="@weekly", start_date=datetime(2026, 1, 1, tzinfo=timezone.utc), catchup=False)
 def zendesk_whole() -> None:
     """Walks the tickets of accounts in list form whole (`docs/how-to.md`)."""

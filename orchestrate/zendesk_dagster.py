@@ -1,4 +1,4 @@
-"""Loads any number of Zendesk accounts every hour, by Dagster (`docs/dagster.md`).
+"""Loads any number of Zendesk accounts every hour; see `docs/dagster.md`.
 
 The environment variable `ZENDESK_ACCOUNTS` is a JSON list of accounts, as in `zendesk_accounts.py`.
 """
@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 from zendesk_accounts import ANSWERS, PROJECT, STEPS, command, environment
 
-# The first retry comes after Meltano has let go of the lock of a run that was killed.
+# The first retry comes when Meltano again accepts a run with the state of a run that was killed.
 RETRIES = dg.RetryPolicy(max_retries=3, delay=300, backoff=dg.Backoff.EXPONENTIAL)
 
 WHOLE_TAG = "zendesk/whole"
@@ -65,10 +65,10 @@ def meltano_run(
 def of_account(account: dict[str, Any]) -> dg.Definitions:
     """Gives the assets of an account, and the job that loads them every hour.
 
-    Once a week it walks the tickets of an account in list form whole (`docs/how-to.md`).
+    Once a week, a schedule walks the tickets of an account in list form whole (`docs/how-to.md`).
 
-    The groups of an account share its ten export requests a minute: side by side they would take
-    three workers and be no faster.
+    The groups run in turn: most streams of an account share its ten export requests a minute, and a
+    DuckDB file takes one writer at a time.
 
     Args:
         account: the account.
@@ -85,7 +85,7 @@ def of_account(account: dict[str, Any]) -> dg.Definitions:
 
 
 def _name(subdomain: str) -> str:
-    """Give a subdomain as Dagster takes names: without hyphens."""
+    """Give a subdomain as a name that Dagster accepts: without hyphens."""
     return subdomain.replace("-", "_")
 
 

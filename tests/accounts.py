@@ -1,4 +1,4 @@
-"""What an account holds and what the tap gave of it, stream by stream, for tests of coverage."""
+"""What an account holds and what the tap exported, stream by stream, for tests of coverage."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SIDELOADED = {
     for stream in CHILD_STREAMS
     if issubclass(stream, SideloadStream)
 }
-"""Child streams that come along on the parent's pages, the parents, and what to ask for."""
+"""Child streams that come with their parent's pages, the parents, and what to ask for."""
 
 KEYS = {stream.name: stream.primary_keys[0] for stream in STREAMS}
 """Streams, and their key properties; that of child streams and custom objects is `id`."""

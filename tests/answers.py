@@ -1,6 +1,6 @@
-"""Answers questions from the rows that `make demo` loaded: in words, and as a page with charts.
+"""Answers questions from the rows that `make demo` loaded, in words and as a page with charts.
 
-`make answers` runs this. `--screenshot FILE` takes a picture of the page, by a headless Chromium.
+`make answers` runs this. `--screenshot FILE` takes a picture of the page with a headless Chromium.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PAGE = FOLDER / "answers.html"
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
-"""Chromium by one of its names, if it is here."""
+"""Chromium by one of its names, if it is installed."""
 
 BROWSER = (
     *(CHROMIUM or "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"),

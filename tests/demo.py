@@ -1,8 +1,8 @@
-"""The whole way once: a simulated Zendesk, this tap, Meltano and a DuckDB file.
+"""A whole pipeline: a simulated Zendesk, this tap, Meltano and a DuckDB file.
 
-`make demo` runs this. It loads everything, holds every column of every row against the simulator's
-own records, changes some of those, loads again and checks again. It ends with exit code 1 and one
-line if a single value is missing or differs, and stops whatever it started.
+`make demo` runs this. It loads everything, compares every column of every row with the simulator's
+own records, changes some of those, loads again and compares again. If a single value is missing or
+differs, it ends with exit code 1 and one line. It stops whatever it started.
 """
 
 from __future__ import annotations
@@ -45,21 +45,21 @@ LOADED = [
     for resource in RESOURCES
     if resource.make and (resource.name in {*NEWEST_BY, *PARENTS} or "custom_" in resource.name)
 ]
-"""Streams whose records the simulator keeps, but for those that come on another one's pages."""
+"""Streams whose records the simulator keeps, except those that come with another one's pages."""
 
 EXPORTS = sum(
     1 if getattr(resource.endpoints[0].form, "end_of_stream", True) else 2
     for resource in RESOURCES
     if resource.name in LOADED and "incremental/" in resource.endpoints[0].path
 )
-"""Requests that a run takes where the changes of each export fit on a page.
+"""Requests that a run takes if the changes of each export fit on one page.
 
-Where Zendesk does not say that a page is the last one, another request has to show it."""
+Where Zendesk does not mark the last page, it takes another request to find the end."""
 
 
 @contextmanager
 def started(*command: str | Path, **options: Any) -> Iterator[subprocess.Popen[str]]:  # noqa: ANN401
-    """Runs a command in a process group of its own, and ends the group however the block ends.
+    """Runs a command in its own process group, and ends the group when the block ends.
 
     Args:
         command: program and arguments.
@@ -127,7 +127,7 @@ def load(zendesk: Zendesk) -> int:
     Raises:
         LoadError: Meltano failed; the end of its log is printed.
     """
-    # Settings for other pipelines of whoever runs this stay out of it.
+    # The user's settings for other pipelines must not reach this one.
     others = ("TAP_", "TARGET_", "MELTANO_")
     environment = {k: v for k, v in os.environ.items() if not k.startswith(others)} | {
         "MELTANO_DATABASE_URI": f"sqlite:///{FOLDER / 'meltano.db'}",
@@ -205,10 +205,10 @@ def change(zendesk: Zendesk) -> None:
     )
     living = [ticket["id"] for ticket in tickets if ticket["status"] != "deleted"]
     subject = "Kaffee \u2615 statt Tee"
-    # What happened to a ticket and its event agree, or its history would not lead to it.
+    # The ticket and its event must agree, or the history would not lead to the ticket.
     told = {"id": 1, "event_type": "Change", "subject": subject, "previous_value": None}
     changes = [
-        # With a property that no schema knows, which must arrive all the same.
+        # With a property that is in no schema, and must arrive nevertheless.
         ("update", "tickets", {"id": living[0], "changes": {"subject": subject, "mood": "good"}}),
         # After all that the list of deleted tickets has: no change is seen before a cursor's place.
         ("delete", "tickets", {"id": living[1], "at": int(time.time()) - 120}),

@@ -1,4 +1,4 @@
-"""The picture in the README: `python -m tests.pictures` draws `docs/way-of-a-record.svg` anew."""
+"""Draws the picture in the README, `docs/way-of-a-record.svg`: `python -m tests.pictures`."""
 
 from __future__ import annotations
 

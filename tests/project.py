@@ -1,4 +1,4 @@
-"""A copy of the Meltano project, to run it for real and leave nothing behind."""
+"""A copy of the Meltano project, to run it with Meltano itself and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def is_there() -> bool:
 
 
 class Project:
-    """The project in a folder of its own, with the plugins that are installed already.
+    """The project in its own folder, with the plugins that are already installed.
 
     Attributes:
         folder: where it is.
@@ -62,7 +62,7 @@ class Project:
             "MELTANO_ENVIRONMENT": "prod",
             "MELTANO_STATE_BACKEND_URI": f"file://{folder}/states",
             "NO_COLOR": "1",
-            # The project is a link: what dbt writes belongs to the copy.
+            # The dbt project is a link, so dbt has to write into the copy.
             "DBT_TARGET_PATH": str(folder / "dbt/target"),
             "DBT_LOG_PATH": str(folder / "dbt/logs"),
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
@@ -76,7 +76,7 @@ class Project:
 
         Args:
             arguments: the command.
-            exit_code: how it is to end.
+            exit_code: how it has to end.
 
         Returns:
             What a user sees, on standard output and standard error.

@@ -1,4 +1,4 @@
-"""Tables made from the code, in the documents: `python -m tests.tables` writes them anew."""
+"""Writes tables from the code into the documents: `python -m tests.tables`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 WRITTEN = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "meltano.yml"]
-"""The files that hold what is written here."""
+"""The files that hold the tables."""
 
 MINUTE_SECONDS = 60
 FORMS = {
@@ -86,7 +86,7 @@ def select_list() -> str:
 
 
 def sideloads_table() -> str:
-    """Give a row for each thing that Zendesk sends along when it is selected."""
+    """Give a row for each thing that Zendesk sends along if it is selected."""
     head = ("Select", "Comes with the pages of", "`include`")
     properties = [
         (f"property `{name}` of `{stream.name}`", f"`{stream.name}`", f"`{sideload}`")
@@ -102,7 +102,7 @@ def sideloads_table() -> str:
 
 
 def settings_table() -> str:
-    """Give a row for each setting of the tap's own."""
+    """Give a row for each of the tap's own settings."""
     schema = SETTINGS.to_dict()
     head = ("Setting", "Type", "Default", "Meaning")
     rows = [

@@ -1,4 +1,4 @@
-"""A server in front of the simulator that speaks TLS, and what can go wrong with that."""
+"""A server in front of the simulator that speaks TLS, and can break its connections."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def certificate(folder: Path, host: str = "localhost") -> tuple[Path, Path]:
 def tls_in_front_of(
     zendesk: Simulator, files: tuple[Path, Path], mishaps: Sequence[str] = ()
 ) -> Iterator[str]:
-    """Serves a simulator by TLS, a connection after the other.
+    """Serves a simulator over TLS, one connection after another.
 
     Args:
         zendesk: the simulator.

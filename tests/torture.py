@@ -1,6 +1,6 @@
-"""Kills and faults by the hundred: `python -m tests.torture`.
+"""Hundreds of kills and faults: `python -m tests.torture`.
 
-Prints a line for each promise, and fails if one of them is broken.
+Prints a line for each promise of the tap, and fails if one is broken.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ CROWDED_SECONDS = [n // 25 * 7 for n in range(100)]
 HOSTILE_RUNS = 3
 
 FASTER = 0.8
-"""How far moments to kill move forward when a run is over before them."""
+"""How far to move the moments of kills forward when a run ends before them."""
 
 
 class Ordeal:
@@ -130,7 +130,7 @@ class Ordeal:
         kills: How many runs were killed.
         rounds: How many times an export came to its end in spite of them.
         lost: Records that never came out, or not as they are.
-        foreign: Records that came out and are not there.
+        foreign: Records that came out but do not exist in the account.
         fetched_again: Pages fetched by a run and by the one after it, of all kills.
         fetched_again_at_most: The most of them after one kill, by what the streams take turns in.
         fetched_again_too_often: After how many kills there were more than a page for each thread
@@ -168,10 +168,10 @@ class Ordeal:
         self._delivered: dict[str, dict[Any, Json]] = {stream: {} for stream in self._streams}
 
     def kill(self, times: int) -> None:
-        """Kill so many runs, and let the last one come to its end.
+        """Kill a number of runs, and let the last one finish.
 
         Args:
-            times: How many kills there shall be at least.
+            times: The least number of kills.
         """
         state: Json | None = None
         before: tuple[list[Request], Keys] = [], set()
@@ -232,7 +232,7 @@ class Ordeal:
         self.written_again_at_most = max(self.written_again_at_most, -(-twice // PER_PAGE))
 
     def _settle(self) -> None:
-        """Hold what a round delivered against what there is."""
+        """Compare what a round delivered with what there is."""
         for stream, delivered in self._delivered.items():
             there = truth(self._zendesk, stream, self._method)
             self.lost += sum(seen(delivered.get(key)) != there[key] for key in there)
@@ -378,7 +378,7 @@ def pace(tap: FastTap) -> int:
 
 
 def report(method: str, ordeal: Ordeal) -> list[tuple[str, bool]]:
-    """Give the lines about kills, and whether each is as it should be.
+    """Give the lines about kills, and whether each is good enough.
 
     Args:
         method: The form of the exports.
@@ -407,7 +407,7 @@ def report(method: str, ordeal: Ordeal) -> list[tuple[str, bool]]:
 
 
 def main() -> None:
-    """Run everything, print the figures, and fail if one of them is off."""
+    """Run everything, print the figures, and fail if one is not good enough."""
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
     parser.add_argument("--kills", type=int, default=200, help="(200)")
     parser.add_argument("--seed", type=int, default=time.time_ns(), help="for the moments")

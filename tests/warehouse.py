@@ -1,4 +1,4 @@
-"""What arrived in the database of a pipeline, held against the records it came from."""
+"""Compares what arrived in the database of a pipeline with the records that it came from."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Table = tuple[dict[str, str], Records]
 ROOT = Path(__file__).parent.parent
 LOADER_PYTHON = ROOT / ".meltano/loaders/target-duckdb/venv/bin/python"
 LEFT_OUT = {"tickets": {"fields"}}
-"""Properties that a stream leaves out on purpose, being copies of others."""
+"""Properties that a stream leaves out on purpose, because they are copies of others."""
 
 READ_DATABASE = """
 import duckdb, json, sys
