@@ -44,11 +44,11 @@ QUESTIONS = {
         "select sum(count_reopens) as figure from zendesk__ticket_metrics",
         "select sum(reopens) as figure from full_resolution_time",
     ),
-    "promises of service level policies": (
+    "SLA targets": (
         "select count(*) as figure from zendesk__sla_policies",
         "select count(*) as figure from sla_breaches",
     ),
-    "promises that were broken": (
+    "SLA targets that were breached": (
         "select count(*) as figure from zendesk__sla_policies where is_sla_breach",
         "select count(*) as figure from sla_breaches where is_breached",
     ),

@@ -413,15 +413,15 @@ def test_the_page_draws_its_charts_without_a_network(built: Built, tmp_path: Pat
     if not isinstance(built, DuckDB):
         pytest.skip("the page reads DuckDB")
     page = tmp_path / "answers.html"
-    [is_open, _, broken] = write_page(built.path, page).splitlines()
+    [is_open, _, breached] = write_page(built.path, page).splitlines()
     [now] = built.query(
         "answers", "select open_tickets from backlog_by_day order by day desc limit 1"
     )
     assert is_open == f"{now['open_tickets']} tickets are open."
     [breaches] = built.query(
-        "answers", "select count(*) filter (is_breached) as broken from sla_breaches"
+        "answers", "select count(*) filter (is_breached) as breached from sla_breaches"
     )
-    assert broken.startswith(f"{breaches['broken']} of ")
+    assert breached.startswith(f"{breaches['breached']} of ")
     # Every name is unknown to this browser, so what it needs has to be in the page.
     offline = ("--host-resolver-rules=MAP * ~NOTFOUND", "--enable-logging=stderr")
     command = (*BROWSER, *offline, "--dump-dom", page.as_uri())

@@ -25,9 +25,9 @@ QUERIES = {
         where first_reply_minutes is not null group by 1 order by 2""",
     "Tickets by group and status": """
         select * from tickets_by_group_and_status where status <> 'closed' order by 1, 2""",
-    "Promises kept and broken, by month": """
+    "SLA targets achieved and breached, by month": """
         select strftime(applied_at, '%Y-%m') as month,
-          case when is_breached then 'broken' else 'kept' end as promise, count(*) as promises
+          case when is_breached then 'breached' else 'achieved' end as outcome, count(*) as targets
         from sla_breaches group by 1, 2 order by 1, 2""",
 }
 PAGE = """<!doctype html>
@@ -67,9 +67,9 @@ def charts(tables: list[Rows]) -> list[dict[str, Any]]:
     Args:
         tables: the rows of each query.
     """
-    backlog, replies, groups, promises = (alt.Data(values=rows) for rows in tables)
+    backlog, replies, groups, targets = (alt.Data(values=rows) for rows in tables)
     group = alt.Y("group_name:N", title=None)
-    promise = alt.Color("promise:N", scale=alt.Scale(domain=["kept", "broken"]))
+    outcome = alt.Color("outcome:N", scale=alt.Scale(domain=["achieved", "breached"]))
     drawn = (
         alt.Chart(backlog)
         .mark_area(line=True, opacity=0.4)
@@ -78,9 +78,9 @@ def charts(tables: list[Rows]) -> list[dict[str, Any]]:
         .mark_bar()
         .encode(alt.X("hours:Q", title="hours (median)"), alt.Y("priority:N", sort="x")),
         alt.Chart(groups).mark_bar().encode(alt.X("tickets:Q"), group, alt.Color("status:N")),
-        alt.Chart(promises)
+        alt.Chart(targets)
         .mark_bar()
-        .encode(alt.X("month:O", title=None), alt.Y("promises:Q", stack=True), promise),
+        .encode(alt.X("month:O", title=None), alt.Y("targets:Q", stack=True), outcome),
     )
     return [chart.properties(width=WIDTH, height=HEIGHT).to_dict() for chart in drawn]
 
@@ -92,7 +92,7 @@ def texts(database: duckdb.DuckDBPyConnection) -> list[str]:
         "Half of the first replies take no more than {} minutes": (
             "select cast(median(first_reply_minutes) as bigint) from first_reply_time"
         ),
-        "{} of {} promises of service level policies were broken": (
+        "{} of {} SLA targets were breached": (
             "select count(*) filter (is_breached), count(*) from sla_breaches"
         ),
     }
