@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from singer_sdk.exceptions import FatalAPIError
+from singer_sdk.exceptions import FatalAPIError, SingerSDKError
 
 from tap_zendesk_incremental.auth.redaction import redact
 
@@ -30,6 +30,10 @@ class RefusedError(FatalAPIError):
         """
         super().__init__(message)
         self.status = status
+
+
+class StreamMapError(SingerSDKError):
+    """A stream map of the user's fails on a record."""
 
 
 class GivenUpError(FatalAPIError):

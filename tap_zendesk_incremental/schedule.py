@@ -89,6 +89,7 @@ class Schedule(Generic[K, T]):
         self._lines: dict[str, _Line[K, T]] = {}
         self._arrived: SimpleQueue[tuple[_Source[K, T], Arrival[K, T]]] = SimpleQueue()
         self._called = 0
+        self._dropped: list[K] = []
         self.is_stopped = False
 
     def add(self, key: K, items: Iterator[T], line: str, threads: int = 1) -> None:
@@ -137,6 +138,16 @@ class Schedule(Generic[K, T]):
         finally:
             self.stop()
 
+    def drop(self, key: K) -> None:
+        """Fetch nothing more of a source, and yield nothing of it.
+
+        Args:
+            key: The source.
+        """
+        self._dropped.append(key)
+        for line in self._lines.values():
+            line.sources = deque(source for source in line.sources if source.key is not key)
+
     def stop(self) -> None:
         """Fetch nothing more."""
         self.is_stopped = True
@@ -166,6 +177,9 @@ class Schedule(Generic[K, T]):
                 yield None
             return  # more may have become allowed to run at once
         self._called -= 1
+        if any(source.key is key for key in self._dropped):
+            self._call(source.line, 1)
+            return
         if arrival.items and not self.is_stopped:
             source.line.sources.append(source)
         if arrival.error is None:

@@ -25,7 +25,7 @@ from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import RemoveRecordTransform
 
 from tap_zendesk_incremental import shutdown
-from tap_zendesk_incremental.errors import GivenUpError, RefusedError
+from tap_zendesk_incremental.errors import GivenUpError, RefusedError, StreamMapError
 from tap_zendesk_incremental.schedule import Schedule, one_ahead
 
 if TYPE_CHECKING:
@@ -420,6 +420,7 @@ def export_at_once(streams: Sequence[SdkStream], tap: SdkTap | None = None) -> N
             error = arrival and _go_on(writers, arrival)
             if arrival and error and not schedule.is_stopped:
                 failure = error
+                schedule.drop(arrival.key)
                 if not _concerns_one_stream(error):
                     schedule.stop()
                 elif writers:
@@ -449,7 +450,7 @@ def _go_on(
     except StopIteration:
         pass
     except BaseException as error:
-        if error is not arrival.error:
+        if error is not arrival.error and not isinstance(error, StreamMapError):
             raise
         failure = error
     else:
@@ -459,9 +460,14 @@ def _go_on(
 
 
 def _concerns_one_stream(error: BaseException) -> bool:
-    """Say whether other streams may do better: Zendesk refuses this one, or serves it badly."""
+    """Say whether other streams may do better: Zendesk refuses this one, or serves it badly.
+
+    So they may where the stream's own map fails.
+    """
     if isinstance(error, RefusedError):
         return error.status != HTTPStatus.UNAUTHORIZED
+    if isinstance(error, StreamMapError):
+        return True
     # Any other API error is for all: there is no answer, or no token.
     is_for_all = isinstance(error, FatalAPIError) and not isinstance(error, GivenUpError)
     return isinstance(error, FatalSyncError) and not is_for_all
@@ -475,7 +481,7 @@ def stream_map_errors(name: str) -> Iterator[None]:
         name: The stream's name.
 
     Raises:
-        SingerSDKError: If a stream map fails in here.
+        StreamMapError: If a stream map fails in here.
     """
     try:
         yield
@@ -485,7 +491,7 @@ def stream_map_errors(name: str) -> Iterator[None]:
             f"The stream map of {name} failed on a record: {type(cause).__name__}: {cause}; "
             "correct it in stream_maps and run again with the last state"
         )
-        raise SingerSDKError(msg) from error
+        raise StreamMapError(msg) from error
 
 
 def _mend(schema: dict[str, Any]) -> None:

@@ -223,6 +223,32 @@ def test_what_is_served_again_is_waited_for_again(zendesk: Simulator, tmp_path: 
     check_complete([run], zendesk, "ticket_events", once=False)
 
 
+@pytest.mark.parametrize("place", [0, 17])
+@pytest.mark.parametrize("stream", ["users", "tickets", "ticket_metrics"])
+def test_a_stream_map_that_fails_holds_up_no_other_stream(
+    zendesk: Simulator, tmp_path: Path, stream: str, place: int
+) -> None:
+    """Its pages that were fetched already are not written."""
+    parent = "users" if stream == "users" else "tickets"
+    key = "ticket_id" if stream == "ticket_metrics" else "id"
+    at = zendesk.store.records[parent].index[place][1]
+    maps = {stream: {"half": f"1 / ({key} - {at})"}}
+    tap = FastTap(zendesk, tmp_path, *STREAMS, "ticket_metrics")
+    run = tap.run(per_page=5, stream_maps=maps)
+    check_failed(run)
+    assert f"The stream map of {stream} failed on a record: " in run.log("ERROR")[0]
+    others = [name for name in STREAMS if name != parent]
+    check_complete([run], zendesk, *others, once=False)
+    assert place // 5 * 5 <= len(run.records[stream]) < place // 5 * 5 + 5
+    asked = [request for request in zendesk.requests if f"incremental/{parent}" in request.path]
+    assert len(asked) <= place // 5 + 3
+    check_states(run, zendesk)
+    again = tap.run(per_page=5, state=run.state)
+    assert again.exit_code == 0
+    came = {record["id"] for one in (run, again) for record in one.records[parent]}
+    assert came == set(zendesk.store.records[parent])
+
+
 def test_several_streams_that_fail_are_all_said(zendesk: Simulator, tmp_path: Path) -> None:
     for stream in ("users", "organizations"):
         zendesk.faults.add("status", code=422, path=f"incremental/{stream}", times=99)

@@ -237,3 +237,19 @@ def test_who_waits_is_woken() -> None:
         assert [next(arrivals), next(arrivals)] == [None, None]
         asked.set()
         assert any(arrivals)
+
+
+def test_nothing_more_comes_of_a_source_that_is_dropped() -> None:
+    schedule: Schedule[str, int] = Schedule()
+    dropped, other = Source(end=50), Source(end=50)
+    schedule.add("dropped", dropped.items(), line="")
+    schedule.add("other", other.items(), line="")
+    came: list[str] = []
+    for arrival in schedule.arrivals():
+        assert arrival
+        came.append(arrival.key)
+        if came.count("dropped") == 3:
+            schedule.drop("dropped")
+    assert came.count("dropped") == 3
+    assert other.made == 50
+    assert dropped.made <= 4
