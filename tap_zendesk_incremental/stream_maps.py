@@ -109,6 +109,9 @@ class StreamMapper(PluginMapper):
         what = f"stream_maps: {', '.join(maps)}" if maps else "the settings of flattening"
         with _explained(f"{what}: {stream_name}"):
             super().register_raw_stream_schema(stream_name, schema, key_properties)
+        for made in self.stream_maps[stream_name]:
+            # Null means no key; without the list, a SCHEMA message is not one.
+            made.transformed_key_properties = made.transformed_key_properties or []
 
     def check_names(self, stream: Stream) -> None:
         """Check that expressions use only the properties that a stream has.

@@ -304,3 +304,14 @@ def test_the_meltano_project_selects_what_the_tap_selects_by_itself() -> None:
     assert sorted(selected[name]) == sorted([*on, *sideloads])
     assert sorted(selected[f"{name}--tickets"]) == sorted(["tickets.*", *sideloads])
     assert sorted(selected[f"{name}--others"]) == sorted(["!tickets.*", *on, *sideloads])
+
+
+@pytest.mark.parametrize("keys", [None, []])
+def test_a_stream_map_without_a_key_still_says_so(
+    zendesk_shared: Simulator, keys: list[str] | None
+) -> None:
+    """Singer demands the list in each SCHEMA message, and targets fail without it."""
+    maps = {"users": {"__key_properties__": keys, "id": "__NULL__"}}
+    run = sync(config_for(zendesk_shared, stream_maps=maps), catalog=select("users"))
+    assert run.schemas["users"]["key_properties"] == []
+    assert run.records["users"]
