@@ -11,6 +11,7 @@ from unittest import mock
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from requests.structures import CaseInsensitiveDict
 
 from tap_zendesk_incremental.http.rate_limit import (
     Pace,
@@ -57,7 +58,7 @@ def test_export_limit(headers: dict[str, str], wait: float) -> None:
     ],
 )
 def test_account_limit(headers: dict[str, str], left: tuple[float | None, float]) -> None:
-    assert account_left(headers) == left
+    assert account_left(CaseInsensitiveDict(headers)) == left
 
 
 @pytest.fixture
@@ -285,11 +286,11 @@ def test_no_two_threads_take_the_same_turn() -> None:
     ],
 )
 def test_retry_after(headers: dict[str, str], wait: float | None) -> None:
-    assert retry_after_seconds(headers) == wait
+    assert retry_after_seconds(CaseInsensitiveDict(headers)) == wait
 
 
 def test_retry_after_date_without_the_servers_own() -> None:
     until = datetime.now(timezone.utc) + timedelta(minutes=5)
-    wait = retry_after_seconds({"Retry-After": format_datetime(until, usegmt=True)})
+    wait = retry_after_seconds({"retry-after": format_datetime(until, usegmt=True)})
     assert wait is not None
     assert 290 < wait <= 300

@@ -25,11 +25,7 @@ MAX_WAIT_SECONDS = 900.0
 """No wait is longer, whatever a server asks for; after it, the server is asked again."""
 
 _PREFIX = "zendesk-ratelimit-"
-_ACCOUNT_LIMITS = (
-    ("ratelimit-remaining", "ratelimit-reset"),
-    ("rate-limit-remaining", "rate-limit-reset"),
-    ("x-rate-limit-remaining", "ratelimit-reset"),
-)
+_ACCOUNT_REMAINING = ("ratelimit-remaining", "x-rate-limit-remaining")
 _PARTS = re.compile(r"([a-z]+)\s*=\s*(\d+)", re.ASCII | re.IGNORECASE)
 
 
@@ -92,14 +88,14 @@ class RateLimits:
     def __init__(self) -> None:
         """Start with nothing known."""
         self._lock = threading.Lock()
-        self._free_at: dict[str, float] = {}
-        self._waits: dict[str, Wait] = {}
+        # When each limit is free, by `time.monotonic`, and the wait that was asked for until then.
+        self._free_at: dict[str, tuple[float, float]] = {}
         self._headers_of: dict[str, set[str]] = defaultdict(set)
         self._ends_of: dict[str, deque[float]] = defaultdict(deque)
         self._sent = self._ended = 0
         self._account_left = 0.0  # a float takes whatever number a header says
-        self._account_reset = Wait(0.0, 0.0)
-        self._account_resets_after = self._account_resets_at = 0.0
+        self._account_free_at = (0.0, 0.0)
+        self._account_resets_after = 0.0
 
     def take_turn(self, limit: str, waited_until: float = 0.0) -> Turn:
         """Let a request be sent, or say what to wait before.
@@ -119,13 +115,10 @@ class RateLimits:
 
     def _next_turn(self, limit: str) -> tuple[float, float]:
         """Give when the next request of a limit may go out, and the wait that was asked for."""
-        turns = [
-            (self._free_at[name], self._waits[name].asked_seconds)
-            for name in (limit, *self._headers_of[limit])
-            if name in self._free_at
-        ]
+        names = {limit, *self._headers_of[limit]}
+        turns = [self._free_at[name] for name in names if name in self._free_at]
         if self._account_left <= 0:
-            turns.append((self._account_resets_at, self._account_reset.asked_seconds))
+            turns.append(self._account_free_at)
         return max(turns, default=(0.0, 0.0))
 
     def observe(
@@ -144,9 +137,8 @@ class RateLimits:
             waits = limit_waits(headers)
             self._headers_of[limit].update(waits)
             waits[limit] = max(waits.get(limit, 0.0), self._pace_wait_seconds(limit, pace, now))
-            for name, seconds in waits.items():
-                self._waits[name] = wait = Wait.of(seconds)
-                self._free_at[name] = now + wait.seconds
+            for name, asked_seconds in waits.items():
+                self._free_at[name] = (now + Wait.of(asked_seconds).seconds, asked_seconds)
             self._observe_account(headers, turn, now)
             self._ended += 1
 
@@ -157,8 +149,8 @@ class RateLimits:
         sent. An answer from a window that is over says nothing any more.
         """
         left, asked_seconds = account_left(headers)
-        reset = Wait.of(asked_seconds)
-        resets_at = now + reset.seconds
+        reset_seconds = Wait.of(asked_seconds).seconds
+        resets_at = now + reset_seconds
         if left is None or resets_at < self._account_resets_after:
             return
         # Those that were sent and had not ended when this one was may have been counted or not.
@@ -166,8 +158,8 @@ class RateLimits:
         # If it is less than was sure to be left, other clients have asked, too.
         others_asked = left < self._account_left
         self._account_left = at_least if others_asked else max(at_least, self._account_left)
-        self._account_reset, self._account_resets_at = reset, resets_at
-        self._account_resets_after = turn.sent_at + reset.seconds - 1  # it says whole seconds
+        self._account_free_at = (resets_at, asked_seconds)
+        self._account_resets_after = turn.sent_at + reset_seconds - 1  # it says whole seconds
 
     def _pace_wait_seconds(self, limit: str, pace: Pace | None, now: float) -> float:
         if pace is None:
@@ -194,75 +186,65 @@ def limit_waits(headers: Mapping[str, str]) -> dict[str, float]:
     Returns:
         The seconds by the limits' names, such as `incremental-exports`.
     """
-    return {
-        name: parts.get("resets", DEFAULT_RETRY_AFTER_SECONDS) if parts["remaining"] == 0 else 0.0
-        for name, parts in _limits(headers).items()
-        if "remaining" in parts
-    }
+    waits: dict[str, float] = {}
+    for name, value in headers.items():
+        if not name.lower().startswith(_PREFIX):
+            continue
+        parts = {key.lower(): float(number) for key, number in _PARTS.findall(value)}
+        if "remaining" in parts:
+            resets = parts.get("resets", DEFAULT_RETRY_AFTER_SECONDS)
+            waits[name.lower().removeprefix(_PREFIX)] = 0.0 if parts["remaining"] else resets
+    return waits
 
 
 def account_left(headers: Mapping[str, str]) -> tuple[float | None, float]:
     """Give the requests of any kind that the account has left, and for how many seconds.
 
     Args:
-        headers: Headers of a response, such as `ratelimit-remaining` and `ratelimit-reset`.
+        headers: Headers of a response, such as `ratelimit-remaining` and `ratelimit-reset`,
+            found by their names in any case.
 
     Returns:
         The least that a header says, None where none does; the seconds go with it.
     """
-    lower = {name.lower(): value for name, value in headers.items()}
-    said = [
-        (left, DEFAULT_RETRY_AFTER_SECONDS if reset is None else reset)
-        for left, reset in (
-            (_seconds(lower.get(remaining)), _seconds(lower.get(reset)))
-            for remaining, reset in _ACCOUNT_LIMITS
-        )
-        if left is not None
-    ]
-    return min(said, default=(None, 0.0))
+    said = [_number(headers.get(name, "")) for name in _ACCOUNT_REMAINING]
+    left = min((number for number in said if number is not None), default=None)
+    if left is None:
+        return None, 0.0
+    reset_seconds = _number(headers.get("ratelimit-reset", ""))
+    return left, DEFAULT_RETRY_AFTER_SECONDS if reset_seconds is None else reset_seconds
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
     """Give the seconds that `Retry-After` asks for, None where it is absent or unreadable.
 
     Args:
-        headers: Headers of a response; `Retry-After` is in seconds or an HTTP date (RFC 9110),
-            the latter taken against the response's own `Date` where it has one.
+        headers: Headers of a response, found by their names in any case. `Retry-After` is in
+            seconds or an HTTP date (RFC 9110), the latter taken against the response's own `Date`
+            where it has one.
     """
-    lower = {name.lower(): value for name, value in headers.items()}
-    value = lower.get("retry-after")
-    if value is None or (seconds := _seconds(value)) is not None:
-        return None if value is None else seconds
+    value = headers.get("retry-after", "")
+    if (seconds := _number(value)) is not None:
+        return seconds
     until = _http_date(value)
     if until is None:
         return None
-    now = _http_date(lower.get("date", "")) or datetime.now(timezone.utc)
+    now = _http_date(headers.get("date", "")) or datetime.now(timezone.utc)
     return max(0.0, (until - now).total_seconds())
-
-
-def _limits(headers: Mapping[str, str]) -> dict[str, dict[str, float]]:
-    return {
-        name.lower().removeprefix(_PREFIX): {
-            key.lower(): float(number) for key, number in _PARTS.findall(value)
-        }
-        for name, value in headers.items()
-        if name.lower().startswith(_PREFIX)
-    }
-
-
-def _seconds(value: str | None) -> float | None:
-    return float(value) if value and re.fullmatch(r"\s*\d+(\.\d+)?\s*", value) else None
 
 
 def date_seconds(headers: Mapping[str, str]) -> int | None:
     """Give when a response was made, in epoch seconds by Zendesk's own clock, if it says so.
 
     Args:
-        headers: Headers of a response, names in any case.
+        headers: Headers of a response, found by their names in any case.
     """
-    lower = {name.lower(): value for name, value in headers.items()}
-    date = _http_date(lower.get("date", ""))
+    date = _http_date(headers.get("date", ""))
     return None if date is None else int(date.timestamp())
+
+
+def _number(value: str) -> float | None:
+    return float(value) if re.fullmatch(r"\s*\d+(\.\d+)?\s*", value) else None
 
 
 def _http_date(value: str) -> datetime | None:
