@@ -29,8 +29,8 @@ _HEADER = re.compile(r"[ -~]*")
 _DATE = re.compile(r"\d{4}-?(\d\d-?\d\d|W\d\d(-?\d)?)([Tt ].*)?")
 """Python also takes 1711012312345 for a date, in the year 1711."""
 
-_SECONDS_DIGITS = 10
-"""More digits than epoch seconds have are milliseconds."""
+_EPOCH = re.compile(r"(\d{10})(\d{3})?")
+"""Epoch seconds, or milliseconds."""
 
 _BOOLEANS = frozenset({"true", "1", "yes", "on", "false", "0", "no", "off"})
 """What a variable of the environment may say; the SDK takes anything else for false."""
@@ -213,10 +213,7 @@ def problems(config: dict[str, Any], schema: dict[str, Any]) -> list[str]:
     for name in [name for name, value in config.items() if _is_unset(value)]:
         del config[name]  # so that the default applies
     found = [_describe(_innermost(error)) for error in _Validator(schema).iter_errors(config)]
-    if wrong := login_problem(config):
-        found.append(wrong)
-    if wrong := _api_url_problem(config.get("api_url")):
-        found.append(wrong)
+    found += filter(None, (login_problem(config), _api_url_problem(config.get("api_url"))))
     found += _date_problems(config)
     found += [
         f"{name} may hold printable ASCII only, without line feeds; copy it again"
@@ -279,7 +276,7 @@ def _should_be(type_: str, value: str) -> str | None:
 
 
 def _is_unset(value: object) -> bool:
-    """Say whether a value is as good as none: null, or no text, as an empty variable is."""
+    """Say whether a value counts as none: null, or blank as an empty variable is."""
     return value is None or (isinstance(value, str) and not value.strip())
 
 
@@ -307,13 +304,12 @@ def _describe(error: ValidationError) -> str:
 
 
 def _date_problems(config: dict[str, Any]) -> list[str]:
-    names = ("start_date", "end_date")
-    given = {name: config[name] for name in names if config.get(name)}
+    given = {name: config.get(name) for name in ("start_date", "end_date")}
     dates = {name: date for name, date in given.items() if isinstance(date, str)}
-    if wrong := [name for name, date in dates.items() if not _is_date(date)]:
+    if wrong := {name: date for name, date in dates.items() if not _is_date(date)}:
         return [
-            f"{name} {dates[name]!r} is not an ISO 8601 date, such as {_example(dates[name])}"
-            for name in wrong
+            f"{name} {date!r} is not an ISO 8601 date, such as {_example(date)}"
+            for name, date in wrong.items()
         ]
     if "start_date" in dates and epoch(dates["start_date"]) > time.time():
         return ["start_date is in the future"]
@@ -330,9 +326,8 @@ def _is_date(date: str) -> bool:
 
 def _example(text: str) -> str:
     """Give a date as it should be written: the same one, if the text holds epoch seconds."""
-    if re.fullmatch(r"\d{9,10}|\d{12,13}", text):
-        return iso(int(text[:-3] if len(text) > _SECONDS_DIGITS else text))
-    return "2024-01-01T00:00:00Z"
+    given = _EPOCH.fullmatch(text)
+    return iso(int(given[1])) if given else "2024-01-01T00:00:00Z"
 
 
 def _api_url_problem(url: object) -> str | None:

@@ -97,9 +97,9 @@ class TypedFields(StreamSchema):
         self.fields_property = fields_property
         self._typed: WeakKeyDictionary[Stream, dict[str, Any]] = WeakKeyDictionary()
 
-    def endpoint(self, stream: Any) -> tuple[Endpoint, str]:  # noqa: ANN401, ARG002
-        """Give where the definitions are, and their key on a page."""
-        return cursor_list(f"/api/v2/{self.fields_property}.json"), self.fields_property
+    def endpoint(self, stream: Any) -> Endpoint:  # noqa: ANN401, ARG002
+        """Give where the definitions are."""
+        return cursor_list(f"/api/v2/{self.fields_property}.json")
 
     def get_stream_schema(self, stream: Any, stream_class: Any) -> dict[str, Any]:  # noqa: ANN401
         """Give the schema; the definitions are read once."""
@@ -120,7 +120,7 @@ class TypedFields(StreamSchema):
         if stream.tap.input_catalog is not None:
             return []  # a catalog has all that was found when it was made
         client = stream.client.named("discovery", stream.client.logger, is_hurried=True)
-        return list_rows(client, *self.endpoint(stream))
+        return list_rows(client, self.endpoint(stream), self.fields_property)
 
 
 class CustomObjectSchema(TypedFields):
@@ -130,10 +130,10 @@ class CustomObjectSchema(TypedFields):
         """See `TypedFields`."""
         super().__init__("custom_object_fields", key="custom_object_records")
 
-    def endpoint(self, stream: Any) -> tuple[Endpoint, str]:  # noqa: ANN401
+    def endpoint(self, stream: Any) -> Endpoint:  # noqa: ANN401
         """Give where the definitions of this object are."""
         key = stream.name.removeprefix(CUSTOM_OBJECT_PREFIX)
-        return cursor_list(f"/api/v2/custom_objects/{key}/fields.json"), self.fields_property
+        return cursor_list(f"/api/v2/custom_objects/{key}/fields.json")
 
 
 class Columns(msgspec.Struct):

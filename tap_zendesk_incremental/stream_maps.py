@@ -104,8 +104,7 @@ class StreamMapper(PluginMapper):
         """
         maps = self._maps_of(stream_name)
         for key, stream_map in maps.items():
-            for _ in _expressions(key, stream_map):
-                pass  # it can be parsed
+            list(_expressions(key, stream_map))  # each of them can be parsed
         what = f"stream_maps: {', '.join(maps)}" if maps else "the settings of flattening"
         with _explained(f"{what}: {stream_name}"):
             super().register_raw_stream_schema(stream_name, schema, key_properties)

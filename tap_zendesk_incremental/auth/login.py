@@ -1,4 +1,4 @@
-"""Settings in, an authenticator out: the only room that sees a secret."""
+"""Settings in, an authenticator out."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ API_TOKENS_END = "2027-04-30"
 
 class _Login(NamedTuple):
     required: frozenset[str]
-    optional: frozenset[str] = frozenset()
+    # A path that nothing is kept in does no harm, wherever it comes from.
+    optional: frozenset[str] = frozenset({"oauth_token_path"})
 
     def __str__(self) -> str:
         return " + ".join(sorted(self.required))
@@ -85,13 +86,8 @@ def _is_text(value: object) -> bool:
 
 def _login(config: Mapping[str, Any]) -> _Login | None:
     given = {name for name in LOGIN_SETTINGS if config.get(name)}
-    for login in LOGINS:
-        if login.required <= given <= login.required | login.optional:
-            return login
-    # A path that nothing is kept in does no harm, wherever it comes from.
-    if "oauth_token_path" in given and "refresh_token" not in given:
-        return _login({name: config[name] for name in given - {"oauth_token_path"}})
-    return None
+    fits = (one for one in LOGINS if one.required <= given <= one.required | one.optional)
+    return next(fits, None)
 
 
 def hide_secrets(config: Mapping[str, Any]) -> None:
