@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ MAX_LIST_SIZE = 100
 """Records that another list may be asked for at most; more is an error there."""
 
 LIST_TRAIL_SECONDS = 300
-"""How long after its time a record may appear in a list: other connectors saw minutes."""
+"""How long after its time a record may appear in a list; other connectors saw minutes."""
 
 MIN_PAGE_SIZE = 50
 GOOD_PAGES_TO_GROW = 3
@@ -53,7 +54,7 @@ class Endpoint:
         fixed: Query parameters of every request.
         max_size: The most records that may be asked for.
         newest_seconds: How old a `start_time` has to be at least.
-        pace: What is known of the limit and told by no header.
+        pace: What is known of the limit and no header mentions.
         trail_seconds: How long after its time a record can appear at most: so far behind the
             newest second the bookmark stays.
         replication_key: What the list is ordered by, where that is not the stream's own.
@@ -93,59 +94,22 @@ class Endpoint:
             "cursor": self.cursor_parameter,
             "per_page": self.size_parameter,
         }
-        given = [(names.get(name, name), name, value) for name, value in params.items()]
-        return [
-            *self.fixed.items(),
-            *(
-                (parameter, self.time_format(int(value)) if name.endswith("_time") else value)
-                for parameter, name, value in given
-                if parameter
-            ),
-        ]
+        query: list[tuple[str, int | str]] = [*self.fixed.items()]
+        for name, value in params.items():
+            if parameter := names.get(name, name):
+                is_time = name.endswith("_time")
+                query.append((parameter, self.time_format(int(value)) if is_time else value))
+        return query
 
 
-def cursor_export(
-    path: str, *, limit: str = "incremental-exports", start_parameter: str | None = "start_time"
-) -> Endpoint:
-    """Give an incremental export by cursor."""
-    return Endpoint(
-        path,
-        "cursor",
-        limit=limit,
-        start_parameter=start_parameter,
-        is_incremental_export=True,
-    )
+cursor_export = partial(Endpoint, paging="cursor", is_incremental_export=True)
+"""An incremental export by cursor."""
 
+time_export = partial(Endpoint, paging="time", is_incremental_export=True)
+"""An incremental export by time."""
 
-def time_export(
-    path: str,
-    *,
-    limit: str = "incremental-exports",
-    newest_seconds: int = NEWEST_SERVED_SECONDS,
-    pace: Pace | None = None,
-    trail_seconds: int = 0,
-) -> Endpoint:
-    """Give an incremental export by time."""
-    return Endpoint(
-        path,
-        "time",
-        limit=limit,
-        newest_seconds=newest_seconds,
-        pace=pace,
-        trail_seconds=trail_seconds,
-        is_incremental_export=True,
-    )
-
-
-def sample(path: str) -> Endpoint:
-    """Give the sample of an export: at most 50 records, with a limit of its own."""
-    return Endpoint(
-        path,
-        "time",
-        limit="incremental-exports-sample",
-        max_size=50,
-        is_incremental_export=True,
-    )
+sample = partial(time_export, limit="incremental-exports-sample", max_size=50)
+"""The sample of an export: at most 50 records, with a limit of its own."""
 
 
 def milliseconds(second: int) -> int:
