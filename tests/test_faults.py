@@ -193,7 +193,7 @@ def test_a_token_that_drips_ends_at_its_deadline(
     monkeypatch.setattr(oauth, "TOKEN_TIMEOUT_SECONDS", 1)
     zendesk.faults.add("drip", path="oauth/tokens", seconds=0.3, headers=True)
     login = {"client_id": credentials.CLIENT_ID, "client_secret": credentials.CLIENT_SECRET}
-    authenticator = oauth.RenewingAuthenticator(login, zendesk.url, ZendeskSession())
+    authenticator = oauth.RenewingAuthenticator(login, zendesk.url, ZendeskSession(zendesk.url))
     started_at = time.monotonic()
     authenticator.update_access_token()
     assert authenticator.access_token

@@ -136,6 +136,15 @@ def test_no_password_of_a_proxy_is_written(tap: FastTap, password: str) -> None:
         assert "Pa55" not in log
 
 
+def test_no_proxy_sees_plain_http(tap: FastTap) -> None:
+    """It is for addresses of this machine: the API and the token endpoint are asked directly."""
+    config = config_for(tap.zendesk, **OAUTH)
+    env = {"HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": ""}
+    ended = run_tap(tap.folder, config, catalog=tap.catalog, env=env)
+    assert ended.exit_code == 0, ended.stderr
+    assert not ended.log("WARNING")
+
+
 @pytest.mark.parametrize("path", ["incremental", "oauth"])
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
 def test_redirects_are_not_followed(tap: FastTap, path: str, code: int) -> None:

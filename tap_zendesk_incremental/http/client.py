@@ -106,7 +106,7 @@ class _Account:
         self.api_url = str(
             config.get("api_url") or f"https://{config.get('subdomain')}.zendesk.com"
         ).rstrip("/")
-        self.session = ZendeskSession()
+        self.session = ZendeskSession(self.api_url)
         self.limits = rate_limit.RateLimits()
         self.worth_asking = login_problem(config) is None
         self.has_answered = self.is_sitting_out = self.is_down = False

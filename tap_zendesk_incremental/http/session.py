@@ -1,10 +1,9 @@
-"""The HTTP session: requests' own, bound to one address, one deadline and one size an answer."""
+"""The HTTP session: for one address, with a deadline and a size for each answer."""
 
 from __future__ import annotations
 
 import io
 import time
-from functools import cache
 from http.client import HTTPResponse
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from tap_zendesk_incremental.errors import zendesk_says
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterator, MutableMapping
+    from collections.abc import Iterator
 
 CONNECT_TIMEOUT_SECONDS = 10.0
 """For a connection, and again for its TLS handshake."""
@@ -26,7 +25,7 @@ MAX_CONNECTIONS = 32
 """Kept open for the threads that fetch: one a rate limit, and a few for what has none."""
 
 MAX_BODY_BYTES = 512 * 1024 * 1024
-"""A page is about 3 MB; one that unpacks to more than this is an attack or a mistake."""
+"""A page is about 3 MB. One that unpacks to more than this is an attack or a mistake."""
 
 MAX_ERROR_BYTES = 64 * 1024
 
@@ -34,11 +33,17 @@ _CHUNK_BYTES = 64 * 1024
 
 
 class ZendeskSession(requests.Session):
-    """Talks to the address it is given and to no other, and waits for no answer for ever."""
+    """Talks to no address but the one it is given, and never waits for ever."""
 
-    def __init__(self) -> None:
-        """Take no cookies: every request carries its login."""
+    def __init__(self, api_url: str) -> None:
+        """Take no cookies: every request carries its login.
+
+        Args:
+            api_url: The address. Over plain http, which is for loopback addresses, the session
+                ignores the environment: no proxy may see what it sends.
+        """
         super().__init__()
+        self.trust_env = not api_url.lower().startswith("http:")
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for scheme in ("https://", "http://"):
             self.mount(scheme, _DeadlineAdapter(pool_maxsize=MAX_CONNECTIONS))
@@ -46,23 +51,6 @@ class ZendeskSession(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Give none; requests reads the whole body of a redirect even where it follows none."""
         del resp
-
-    def merge_environment_settings(
-        self,
-        url: Any,  # noqa: ANN401 (as in requests)
-        proxies: MutableMapping[str, str] | None,
-        stream: Any,  # noqa: ANN401
-        verify: Any,  # noqa: ANN401
-        cert: Any,  # noqa: ANN401
-    ) -> Any:  # noqa: ANN401
-        """Take proxies and certificate authorities from the environment.
-
-        Plain http is for loopback addresses, so no proxy may see it.
-        """
-        settings = super().merge_environment_settings(url, proxies, stream, verify, cert)
-        if str(url).startswith("http:"):
-            settings["proxies"] = {}
-        return settings
 
 
 class _DeadlineAdapter(HTTPAdapter):
@@ -75,19 +63,16 @@ class _DeadlineAdapter(HTTPAdapter):
     ) -> Any:  # noqa: ANN401 (typeshed has a base class without ConnectionCls)
         """Give a pool whose connections read their answers until a deadline."""
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
-        pool.ConnectionCls = _with_deadline(pool.ConnectionCls)
+        connection = pool.ConnectionCls
+        if connection.response_class is not _DeadlineResponse:
+            pool.ConnectionCls = type(
+                connection.__name__, (connection,), {"response_class": _DeadlineResponse}
+            )
         return pool
 
 
-@cache
-def _with_deadline(connection: Any) -> Any:  # noqa: ANN401 (urllib3 has a class a scheme)
-    if issubclass(connection.response_class, _DeadlineResponse):
-        return connection
-    return type(connection.__name__, (connection,), {"response_class": _DeadlineResponse})
-
-
 class _DeadlineResponse(HTTPResponse):
-    """An answer, headers and body, that has to be there in the time that a single read may take.
+    """An answer that has to be complete, headers and body, within the time-out of one read.
 
     A socket's own time-out starts anew with every byte.
     """
@@ -150,15 +135,10 @@ def read_body(response: requests.Response, max_bytes: int = MAX_BODY_BYTES) -> b
 
 def read_error(response: requests.Response) -> str:
     """Give what an error response says, "" if that cannot be read or shown."""
-    body = bytearray()
     try:
-        for chunk in _chunks(response):
-            body += chunk
-            if len(body) > MAX_ERROR_BYTES:
-                return ""
-    except requests.exceptions.RequestException:
+        return zendesk_says(read_body(response, MAX_ERROR_BYTES))
+    except (requests.exceptions.RequestException, FatalAPIError):
         return ""
-    return zendesk_says(bytes(body))
 
 
 def _chunks(response: requests.Response) -> Iterator[bytes]:
