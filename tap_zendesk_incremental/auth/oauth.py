@@ -15,17 +15,13 @@ from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 
 from tap_zendesk_incremental import shutdown
 from tap_zendesk_incremental.auth.redaction import hide
-from tap_zendesk_incremental.auth.token_file import (
-    Token,
-    TokenPair,
-    fingerprint,
-)
+from tap_zendesk_incremental.auth.token_file import Token, TokenPair, fingerprint
 from tap_zendesk_incremental.errors import one_line, zendesk_says
 from tap_zendesk_incremental.http import retry
 from tap_zendesk_incremental.http.session import read_body
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import requests
 
@@ -60,7 +56,11 @@ class Answer(msgspec.Struct):
 
 
 class RenewingAuthenticator(OAuthAuthenticator):
-    """OAuth with client credentials: gets its own token, and a new one before that ends."""
+    """OAuth with client credentials: gets its own token, and a new one before that ends.
+
+    Attributes:
+        max_tries: How often it may ask for a token until it gives up.
+    """
 
     def __init__(self, config: Mapping[str, Any], api_url: str, session: requests.Session) -> None:
         """Remember what a token is asked for with; none is asked for yet.
@@ -76,7 +76,7 @@ class RenewingAuthenticator(OAuthAuthenticator):
             client_id=config.get("client_id"),
             client_secret=config.get("client_secret"),
         )
-        self._session = session
+        self._http = session
         self._api_url = api_url
         self._lock = threading.Lock()
         self._accepted: str | None = None
@@ -99,10 +99,9 @@ class RenewingAuthenticator(OAuthAuthenticator):
         """Count a token as ended a little early: an answer can take minutes."""
         if self.last_refreshed is None or not self.expires_in:
             return self.last_refreshed is not None
-        margin = min(300.0, self.expires_in / 10)
-        return (
-            datetime.now(timezone.utc) - self.last_refreshed
-        ).total_seconds() < self.expires_in - margin
+        age = datetime.now(timezone.utc) - self.last_refreshed
+        margin_seconds = min(300.0, self.expires_in / 10)
+        return age.total_seconds() < self.expires_in - margin_seconds
 
     def authenticate_request(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Put the token into a request; threads that find it ended get one new token together."""
@@ -158,31 +157,30 @@ class RenewingAuthenticator(OAuthAuthenticator):
         Raises:
             FatalAPIError: If Zendesk gives none that can read.
         """
-        self._take(self._request_token())
+        answer = self._request_token(self._post)
+        self._take(answer.access_token, answer.expires_in, answer.scope)
 
-    def _take(self, answer: Answer) -> None:
+    def _take(self, access_token: str, expires_in: object, scope: object = None) -> None:
         # A rotated pair is stored by now: the old one is void, whatever the new one may do.
-        scope = answer.scope
         if isinstance(scope, str) and "read" not in scope.replace(",", " ").split():
             msg = (
                 f"The OAuth client was granted the scope {one_line(scope)!r}, which cannot "
                 "read exports; allow it the scope read in Zendesk's Admin Center"
             )
             raise FatalAPIError(msg)
-        self.access_token = answer.access_token
-        self.expires_in = _seconds(answer.expires_in)
+        self.access_token = access_token
+        self.expires_in = _seconds(expires_in)
         self.last_refreshed = datetime.now(timezone.utc)
 
-    def _request_token(self) -> Answer:
-        post = retry.retried(self._post, self.max_tries, self._log_retry)
+    def _request_token(self, post: Callable[[], Answer]) -> Answer:
         try:
-            return post()
+            return retry.retried(post, self.max_tries, self._log_retry)()
         except retry.RETRIABLE_ERRORS as error:
             msg = f"No access token from {self.auth_endpoint}: {retry.describe(error)}"
             raise FatalAPIError(msg) from error
 
     def _post(self) -> Answer:
-        response = self._session.post(
+        response = self._http.post(
             self.auth_endpoint,
             json=self.oauth_request_body,
             auth=lambda request: request,  # or requests looks for credentials in ~/.netrc
@@ -237,7 +235,7 @@ class RefreshTokenAuthenticator(RenewingAuthenticator):
         self._setting = str(config["refresh_token"])
         self._account = api_url.lower()
         self._client = fingerprint(str(config["client_id"]))
-        self._held = contextlib.ExitStack()
+        self._seed = fingerprint(self._setting)
 
     @property
     def oauth_request_body(self) -> dict[str, Any]:
@@ -254,15 +252,14 @@ class RefreshTokenAuthenticator(RenewingAuthenticator):
         Raises:
             FatalAPIError: If the file or Zendesk refuses.
         """
-        seed = fingerprint(self._setting)
         with contextlib.ExitStack() as opened:
             try:
                 slots = opened.enter_context(self._file.locked())
                 kept = slots.read()
                 self._check_owner(kept)
-                current = kept if kept and kept.seed == seed else None  # or the setting is new
+                current = kept if kept and kept.seed == self._seed else None  # or a new setting
                 if current and current.access_token != self.access_token and _is_alive(current):
-                    self._take(_answer(current))
+                    self._take(current.access_token, _seconds_left(current))
                     return
                 slots.reserve()
             except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -273,18 +270,26 @@ class RefreshTokenAuthenticator(RenewingAuthenticator):
                 )
                 raise FatalAPIError(msg) from error
             self.refresh_token = current.refresh_token if current else self._setting
-            with self._held:
-                answer = self._request_token()
-                self._keep(slots, answer, seed, kept.number + 1 if kept else 1)
-        self._take(answer)
+            number = kept.number + 1 if kept else 1
 
-    def _keep(self, slots: Slots, answer: Answer, seed: str, number: int) -> None:
+            def exchange() -> Answer:
+                # The old pair is void once there is an answer: nothing may end the process then.
+                with shutdown.held_off(for_answer=True) as answered:
+                    answer = self._post()
+                    answered()
+                    self._keep(slots, answer, number)
+                return answer
+
+            answer = self._request_token(exchange)
+        self._take(answer.access_token, answer.expires_in, answer.scope)
+
+    def _keep(self, slots: Slots, answer: Answer, number: int) -> None:
         expires_in = _seconds(answer.expires_in)
         pair = TokenPair(
             access_token=answer.access_token,
             refresh_token=answer.refresh_token or str(self.refresh_token),
             expires_at=time.time() + expires_in if expires_in else None,
-            seed=seed,
+            seed=self._seed,
             account=self._account,
             client=self._client,
             number=number,
@@ -311,15 +316,6 @@ class RefreshTokenAuthenticator(RenewingAuthenticator):
         )
         raise FatalAPIError(msg)
 
-    def _post(self) -> Answer:
-        """Ask, and let nothing end the process until the new pair is kept: the old one is void."""
-        with contextlib.ExitStack() as held:
-            answered = held.enter_context(shutdown.held_off(for_answer=True))
-            answer = super()._post()
-            answered()
-            self._held.enter_context(held.pop_all())
-        return answer
-
 
 def _seconds(expires_in: object) -> int | None:
     """Give a token's life, None if it has no end; a life that makes no sense is a short one."""
@@ -332,11 +328,11 @@ def _seconds(expires_in: object) -> int | None:
     return min(seconds, MAX_TOKEN_SECONDS) if seconds > 0 else MIN_TOKEN_SECONDS
 
 
+def _seconds_left(pair: TokenPair) -> float | None:
+    """Give what is left of a kept token's life, None if it has no end."""
+    return None if pair.expires_at is None else pair.expires_at - time.time()
+
+
 def _is_alive(pair: TokenPair) -> bool:
-    return pair.expires_at is None or pair.expires_at - time.time() > TOKEN_TIMEOUT_SECONDS
-
-
-def _answer(pair: TokenPair) -> Answer:
-    """Give a kept pair the shape of Zendesk's answer."""
-    left = None if pair.expires_at is None else pair.expires_at - time.time()
-    return Answer(pair.access_token, expires_in=left)
+    left_seconds = _seconds_left(pair)
+    return left_seconds is None or left_seconds > TOKEN_TIMEOUT_SECONDS
