@@ -53,7 +53,7 @@ def list_rows(client: Client, endpoint: Endpoint, key: str) -> list[dict[str, An
         FatalAPIError: If Zendesk refuses the login.
         FatalSyncError: If the list has no end.
     """
-    if not client.is_worth_asking:
+    if not client.account.is_worth_asking:
         return []
     try:
         return _all_rows(client, endpoint, key)

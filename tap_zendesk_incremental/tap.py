@@ -16,7 +16,7 @@ from tap_zendesk_incremental.auth.login import API_TOKENS_END, LOGIN_SETTINGS, h
 from tap_zendesk_incremental.child_stream import ChildStream
 from tap_zendesk_incremental.discovery import CUSTOM_OBJECT_PREFIX, custom_object_keys
 from tap_zendesk_incremental.export_stream import ExportStream
-from tap_zendesk_incremental.http.client import Client
+from tap_zendesk_incremental.http.client import Account, Client
 from tap_zendesk_incremental.progress import Progress
 from tap_zendesk_incremental.records.writer import CollectingWriter, print_text
 from tap_zendesk_incremental.sdk import SdkStream, SdkTap
@@ -66,7 +66,9 @@ class TapZendeskIncremental(SdkTap):
 
     def discover_streams(self) -> Sequence[Stream]:
         """Make every stream; they share one session, one login and one set of limits."""
-        client = self._client = Client(self.config, self.logger)
+        client = self._client = Client(
+            Account(self.config), "discovery", self.logger, is_hurried=True
+        )
         return [
             *(stream(self, client) for stream in STREAMS),
             *(CustomObject(self, client, key) for key in custom_object_keys(self, client)),
@@ -141,8 +143,8 @@ class TapZendeskIncremental(SdkTap):
 
     def may_run_at_once(self) -> bool:
         """Say whether any request was served, or is waited for; see `SdkTap`."""
-        client = self._client
-        return client is not None and (client.has_served or client.is_sitting_out)
+        account = self._client.account if self._client else None
+        return account is not None and (bool(account.served) or account.is_sitting_out)
 
     def report(self) -> None:
         """Say now and then how far the streams are; see `SdkTap`."""

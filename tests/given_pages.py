@@ -8,7 +8,7 @@ import msgspec
 from singer_sdk.schema.source import SchemaSource, StreamSchema
 
 from tap_zendesk_incremental.export_stream import ExportStream
-from tap_zendesk_incremental.http.client import Client
+from tap_zendesk_incremental.http.client import Account, Client
 from tap_zendesk_incremental.http.endpoint import time_export
 from tap_zendesk_incremental.tap import TapZendeskIncremental
 
@@ -68,7 +68,7 @@ class TapThings(TapZendeskIncremental):
 
     def discover_streams(self) -> Sequence[ExportStream]:
         """Just the one stream."""
-        return [self.stream_type(self, GivenPages(self.config, self.logger))]
+        return [self.stream_type(self, GivenPages(Account(self.config), "", self.logger))]
 
 
 def export(

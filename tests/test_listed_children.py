@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tap_zendesk_incremental.child_stream import ListedChildStream
-from tap_zendesk_incremental.http.client import ADVICE
+from tap_zendesk_incremental.http.status import ADVICE
 from tap_zendesk_incremental.streams import CHILD_STREAMS
 
 from .accounts import PARENTS, SIDELOADED, asked, choose, holds, lines_about, whole

@@ -47,10 +47,21 @@ def authorized(authenticator: RenewingAuthenticator) -> str:
     return str(authenticator.authenticate_request(request).headers["Authorization"])
 
 
+def answered(
+    authenticator: RenewingAuthenticator, header: str, status: int, times: int = 1
+) -> float | None:
+    """What follows an answer to a request with this header."""
+    response = requests.Response()
+    response.status_code = status
+    response.request = requests.Request(
+        "GET", "http://127.0.0.1/", {"Authorization": header}
+    ).prepare()
+    return authenticator.wait_before_resending(response, times)
+
+
 def refused(authenticator: RenewingAuthenticator, header: str, times: int) -> float | None:
     """What follows a refusal of a request with this header."""
-    request = requests.Request("GET", "http://127.0.0.1/", {"Authorization": header}).prepare()
-    return authenticator.refused(request, times)
+    return answered(authenticator, header, 401, times)
 
 
 def test_one_token_serves_many_requests(zendesk: Simulator, session: requests.Session) -> None:
@@ -102,8 +113,7 @@ def test_a_new_token_is_not_renewed_by_each_thread_that_it_is_refused_to(
     for _ in range(3):
         assert refused(authenticator, renewed, 1) == 0
         assert authorized(authenticator) == renewed
-    request = requests.Request("GET", "http://127.0.0.1/", {"Authorization": renewed}).prepare()
-    authenticator.accepted(request)
+    assert answered(authenticator, renewed, 200) is None
     assert refused(authenticator, renewed, 1) == 0
     assert authorized(authenticator) != renewed
     assert len(zendesk.requests) == 3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tap_zendesk_incremental.http.endpoint import PageSize
+from tap_zendesk_incremental.http.retry import PageSize
 
 
 def test_it_shrinks_to_fifty_and_grows_back() -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tap_zendesk_incremental.http.client import Client
+from tap_zendesk_incremental.http.client import Account, Client
 from tap_zendesk_incremental.pagination import Page
 from tap_zendesk_incremental.progress import Progress, StreamProgress
 from tap_zendesk_incremental.state import epoch
@@ -52,7 +52,7 @@ def of_stream(
     clock: Clock, name: str = "tickets", requests: int = 0, waited_seconds: float = 0
 ) -> StreamProgress:
     """Give the progress of an export of ten days."""
-    client = Client({}, logging.getLogger())
+    client = Client(Account({}), "", logging.getLogger())
     client.requests, client.waited_seconds = requests, waited_seconds
     return StreamProgress(name, client, clock, START + 10 * DAY)
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from singer_sdk.exceptions import SingerSDKError
 
-from tap_zendesk_incremental.http.client import Client
+from tap_zendesk_incremental.http.client import Account, Client
 from tap_zendesk_incremental.streams import CHILD_STREAMS, STREAMS
 from tap_zendesk_incremental.streams.support import TicketMetrics, Tickets, Users
 from tap_zendesk_incremental.tap import TapZendeskIncremental
@@ -251,7 +251,7 @@ class EvenTap(TapZendeskIncremental):
 
     def discover_streams(self) -> Sequence[Stream]:
         """Gives them, and the parent that one of them needs."""
-        client = Client(self.config, self.logger)
+        client = Client(Account(self.config), "", self.logger)
         return [EvenUsers(self, client), Tickets(self, client), EvenMetrics(self, client)]
 
 

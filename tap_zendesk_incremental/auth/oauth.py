@@ -108,31 +108,26 @@ class RenewingAuthenticator(OAuthAuthenticator):
         with self._lock:
             return super().authenticate_request(request)
 
-    def accepted(self, request: requests.PreparedRequest) -> None:
-        """Note that Zendesk knows the token of a request; takes no lock, so nobody waits here.
+    def wait_before_resending(self, response: requests.Response, times: int) -> float | None:
+        """Decide whether a request is sent again, with `authenticate_request`.
+
+        After a 401, its token may have ended, or may be so new that not all of Zendesk's servers
+        know it.
 
         Args:
-            request: What was not refused.
-        """
-        self._accepted = request.headers.get("Authorization")
-
-    def refused(self, request: requests.PreparedRequest, times: int) -> float | None:
-        """Decide what follows an answer of 401.
-
-        The token may have ended, or may be so new that not all of Zendesk's servers know it.
-
-        Args:
-            request: What was refused.
-            times: How often in a row, this time included.
+            response: What the request got.
+            times: How often it has been sent.
 
         Returns:
-            The seconds to wait before it is sent again with `authenticate_request`, None if the
-            refusal is final.
+            The seconds to wait before, None if the response stands.
         """
+        sent = response.request.headers.get("Authorization")
+        if response.status_code != HTTPStatus.UNAUTHORIZED:
+            self._accepted = sent  # without the lock, so that no answer waits for a new token
+            return None
         if times > len(REFUSAL_WAITS_SECONDS):
             return None
         with self._lock:
-            sent = request.headers.get("Authorization")
             # Or another thread has renewed it, or is about to.
             is_current = sent == f"Bearer {self.access_token}" and self.last_refreshed is not None
             # What has replaced another is new, not ended, until it was accepted.

@@ -23,11 +23,6 @@ MAX_LIST_SIZE = 100
 LIST_TRAIL_SECONDS = 300
 """How long after its time a record may appear in a list; other connectors saw minutes."""
 
-MIN_PAGE_SIZE = 50
-GOOD_PAGES_TO_GROW = 3
-"""Good pages before more is asked for again; twice as many each time that was too early."""
-
-
 Paging = Literal[
     "cursor", "time", "events", "changes", "filtered", "newest_first", "offset", "single"
 ]
@@ -168,42 +163,3 @@ def offset_list(path: str) -> Endpoint:
 def single_page(path: str) -> Endpoint:
     """Give a list that comes whole."""
     return Endpoint(path, "single", limit=path, start_parameter=None, size_parameter=None)
-
-
-class PageSize:
-    """How many records to ask for: fewer where a page is too much, then more again.
-
-    Zendesk advises to lower `per_page` after a time-out; some accounts answer 500 instead.
-    """
-
-    def __init__(self, wanted: int) -> None:
-        """Start with what the settings ask for.
-
-        Args:
-            wanted: Records a page, 1 to 1000.
-        """
-        self._wanted = wanted
-        self._ceiling = MAX_PAGE_SIZE
-        self._good_pages = 0
-        self._patience = GOOD_PAGES_TO_GROW
-
-    def next(self, preferred: int | None = None) -> int:
-        """Give the size to ask for.
-
-        Args:
-            preferred: What a paginator needs instead of the wanted size.
-        """
-        return min(preferred or self._wanted, self._ceiling)
-
-    def too_much(self, size: int) -> None:
-        """Halve a size that was too much, down to 50."""
-        self._ceiling = max(min(MIN_PAGE_SIZE, size), size // 2)
-        if self._good_pages:
-            self._patience *= 2
-        self._good_pages = 0
-
-    def good_page(self) -> None:
-        """Double the size again after some good pages."""
-        self._good_pages += 1
-        if self._good_pages % self._patience == 0:
-            self._ceiling = min(MAX_PAGE_SIZE, self._ceiling * 2)

@@ -1,8 +1,8 @@
 """Response headers in, seconds to wait out.
 
-Zendesk counts export requests an account and minute (10, or 30 with the High Volume add-on;
-the users cursor export apart) beside an account-wide limit, and says on good responses what
-is left. Some responses carry none of these headers.
+Zendesk limits the export requests of an account to 10 a minute, 30 with the High Volume add-on (the
+users' cursor export apart), and all its requests as well. Good responses say what is left, but some
+carry none of these headers.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DEFAULT_RETRY_AFTER_SECONDS = 60.0
-"""What a 429 without `Retry-After` is waited out with: the limits are per minute."""
+"""How long to wait after a 429 without `Retry-After`: the limits are per minute."""
 
 MAX_WAIT_SECONDS = 900.0
-"""No wait is longer, whatever a server asks for; after it, the server is asked again."""
+"""The longest wait, whatever a server asks for; after it, the tap asks again."""
 
 _PREFIX = "zendesk-ratelimit-"
 _ACCOUNT_REMAINING = ("ratelimit-remaining", "x-rate-limit-remaining")
@@ -47,14 +47,14 @@ class Wait(NamedTuple):
 
     @property
     def remark(self) -> str:
-        """What is to be said of a wait that is shorter than what the server asked for."""
+        """What to add in the log where the wait is shorter than what the server asked for."""
         if self.asked_seconds <= MAX_WAIT_SECONDS:
             return ""
         return f" (it asks to wait {self.asked_seconds:.0f} s, which is more than the tap waits)"
 
 
 class Pace(NamedTuple):
-    """A limit that no header tells: so many requests in so many seconds, in bursts or not."""
+    """A limit that no header mentions: so many requests in so many seconds, in bursts or not."""
 
     requests: int
     seconds: float
