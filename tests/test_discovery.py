@@ -220,6 +220,13 @@ def test_a_login_goes_nowhere_with_wrong_settings(
     assert zendesk.requests == []
 
 
+def test_without_a_login_no_setting_matters(tmp_path: Path) -> None:
+    """The SDK lets discovery go without any setting."""
+    run = run_tap(tmp_path, {"subdomain": "example", "per_page": "many"}, "--discover")
+    assert run.exit_code == 0, run.stderr
+    assert json.loads(run.stdout)["streams"]
+
+
 def test_a_definition_without_a_key_is_none(zendesk: Simulator, tmp_path: Path) -> None:
     body = json.dumps({"custom_objects": [{"key": None, "title": "Odd"}, {"title": "Odder"}]})
     zendesk.faults.add("status", code=200, path=r"custom_objects\.json", body=body)

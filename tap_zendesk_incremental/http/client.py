@@ -119,7 +119,7 @@ class Client:
         self.query: Params = {}
         self.requests = 0
         self.waited_seconds = self.waits_until = 0.0
-        self._size = retry.PageSize(int(account.config.get("per_page", MAX_PAGE_SIZE)))
+        self._size = retry.PageSize(account.config.get("per_page", MAX_PAGE_SIZE))
         self._tries = _Tries()
 
     def named(self, name: str, logger: logging.Logger, *, is_hurried: bool = False) -> Client:

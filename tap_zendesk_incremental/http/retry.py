@@ -149,7 +149,8 @@ class PageSize:
         Args:
             preferred: What a paginator needs instead of the wanted size.
         """
-        return min(preferred or self._wanted, self._ceiling)
+        # Only here: discovery without a login makes one of whatever the settings say.
+        return min(preferred or int(self._wanted), self._ceiling)
 
     def too_much(self, size: int) -> None:
         """Halve a size that was too much, down to 50."""
