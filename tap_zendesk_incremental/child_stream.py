@@ -22,6 +22,7 @@ from singer_sdk.schema.source import SchemaDirectory, StreamSchema
 
 from tap_zendesk_incremental import schemas
 from tap_zendesk_incremental.errors import RefusedError
+from tap_zendesk_incremental.http.status import LACKING_STATUSES
 from tap_zendesk_incremental.list_pagination import PAGINATORS
 from tap_zendesk_incremental.pagination import traverse
 from tap_zendesk_incremental.progress import StreamProgress
@@ -147,7 +148,7 @@ class ListedChildStream(ChildStream):
     parent_key: str = ""
     """The property that holds the same in this stream, also where Zendesk leaves it out."""
 
-    tolerated_statuses: frozenset[int] = frozenset({402, 403, 404, 410})
+    tolerated_statuses: frozenset[int] = LACKING_STATUSES
     """What Zendesk answers where there is no such list."""
 
     @property

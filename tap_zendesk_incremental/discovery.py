@@ -14,19 +14,18 @@ from tap_zendesk_incremental import schemas
 from tap_zendesk_incremental.errors import RefusedError
 from tap_zendesk_incremental.http import retry
 from tap_zendesk_incremental.http.endpoint import Endpoint, cursor_list
+from tap_zendesk_incremental.http.status import LACKING_STATUSES
 from tap_zendesk_incremental.pagination import CursorPaginator, Page, Params, traverse
 from tap_zendesk_incremental.records.decode import page_type, to_page
 
 if TYPE_CHECKING:
-    from singer_sdk import Stream, Tap
+    from singer_sdk import Stream
 
     from tap_zendesk_incremental.http.client import Client
+    from tap_zendesk_incremental.sdk import SdkTap
 
 CUSTOM_OBJECT_PREFIX = "custom_object_"
 """What the name of a custom object's stream starts with."""
-
-TOLERATED_STATUSES = frozenset({402, 403, 404})
-"""What an account answers that does not have custom objects, or does not show its fields."""
 
 MAX_EMPTY_PAGES = 3
 """Pages in a row without a row, after which a list that claims to go on counts as a loop."""
@@ -41,16 +40,19 @@ FIELD_TYPES: dict[str, dict[str, Any]] = {
 """Types of custom fields that are not strings."""
 
 
-def list_rows(client: Client, endpoint: Endpoint, key: str) -> list[dict[str, Any]]:
-    """Give a whole list, empty (and a line in the log) if it cannot be read.
+def list_rows(tap: SdkTap, client: Client, endpoint: Endpoint, key: str) -> list[dict[str, Any]]:
+    """Give a whole list, empty (and a line in the log) if the account does not have it.
+
+    Nor does discovery fail for want of an answer. A sync does, as it would leave records out.
 
     Args:
+        tap: The tap.
         client: Asks for it.
         endpoint: Where the list is.
         key: The key of a page that holds the rows.
 
     Raises:
-        FatalAPIError: If Zendesk refuses the login.
+        FatalAPIError: If Zendesk refuses the login, or does not answer.
         FatalSyncError: If the list has no end.
     """
     if not client.account.is_worth_asking:
@@ -58,7 +60,7 @@ def list_rows(client: Client, endpoint: Endpoint, key: str) -> list[dict[str, An
     try:
         return _all_rows(client, endpoint, key)
     except FatalAPIError as error:
-        if isinstance(error.__cause__, retry.RETRIABLE_ERRORS):
+        if tap.is_discovering and isinstance(error.__cause__, retry.RETRIABLE_ERRORS):
             client.logger.warning(
                 "Zendesk does not answer (%s); custom fields and objects are left untyped or "
                 "out: check subdomain (or api_url) and the network, and discover again (with "
@@ -66,7 +68,7 @@ def list_rows(client: Client, endpoint: Endpoint, key: str) -> list[dict[str, An
                 retry.describe(error.__cause__),
             )
             return []
-        if isinstance(error, RefusedError) and error.status in TOLERATED_STATUSES:
+        if isinstance(error, RefusedError) and error.status in LACKING_STATUSES:
             client.logger.warning("%s; %s are left untyped or out", error, key)
             return []
         raise
@@ -120,7 +122,7 @@ class TypedFields(StreamSchema):
         if stream.tap.input_catalog is not None:
             return []  # a catalog has all that was found when it was made
         client = stream.client.named("discovery", stream.client.logger, is_hurried=True)
-        return list_rows(client, self.endpoint(stream), self.fields_property)
+        return list_rows(stream.tap, client, self.endpoint(stream), self.fields_property)
 
 
 class CustomObjectSchema(TypedFields):
@@ -163,7 +165,7 @@ def sample_columns(client: Client, endpoint: Endpoint) -> dict[str, dict[str, An
     }
 
 
-def custom_object_keys(tap: Tap, client: Client) -> list[str]:
+def custom_object_keys(tap: SdkTap, client: Client) -> list[str]:
     """Give the keys of the account's custom objects.
 
     A catalog names them already; without one, the account is asked.
@@ -176,5 +178,5 @@ def custom_object_keys(tap: Tap, client: Client) -> list[str]:
         names = [entry.tap_stream_id for entry in tap.input_catalog.streams]
         prefix = CUSTOM_OBJECT_PREFIX
         return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
-    rows = list_rows(client, cursor_list("/api/v2/custom_objects.json"), "custom_objects")
+    rows = list_rows(tap, client, cursor_list("/api/v2/custom_objects.json"), "custom_objects")
     return [row["key"] for row in rows if row.get("key")]

@@ -14,6 +14,7 @@ from singer_sdk.schema.source import SchemaDirectory, StreamSchema
 from tap_zendesk_incremental import schemas, state
 from tap_zendesk_incremental.child_stream import ChildStream
 from tap_zendesk_incremental.errors import CursorRefusedError, RefusedError
+from tap_zendesk_incremental.http.status import LACKING_STATUSES
 from tap_zendesk_incremental.list_pagination import OWN_FILTER, PAGINATORS, WALKS
 from tap_zendesk_incremental.pagination import Step, before, traverse, until
 from tap_zendesk_incremental.progress import StreamProgress
@@ -88,7 +89,7 @@ class ExportStream(SdkStream):
     parameters: tuple[str, ...] = ()
     """Settings that are passed on as query parameters."""
 
-    tolerated_statuses: frozenset[int] = frozenset({402, 403, 404, 410})
+    tolerated_statuses: frozenset[int] = LACKING_STATUSES
     """What an account answers that does not have the resource, so that the stream is skipped."""
 
     primary_keys = ("id",)

@@ -44,6 +44,9 @@ _REPORT_SECONDS = 1.0
 class SdkTap(Tap, abc.ABC):
     """A tap that checks its settings itself and ends where nothing is torn."""
 
+    is_discovering = False
+    """Whether the catalog is all that is asked for."""
+
     @staticmethod
     @abc.abstractmethod
     def read_config(path: str) -> dict[str, Any]:

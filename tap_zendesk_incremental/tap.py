@@ -96,6 +96,7 @@ class TapZendeskIncremental(SdkTap):
         Raises:
             TargetGoneError: If standard output does not take it.
         """
+        self.is_discovering = True
         catalog = self.catalog_json_text
         print_text(catalog)
         return catalog

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tap_zendesk_incremental.http.retry import HURRIED_TRIES
+
 from . import shortened_waits as fast
 from .accounts import asked, choose, discovered, entry_of, holds, lines_about, whole
 from .running import Json, command_for, config_for, run, run_tap
@@ -178,6 +180,35 @@ def test_discovery_goes_on_without_an_account_that_answers(
     [line] = [line for line in done.log("WARNING") if "left untyped or out" in line]
     assert "custom fields and objects" in line
     assert "discover again" in line
+
+
+@pytest.mark.parametrize("path", ["custom_objects", "user_fields"])
+def test_a_sync_does_not_leave_out_what_it_could_not_ask_for(
+    zendesk: Simulator, tmp_path: Path, path: str
+) -> None:
+    zendesk.faults.add("status", code=503, path=path, times=99)
+    _, *arguments = command_for(tmp_path, config=config_for(zendesk))
+    done = run([sys.executable, str(Path(fast.__file__)), *arguments])
+    assert done.exit_code == 1
+    [line] = done.log("ERROR")
+    assert "gave up on the page at the start" in line
+    assert not done.records
+
+
+def test_a_token_that_nobody_gives_is_given_up_once(zendesk: Simulator, tmp_path: Path) -> None:
+    """Not once a list that discovery asks for."""
+    zendesk.stop()
+    login = {"client_id": "any", "client_secret": "any", "access_token": None}
+    _, *arguments = command_for(tmp_path, config=config_for(zendesk, **login))
+    done = run([sys.executable, str(Path(fast.__file__)), *arguments, "--discover"])
+    assert done.exit_code == 0
+    tries = [line for line in done.log("WARNING") if "No access token yet" in line]
+    assert 0 < len(tries) < HURRIED_TRIES
+    done = run([sys.executable, str(Path(fast.__file__)), *arguments])
+    assert done.exit_code == 1
+    [line] = done.log("ERROR")
+    assert "No access token from" in line
+    assert line.endswith("check subdomain (or api_url) and the network")
 
 
 @pytest.mark.parametrize(

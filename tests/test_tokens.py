@@ -57,6 +57,13 @@ def posts(zendesk: Simulator) -> list[int]:
     return [request.status for request in zendesk.requests if request.method == "POST"]
 
 
+def test_requests_for_tokens_and_for_pages_have_one_user_agent(tap: FastTap) -> None:
+    run = tap.run(user_agent="acme/1.0", **refresh(tap.folder))
+    assert run.exit_code == 0, run.stderr
+    assert {request.method for request in tap.zendesk.requests} == {"GET", "POST"}
+    assert {request.headers["user-agent"] for request in tap.zendesk.requests} == {"acme/1.0"}
+
+
 def test_a_token_that_ends_in_the_middle_is_renewed_once(tap: FastTap) -> None:
     tap.zendesk.settings.page_delay = 0.05
     with tap.started(per_page=5, **OAUTH) as process:

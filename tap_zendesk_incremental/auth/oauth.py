@@ -172,6 +172,8 @@ class RenewingAuthenticator(OAuthAuthenticator):
             return retry.retried(post, self.max_tries, self._log_retry)()
         except retry.RETRIABLE_ERRORS as error:
             msg = f"No access token from {self.auth_endpoint}: {retry.describe(error)}"
+            if not isinstance(error, RetriableAPIError):  # nothing has answered
+                msg += "; check subdomain (or api_url) and the network"
             raise FatalAPIError(msg) from error
 
     def _post(self) -> Answer:

@@ -66,7 +66,8 @@ class Account:
         is_worth_asking: Whether there is a login to ask with, and nothing was given up for want of
             an answer.
         has_answered: Whether any request has been answered, be it with an error.
-        is_sitting_out: Whether some page was asked for again, as what is there can come back.
+        is_sitting_out: Whether some page was asked for again, or has to wait for a limit: what is
+            there can come back.
         is_down: Whether a page was given up after all tries, and no page was served meanwhile or
             since: Zendesk may be down for all, so that no other stream is waited for as long.
         served: The products that have served a page, None for what every account has.
@@ -84,6 +85,7 @@ class Account:
             config.get("api_url") or f"https://{config.get('subdomain')}.zendesk.com"
         ).rstrip("/")
         self.session = ZendeskSession(self.api_url)
+        self.session.headers["User-Agent"] = config.get("user_agent", "")
         self.authenticator = new_authenticator(config, self.api_url, self.session)
         self.limits = rate_limit.RateLimits()
         self.is_worth_asking = login_problem(config) is None
@@ -150,6 +152,7 @@ class Client:
             try:
                 return attempt(endpoint, params, read)
             except RateLimitedError as error:  # noqa: PERF203 (a try takes seconds)
+                self.account.is_sitting_out = True
                 wait = rate_limit.Wait.of(error.wait_seconds)
                 self._wait(wait, "Zendesk says 429, too many requests")
             except retry.RETRIABLE_ERRORS as error:
@@ -161,17 +164,22 @@ class Client:
         account = self.account
         return account.has_answered and not account.is_down and not self.is_hurried
 
+    @property
+    def _max_tries(self) -> int:
+        if self._is_patient:
+            return retry.MAX_TRIES
+        is_hopeful = self.account.is_worth_asking or self.account.is_down
+        return retry.HURRIED_TRIES if is_hopeful else retry.GIVEN_UP_TRIES
+
     def _is_final(self, error: Exception) -> bool:
         if retry.is_final(error):
             return True
         if self._is_patient:
             return False
-        account = self.account
-        is_hopeful = account.is_worth_asking or account.is_down
-        if self._tries.count >= (retry.HURRIED_TRIES if is_hopeful else retry.GIVEN_UP_TRIES):
+        if self._tries.count >= self._max_tries:
             return True
         # What takes long to answer may do with a smaller page; a page may have waited for limits.
-        is_slow = isinstance(error, requests.exceptions.ReadTimeout) or account.is_down
+        is_slow = isinstance(error, requests.exceptions.ReadTimeout) or self.account.is_down
         if is_slow and not self.is_hurried:
             return False
         return time.monotonic() - self._tries.began_at >= retry.HURRIED_SECONDS
@@ -275,7 +283,6 @@ class Client:
             response = account.session.get(
                 account.api_url + endpoint.path,
                 params=endpoint.query({**self.query, **params}),
-                headers={"User-Agent": account.config["user_agent"]},
                 auth=self._log_in,
                 timeout=(min(CONNECT_TIMEOUT_SECONDS, timeout_seconds), timeout_seconds),
                 allow_redirects=False,  # credentials go to api_url alone
@@ -293,8 +300,13 @@ class Client:
         """Put the login into a request that is about to be sent."""
         authenticator = self.account.authenticator
         if isinstance(authenticator, RenewingAuthenticator):
-            authenticator.max_tries = retry.MAX_TRIES if self._is_patient else retry.HURRIED_TRIES
-        request = authenticator(request)
+            authenticator.max_tries = self._max_tries
+        try:
+            request = authenticator(request)
+        except FatalAPIError as error:
+            if isinstance(error.__cause__, retry.RETRIABLE_ERRORS):
+                self.account.is_worth_asking = self._is_patient
+            raise
         self.requests += 1
         return request
 

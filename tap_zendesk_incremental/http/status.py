@@ -18,6 +18,16 @@ if TYPE_CHECKING:
 
     from tap_zendesk_incremental.http.endpoint import Endpoint
 
+LACKING_STATUSES = frozenset(
+    {
+        HTTPStatus.PAYMENT_REQUIRED,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.GONE,
+    }
+)
+"""What an account answers that does not have a resource."""
+
 TOO_RECENT = "Too recent start_time"
 CURSOR_STATUSES = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
 ADVICE: dict[int, str] = {
