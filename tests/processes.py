@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import base64
-import multiprocessing
 import time
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
-from . import shortened_waits as fast
-from .running import TIMEOUT_SECONDS, Run, command_for, config_for, environment, select
+from .running import TIMEOUT_SECONDS, Run, command_for, config_for, environment, fork, select
+from .shortened_waits import SHARE
 from .simulator import credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from multiprocessing.process import BaseProcess
     from pathlib import Path
 
@@ -32,9 +31,6 @@ _SECRETS = {
     f"{credentials.EMAIL}/token:{credentials.API_TOKEN}",
     f"{credentials.EMAIL}:{credentials.PASSWORD}",
 }
-# Forked from a process that has imported the tap: a run takes a tenth of a second, not one.
-_forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(["tests.shortened_waits"])
 
 
 def secrets_in(texts: Iterable[bytes], zendesk: Simulator) -> list[str]:
@@ -71,7 +67,7 @@ class FastTap:
         self.zendesk = zendesk
         self.folder = folder
         self.secrets: list[str] = []
-        self._plain = plain
+        self._waits = None if plain else SHARE
         self._output = folder / "output"
         self._errors = folder / "errors"
         self.catalog = _catalog_of(*(streams or ("tickets",)))
@@ -85,9 +81,7 @@ class FastTap:
             settings: See `config_for`.
         """
         with self.started(debug=debug, state=state, **settings) as process:
-            process.join(TIMEOUT_SECONDS)
-            assert process.exitcode is not None, "the tap does not come to an end"
-        run = self.ended(process)
+            run = self.finished(process)
         assert not self.secrets
         return run
 
@@ -99,19 +93,21 @@ class FastTap:
         config = config_for(self.zendesk, **settings)
         command = command_for(self.folder, config=config, state=state, catalog=self.catalog)
         variables = environment(HOME=str(self.folder), **({"LOGLEVEL": "DEBUG"} if debug else {}))
-        files = str(self._output), str(self._errors)
-        for file in files:
-            with open(file, "wb"):  # noqa: PTH123 - a name, not a path
-                pass
-        process = _forks.Process(
-            target=fast.become, args=(command, variables, *files), kwargs={"plain": self._plain}
-        )
+        for file in (self._output, self._errors):
+            file.write_bytes(b"")
+        process = fork(command, variables, self._output, self._errors, self._waits)
         process.start()
         try:
             yield process
         finally:
             process.kill()
             process.join()
+
+    def finished(self, process: BaseProcess) -> Run:
+        """Wait for the end of the process; see `ended`."""
+        process.join(TIMEOUT_SECONDS)
+        assert process.exitcode is not None, "the tap does not come to an end"
+        return self.ended(process)
 
     def ended(self, process: BaseProcess) -> Run:
         """Give what a process left behind; `secrets` takes those that it holds."""
@@ -121,8 +117,16 @@ class FastTap:
 
     def wait_for(self, process: BaseProcess, what: bytes, times: int = 1) -> None:
         """Wait until the running process has written something so many times."""
-        while self._output.read_bytes().count(what) < times:
-            assert process.is_alive(), self._errors.read_text()
+        self.wait_until(process, lambda: self._output.read_bytes().count(what) >= times)
+
+    def wait_until(self, process: BaseProcess, condition: Callable[[], bool]) -> None:
+        """Wait until something is so, before the process ends."""
+        end = time.monotonic() + TIMEOUT_SECONDS
+        while True:
+            is_alive = process.is_alive() and time.monotonic() < end
+            if condition():
+                return
+            assert is_alive, self._errors.read_text()
             time.sleep(0.01)
 
     def wait_for_bytes(self, process: BaseProcess, size: int) -> None:

@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING
 from unittest import mock
 
+import tap_zendesk_incremental.command  # noqa: F401 (the rest of it, for whoever forks)
 from tap_zendesk_incremental import cli
 
 if TYPE_CHECKING:
@@ -27,14 +28,22 @@ MEMORY_BYTES = 256 << 20
 _sleep = time.sleep
 
 
-def main() -> None:
-    """Run the tap with shortened waits; it ends the process, as always."""
-    with mock.patch("time.sleep", lambda seconds: _sleep(seconds * SHARE)):
+def main(share: float = SHARE) -> None:
+    """Run the tap with shortened waits; it ends the process, as always.
+
+    Args:
+        share: What is left of a wait.
+    """
+    with mock.patch("time.sleep", lambda seconds: _sleep(seconds * share)):
         cli.main()
 
 
 def become(
-    command: list[str], environment: Mapping[str, str], output: str, errors: str, *, plain: bool
+    command: list[str],
+    environment: Mapping[str, str],
+    output: str,
+    errors: str,
+    share: float | None,
 ) -> None:
     """Turn this process, which was forked with everything imported already, into the tap.
 
@@ -43,19 +52,19 @@ def become(
         environment: All environment variables.
         output: The file that takes standard output.
         errors: The file that takes standard error.
-        plain: Whether to run the installed command as it is, with its waits.
+        share: What is left of a wait; None runs the installed command as it is.
     """
     for stream, path in ((sys.stdout, output), (sys.stderr, errors)):
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         os.dup2(file, stream.fileno())
         os.close(file)
-    if plain:
+    if share is None:
         os.execve(command[0], command, environment)  # noqa: S606 (a program of our own)
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = list(command)
-    main()
+    main(share)
 
 
 if __name__ == "__main__":

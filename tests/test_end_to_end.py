@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from .simulator import Simulator
 
+run_command = partial(run_tap, is_command=True)
 RECORD = b'{"type":"RECORD"'
 
 
@@ -84,7 +86,7 @@ def test_a_page_that_was_cut_short_by_a_kill_is_the_only_one_repeated(
 
 
 def test_discovery_needs_no_settings(tmp_path: Path) -> None:
-    found = run_tap(tmp_path, None, "--discover")
+    found = run_command(tmp_path, None, "--discover")
     assert found.exit_code == 0
     streams = {s["tap_stream_id"]: s for s in msgspec.json.decode(found.stdout)["streams"]}
     assert streams.keys() >= set(STREAMS)
@@ -102,15 +104,15 @@ def test_discovery_needs_no_settings(tmp_path: Path) -> None:
 
 def test_a_discovered_catalog_exports(zendesk: Simulator, tmp_path: Path) -> None:
     config = config_for(zendesk)
-    catalog = msgspec.json.decode(run_tap(tmp_path, config, "--discover").stdout)
-    found = run_tap(tmp_path, config, catalog=catalog)
+    catalog = msgspec.json.decode(run_command(tmp_path, config, "--discover").stdout)
+    found = run_command(tmp_path, config, catalog=catalog)
     assert found.exit_code == 0
     assert by_id(found.records["users"]) == data_of(zendesk, "users")
 
 
 def test_about(tmp_path: Path) -> None:
-    markdown = run_tap(tmp_path, None, "--about", "--format=markdown")
-    about = run_tap(tmp_path, None, "--about", "--format=json")
+    markdown = run_command(tmp_path, None, "--about", "--format=markdown")
+    about = run_command(tmp_path, None, "--about", "--format=json")
     assert markdown.exit_code == about.exit_code == 0
     settings = msgspec.json.decode(about.stdout)["settings"]["properties"]
     for name in ("subdomain", "client_secret", "export_method", "per_page", "start_date"):
@@ -122,7 +124,7 @@ def test_about(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("option", ["--test", "--test=schema"])
 def test_the_dry_run(zendesk: Simulator, tmp_path: Path, option: str) -> None:
-    tried = run_tap(tmp_path, config_for(zendesk), option)
+    tried = run_command(tmp_path, config_for(zendesk), option)
     assert tried.exit_code == 0
     assert set(STREAMS) <= tried.schemas.keys()
     for stream in STREAMS:
@@ -139,7 +141,7 @@ def test_settings_and_login_from_the_environment(zendesk: Simulator, tmp_path: P
         f"{prefix}CLIENT_SECRET": credentials.CLIENT_SECRET,
         f"{prefix}PER_PAGE": "25",
     }
-    found = run_tap(tmp_path, None, "--config=ENV", catalog=select("tickets"), env=env)
+    found = run_command(tmp_path, None, "--config=ENV", catalog=select("tickets"), env=env)
     assert found.exit_code == 0
     assert by_id(found.records["tickets"]) == data_of(zendesk, "tickets")
     assert [params["per_page"] for params in asked(zendesk, "tickets")] == ["25", "25"]
@@ -153,7 +155,7 @@ def test_as_a_module(zendesk: Simulator, tmp_path: Path) -> None:
 
 
 def test_the_version(tmp_path: Path) -> None:
-    found = run_tap(tmp_path, None, "--version")
+    found = run_command(tmp_path, None, "--version")
     assert found.exit_code == 0
     assert found.stdout.startswith(b"tap-zendesk-incremental v")
 
@@ -163,7 +165,7 @@ def test_a_stuck_cursor_is_one_line_and_the_state_before_it(
 ) -> None:
     zendesk.faults.add("stuck_cursor", times=9, path="tickets/cursor", after=2)
     config, catalog = config_for(zendesk, per_page=10), select("tickets")
-    stuck = run_tap(tmp_path, config, catalog=catalog)
+    stuck = run_command(tmp_path, config, catalog=catalog)
     assert stuck.exit_code == 1
     (line,) = stuck.log("ERROR")
     assert "tickets: Zendesk's cursor does not advance" in line

@@ -101,6 +101,7 @@ class Simulator:
         if self._server:
             self._server.close()
             self._server = None
+        self.faults.release()
 
     def clear(self) -> None:
         """Forgets requests, faults and what was used of the rate limits; data stays."""

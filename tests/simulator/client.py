@@ -21,7 +21,7 @@ TICKETS = "incremental/tickets/cursor.json"
 def get(zendesk: Simulator, path: str, **params: object) -> requests.Response:
     """Asks for one page, with good credentials."""
     url = f"{zendesk.url}/api/v2/{path}"
-    return requests.get(url, params=params, auth=BASIC, timeout=10, allow_redirects=False)  # type: ignore[arg-type]
+    return requests.get(url, params=params, auth=BASIC, timeout=60, allow_redirects=False)  # type: ignore[arg-type]
 
 
 def pages(zendesk: Simulator, path: str, **params: object) -> Iterator[Json]:

@@ -13,6 +13,7 @@ KINDS: dict[str, dict[str, Any]] = {
     | {"headers": {}},
     "reset": {},
     "hang": {"seconds": 30.0},
+    "hold": {},
     "cut": {"share": 0.5},
     "not_json": {},
     "html": {},
@@ -56,6 +57,7 @@ class Faults:
         self._lock = threading.Lock()
         self.waiting: list[Fault] = []
         self.met: list[str] = []
+        self.released = threading.Event()
 
     def add(
         self, kind: str, times: int = 1, path: str = "", after: int = 0, **args: object
@@ -65,6 +67,7 @@ class Faults:
         Args:
             kind: one of `KINDS`: "status" (`code`, `shape` as in `error_body`, `title`, `message`,
                 `body` as text, `headers`), "reset" (RST), "hang" (`seconds` of silence),
+                "hold" (the good answer, made once `release` is called),
                 "cut" (`share` of the body arrives), "not_json", "html", "empty" (no body),
                 "no_records" (JSON without the records), "redirect" (`to`, `code`), "bomb" (a gzip
                 body of `size` bytes), "stuck_cursor", "pretty" (JSON over many lines),
@@ -91,6 +94,11 @@ class Faults:
         with self._lock:
             self.waiting.clear()
             self.met.clear()
+
+    def release(self) -> None:
+        """Lets the requests that are held go on; later ones are held until the next time."""
+        self.released.set()
+        self.released = threading.Event()
 
     def take(self, target: str) -> Fault | None:
         """Finds the fault a request runs into.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .faults import Fault
 
 # Faults of the page itself, and faults that need the page to do damage to.
-UNDAMAGED = {"cut", "slow_body", "drip"}
+UNDAMAGED = {"hold", "cut", "slow_body", "drip"}
 NEED_A_PAGE = {"no_records", "stuck_cursor", "pretty", "unknown_field", "raw"} | UNDAMAGED
 _HTML_TYPE = {"Content-Type": "text/html; charset=utf-8"}
 
@@ -99,6 +99,7 @@ class Victim:
         answer: gives the good response, for faults that damage it.
         log: is told of what is about to be sent; status 0 for nothing.
         stopping: ends a hang early.
+        released: ends a hold.
     """
 
     connection: socket.socket
@@ -106,6 +107,7 @@ class Victim:
     answer: Callable[..., Reply]
     log: Callable[[Reply], None]
     stopping: threading.Event
+    released: threading.Event
 
 
 def happen(fault: Fault, victim: Victim) -> bool:
@@ -128,12 +130,14 @@ def happen(fault: Fault, victim: Victim) -> bool:
         victim.log(reply)
         send(victim.connection, reply)
         return True
+    if fault.kind == "hold":
+        victim.released.wait()
     reply = victim.answer(gzip=fault.args.get("gzip", False))
     if reply.status == HTTPStatus.OK and fault.kind not in UNDAMAGED:
         reply = _damaged(fault, reply, victim.params)
     victim.log(reply)
     if fault.kind == "slow_body":
-        send_slowly(victim.connection, reply, fault.args["seconds"], fault.args["pieces"])
+        send_slowly(victim.connection, reply, fault.args, victim.stopping)
         return True
     if fault.kind == "drip":
         drip(victim.connection, reply, fault.args, victim.stopping)

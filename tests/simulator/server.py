@@ -103,9 +103,11 @@ class Handler(BaseHTTPRequestHandler):
             request.duration = time.monotonic() - request.time
             simulator.requests.append(request)
 
+        released = simulator.faults.released  # from before the request can be seen to be held
         fault = simulator.faults.take(self.path)
         if fault:
-            victim = Victim(self.connection, params, answer, log, self.server.stopping)
+            stopping = self.server.stopping
+            victim = Victim(self.connection, params, answer, log, stopping, released)
             self.close_connection |= not happen(fault, victim)
             return
         reply = answer(gzip="gzip" in headers.get("accept-encoding", ""))

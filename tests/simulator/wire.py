@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import struct
-import time
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from http import HTTPStatus
@@ -56,13 +55,16 @@ def send(connection: socket.socket, reply: Reply, share: float = 1.0) -> None:
     connection.sendall(head(reply.status, headers) + body)
 
 
-def send_slowly(connection: socket.socket, reply: Reply, seconds: float, pieces: int) -> None:
-    """Sends a response with its body in pieces spread over some seconds."""
+def send_slowly(
+    connection: socket.socket, reply: Reply, args: Mapping[str, Any], stopping: threading.Event
+) -> None:
+    """Sends a response with its body in pieces spread over some seconds; see `drip`."""
     headers = {"Content-Type": JSON, "Content-Length": str(len(reply.body))} | reply.headers
     connection.sendall(head(reply.status, headers))
-    step = len(reply.body) // pieces + 1
+    step = len(reply.body) // args["pieces"] + 1
     for first in range(0, len(reply.body), step):
-        time.sleep(seconds / pieces)
+        if stopping.wait(args["seconds"] / args["pieces"]):
+            return
         connection.sendall(reply.body[first : first + step])
 
 
