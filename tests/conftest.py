@@ -5,12 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
+from .postgres import TARGET, Schema, served
 from .simulator import Simulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# The same examples in each run, however slow the machine is: a release fails for what it changed.
+# `--hypothesis-profile explore` looks for others.
+hypothesis.settings.register_profile(
+    "repeat",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+repeat = hypothesis.settings.get_profile("repeat")
+hypothesis.settings.register_profile("explore", repeat, derandomize=False)
+hypothesis.settings.load_profile("repeat")
 
 
 @pytest.fixture
@@ -25,6 +39,23 @@ def zendesk_shared() -> Iterator[Simulator]:
     """An account that tests share: for reading only, its log and settings included."""
     with Simulator() as simulator:
         yield simulator
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The address of a PostgreSQL server, one for all tests of a worker."""
+    if not TARGET.exists():
+        pytest.skip("no PostgreSQL here; `make test` sets it up")
+    with served() as url:
+        yield url
+
+
+@pytest.fixture
+def schema(postgres: str) -> Iterator[Schema]:
+    """A schema of the test's own in a PostgreSQL database."""
+    schema = Schema(postgres)
+    yield schema
+    schema.drop()
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .running import Json
     from .simulator import Simulator
 
-TIMEOUT_SECONDS = 60
+TIMEOUT_SECONDS = 120
 BIN = ROOT / ".venv-postgres/bin"
 TARGET = BIN / "target-postgres"
 
@@ -176,7 +176,7 @@ def served() -> Iterator[str]:
             url = server.stdout.readline().strip()
             assert url, "the PostgreSQL server did not start; its log stands above"
             yield url
-            server.communicate(timeout=30)
+            server.communicate(timeout=TIMEOUT_SECONDS)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

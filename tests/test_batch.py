@@ -12,14 +12,25 @@ import msgspec
 import pytest
 from singer_sdk.exceptions import SingerSDKError
 
-from .postgres import TARGET, Pipeline, Schema, served
+from .postgres import Pipeline
 from .processes import trimmed
-from .running import STREAMS, Run, command_for, config_for, run, select, start, sync
+from .running import (
+    STREAMS,
+    TIMEOUT_SECONDS,
+    Run,
+    command_for,
+    config_for,
+    run,
+    select,
+    start,
+    sync,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from .postgres import Schema
     from .running import Json
     from .simulator import Simulator
 
@@ -128,7 +139,7 @@ def test_several_stream_maps_are_refused(zendesk: Simulator, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_killed_in_the_middle(zendesk: Simulator, tmp_path: Path, number: signal.Signals) -> None:
-    zendesk.settings.page_delay = 0.05
+    zendesk.faults.add("hang", path="incremental/users", seconds=3600.0)  # it never ends by itself
     config = config_for(zendesk, per_page=5, batch_config=batches_in(tmp_path / "files", 7))
     catalog = select(*STREAMS)
     output = b""
@@ -139,28 +150,21 @@ def test_killed_in_the_middle(zendesk: Simulator, tmp_path: Path, number: signal
             assert line, "the run ended before it could be killed"
             output += line
         os.kill(process.pid, number)
-        rest, log = process.communicate(timeout=20)
+        rest, log = process.communicate(timeout=TIMEOUT_SECONDS)
     killed = Run(process.returncode, output + rest, log.decode())
     assert killed.exit_code in {-9, 143}
     assert killed.state
     came = records_of(killed.messages)
     assert 0 < sum(map(len, came.values())) < sum(len(zendesk.store.records[s]) for s in STREAMS)
-    zendesk.settings.page_delay = 0
+    zendesk.faults.clear()
     again = sync(config, catalog=catalog, state=killed.state)
     check_complete(zendesk, came, records_of(again.messages))
 
 
-@pytest.mark.skipif(not TARGET.exists(), reason="no loader here; `make test` sets it up")
-def test_loader_takes_the_files(zendesk: Simulator, tmp_path: Path) -> None:
+def test_loader_takes_the_files(zendesk: Simulator, tmp_path: Path, schema: Schema) -> None:
     batches = batches_in(tmp_path / "files", 40)
-    with served() as url:
-        schema = Schema(url)
-        pipeline = Pipeline(tmp_path, zendesk, schema)
-        try:
-            pipeline.run(catalog=select(*STREAMS), per_page=20, batch_config=batches)
-            for stream in STREAMS:
-                records = zendesk.store.records[stream].values()
-                assert schema.differences(stream, records) == []
-            assert pipeline.state
-        finally:
-            schema.drop()
+    pipeline = Pipeline(tmp_path, zendesk, schema)
+    pipeline.run(catalog=select(*STREAMS), per_page=20, batch_config=batches)
+    for stream in STREAMS:
+        assert schema.differences(stream, zendesk.store.records[stream].values()) == []
+    assert pipeline.state

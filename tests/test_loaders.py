@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from .postgres import TARGET, Pipeline, Schema, served
+from .postgres import Pipeline
 from .running import config_for, run_tap, select
 from .simulator import Simulator
 from .warehouse import LOADER_PYTHON, ROOT, read_database
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from .postgres import Schema
 
 HOW_TO = (ROOT / "docs/how-to.md").read_text(encoding="utf-8")
 SYSTEM_UPDATES = HOW_TO.partition("## Tell system updates")[2].split("```")[1].removeprefix("sql")
@@ -91,22 +93,18 @@ def test_versions_are_those_that_are_pinned() -> None:
         assert f"duckdb=={duckdb}" in pins[name] or not duckdb
 
 
-@pytest.mark.skipif(not TARGET.exists(), reason="no loader for PostgreSQL here; see `make test`")
-def test_types_and_queries_in_postgres(zendesk: Simulator, tmp_path: Path) -> None:
+def test_types_and_queries_in_postgres(zendesk: Simulator, tmp_path: Path, schema: Schema) -> None:
     """Each query runs as printed, and `_rescued_data` holds what the page says of NULL."""
     expected_ids = touched(zendesk)
-    with served() as url:
-        schema = Schema(url)
-        Pipeline(tmp_path, zendesk, schema).run(catalog=select("tickets"))
-        types, _ = schema.table("tickets")
-        expected = told("PostgreSQL")
-        assert {name: POSTGRES_NAMES.get(types[name], types[name]) for name in expected} == expected
-        assert {row["id"] for row in schema.query(SYSTEM_UPDATES)} == expected_ids
-        rows = [schema.query(query) for query in queries("PostgreSQL")]
-        assert [bool(found) for found in rows] == [True, True, False]
-        [count] = schema.query("select count(_rescued_data) as n from tickets")
-        assert count["n"] == len(rows[1])  # not one of them is NULL
-        schema.drop()
+    Pipeline(tmp_path, zendesk, schema).run(catalog=select("tickets"))
+    types, _ = schema.table("tickets")
+    expected = told("PostgreSQL")
+    assert {name: POSTGRES_NAMES.get(types[name], types[name]) for name in expected} == expected
+    assert {row["id"] for row in schema.query(SYSTEM_UPDATES)} == expected_ids
+    rows = [schema.query(query) for query in queries("PostgreSQL")]
+    assert [bool(found) for found in rows] == [True, True, False]
+    [count] = schema.query("select count(_rescued_data) as n from tickets")
+    assert count["n"] == len(rows[1])  # not one of them is NULL
 
 
 @pytest.mark.skipif(not LOADER_PYTHON.exists(), reason="no loader for DuckDB here; see `make test`")

@@ -12,35 +12,23 @@ import pytest
 
 from . import warehouse
 from .accounts import choose, discovered, holds, shows
-from .postgres import TARGET, Pipeline, Schema, as_loaded, served
+from .postgres import TIMEOUT_SECONDS, Pipeline, as_loaded
 from .running import STREAMS, select
 from .simulator.definitions import VALUES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable
     from pathlib import Path
 
+    from .postgres import Schema
     from .running import Json
     from .simulator import Simulator
 
-pytestmark = pytest.mark.skipif(
-    not TARGET.exists(), reason="no loader for PostgreSQL here; `make test` sets it up"
-)
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """Gives the address of one server for all tests."""
-    with served() as url:
-        yield url
-
 
 @pytest.fixture
-def pipeline(tmp_path: Path, zendesk: Simulator, postgres: str) -> Iterator[Pipeline]:
+def pipeline(tmp_path: Path, zendesk: Simulator, schema: Schema) -> Pipeline:
     """Gives a pipeline from the test's own account into a schema of its own."""
-    schema = Schema(postgres)
-    yield Pipeline(tmp_path, zendesk, schema)
-    schema.drop()
+    return Pipeline(tmp_path, zendesk, schema)
 
 
 def check(pipeline: Pipeline, zendesk: Simulator, streams: Collection[str] = STREAMS) -> None:
@@ -57,15 +45,10 @@ def check(pipeline: Pipeline, zendesk: Simulator, streams: Collection[str] = STR
 
 def wait_for(condition: Callable[[], bool]) -> None:
     """Waits until something is so."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + TIMEOUT_SECONDS
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.02)
-
-
-def pages_of_tickets(zendesk: Simulator) -> int:
-    """Counts the requests for tickets."""
-    return sum("incremental/tickets/" in request.path for request in [*zendesk.requests])
 
 
 def change_everything(zendesk: Simulator) -> None:
@@ -111,17 +94,16 @@ def test_full_load_then_changes_and_deletes(
 
 def test_tap_killed_in_the_middle(pipeline: Pipeline, zendesk: Simulator) -> None:
     catalog = select(*STREAMS)
-    zendesk.settings.page_delay = 0.05
     for number, code in ((signal.SIGKILL, -9), (signal.SIGTERM, 143)):
-        zendesk.requests.clear()
+        zendesk.clear()
+        zendesk.faults.add("hang", path="incremental/tickets/", after=2, seconds=3600.0)
         with pipeline.started(catalog=catalog, per_page=5):
-            wait_for(lambda: pages_of_tickets(zendesk) > 2)
+            wait_for(lambda: zendesk.faults.met == ["hang"])
             os.kill(pipeline.tap.pid, number)
         assert pipeline.exit_codes[0] == code
     arrived = pipeline.schema.query("select id from tickets")
     assert 0 < len(arrived) < len(zendesk.store.records["tickets"])
     assert pipeline.state
-    zendesk.settings.page_delay = 0
     pipeline.run(catalog=catalog)
     check(pipeline, zendesk)
 
@@ -132,7 +114,7 @@ def test_target_killed_in_the_middle(pipeline: Pipeline, zendesk: Simulator) -> 
     state = pipeline.state
     for key in [*zendesk.store.records["tickets"]]:
         zendesk.store.update("tickets", key, priority="urgent", subject="moved")
-    zendesk.settings.page_delay = 0.1
+    zendesk.faults.add("hold", path="incremental/tickets/", after=5)
 
     def moved() -> int:
         return len(pipeline.schema.query("select id from tickets where subject = 'moved'"))
@@ -140,12 +122,12 @@ def test_target_killed_in_the_middle(pipeline: Pipeline, zendesk: Simulator) -> 
     with pipeline.started(catalog=catalog, per_page=5, target={"batch_size_rows": 5}):
         wait_for(lambda: moved() > 0)
         pipeline.target.kill()
+        zendesk.faults.release()
     assert pipeline.exit_codes == (1, -9)
     assert "The target has ended and reads no more" in pipeline.log("tap")
     assert 0 < moved() < len(zendesk.store.records["tickets"])
     # The loader prints a state only when all that it holds is written, so there was none.
     assert pipeline.state == state
-    zendesk.settings.page_delay = 0
     pipeline.run(catalog=catalog)
     check(pipeline, zendesk)
 

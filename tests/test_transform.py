@@ -13,7 +13,7 @@ import pytest
 
 from . import project
 from .answers import BROWSER, CHROMIUM, write_page
-from .postgres import TARGET, Pipeline, Schema, served
+from .postgres import Pipeline, Schema
 from .project import Project
 from .running import command_for, config_for, select
 from .simulator.definitions import definitions
@@ -190,10 +190,7 @@ def built(
             pytest.skip("no loader for DuckDB here; `make test` sets it up")
         yield DuckDB(folder, demo, *STREAMS)
         return
-    if not TARGET.exists():
-        pytest.skip("no loader for PostgreSQL here; `make test` sets it up")
-    with served() as url:
-        yield PostgreSQL(folder, demo, url)
+    yield PostgreSQL(folder, demo, request.getfixturevalue("postgres"))
 
 
 def seconds(text: str) -> datetime:
