@@ -197,15 +197,14 @@ def run_tap(  # noqa: PLR0913 (named, each with a default)
         state: JSON of any shape, or bytes as they shall stand in the file.
         catalog: what to select.
         env: more environment variables.
-        is_command: whether to run the installed command, from Python's start to its end; with
-            `env` it does, as Python reads some variables as it starts.
+        is_command: whether to run the installed command, from Python's start to its end.
     """
     command = [*command_for(folder, config=config, state=state, catalog=catalog), *arguments]
-    if is_command or env:
+    if is_command:
         return run(command, env)
     with tempfile.TemporaryDirectory() as written:
         output, errors = Path(written, "output"), Path(written, "errors")
-        process = fork(command, environment(), output, errors, 1.0)
+        process = fork(command, environment(**env or {}), output, errors, 1.0)
         process.start()
         try:
             process.join(TIMEOUT_SECONDS)

@@ -63,6 +63,7 @@ def become(
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
     os.environ.clear()
     os.environ.update(environment)
+    time.tzset()
     sys.argv = list(command)
     main(share)
 

@@ -10,6 +10,7 @@ import time
 import weakref
 from collections import defaultdict
 from dataclasses import replace
+from functools import partial
 from itertools import chain, islice, pairwise, repeat
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -23,7 +24,7 @@ from tap_zendesk_incremental.errors import RefusedError
 from tap_zendesk_incremental.export_stream import UNLIMITED_AT_ONCE, ReadyPage
 from tap_zendesk_incremental.http.rate_limit import Pace
 from tap_zendesk_incremental.http.retry import HURRIED_TRIES, MAX_TRIES
-from tap_zendesk_incremental.schedule import Arrival
+from tap_zendesk_incremental.schedule import Arrival, Schedule
 from tap_zendesk_incremental.streams.support import Tickets
 from tap_zendesk_incremental.streams.talk import TalkCalls
 from tap_zendesk_incremental.tap import TapZendeskIncremental
@@ -34,7 +35,7 @@ from .simulator import Simulator, credentials
 from .torture import MANY
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterator, Sequence
     from pathlib import Path
 
     from tap_zendesk_incremental.sdk import SdkStream
@@ -49,6 +50,14 @@ def exports(zendesk: Simulator) -> list[str]:
     paths = [request.path for request in zendesk.requests]
     found = [re.search(r"/incremental/(\w+)", path) for path in paths]
     return [match[1] for match in found if match]
+
+
+def is_complete(run: Run, zendesk: Simulator, *streams: str) -> bool:
+    """Say whether all records of some streams are out."""
+    return all(
+        {record["id"] for record in run.records[stream]} == {*zendesk.store.records[stream]}
+        for stream in streams
+    )
 
 
 def test_those_that_share_a_limit_take_turns(zendesk: Simulator, tmp_path: Path) -> None:
@@ -67,17 +76,17 @@ def test_those_that_share_a_limit_take_turns(zendesk: Simulator, tmp_path: Path)
 def test_a_limit_that_is_reached_does_not_hold_up_another(
     zendesk: Simulator, tmp_path: Path
 ) -> None:
-    zendesk.faults.add(
-        "status", code=429, path="incremental/users", after=1, headers={"Retry-After": "3"}
-    )
-    zendesk.settings.page_delay = 0.02
-    run = FastTap(zendesk, tmp_path, *STREAMS, plain=True).run(per_page=5)
-    assert run.exit_code == 0, run.stderr
-    check_complete([run], zendesk, *STREAMS, once=False)
-    refused = next(r.time for r in zendesk.requests if r.status == 429)
-    others = [r.time for r in zendesk.requests if r.time > refused and "users" not in r.path]
-    assert len(others) > 5
-    assert max(others) < refused + 2.5
+    headers = {"Retry-After": "600"}
+    zendesk.faults.add("status", code=429, path="incremental/users", after=1, headers=headers)
+    zendesk.faults.add("hold", path=TICKETS, after=1)  # until that limit is reached
+    others = [stream for stream in STREAMS if stream != "users"]
+    tap = FastTap(zendesk, tmp_path, *STREAMS, plain=True)
+    with tap.started(per_page=5) as process:
+        tap.wait_until(process, lambda: {"status", "hold"} <= {*zendesk.faults.met})
+        zendesk.faults.release()
+        tap.wait_until(process, lambda: is_complete(tap.ended(process), zendesk, *others))
+    check_complete([tap.ended(process)], zendesk, *others, once=False)
+    assert exports(zendesk).count("users") == 2
 
 
 def test_a_limit_of_the_account_binds_all_of_them(zendesk: Simulator, tmp_path: Path) -> None:
@@ -92,18 +101,16 @@ def test_a_limit_of_the_account_binds_all_of_them(zendesk: Simulator, tmp_path: 
 
 
 def test_lists_share_a_few_threads(zendesk: Simulator, tmp_path: Path) -> None:
-    for name in LISTS:
-        zendesk.faults.add("slow_body", path=f"/{name}", seconds=0.5, pieces=2)
-    run = FastTap(zendesk, tmp_path, *LISTS, plain=True).run()
-    assert run.exit_code == 0, run.stderr
-    begins = [
-        request.time
-        for request in zendesk.requests
-        if any(f"/{name}" in request.path for name in LISTS)
-    ]
-    # Each answer takes longer than that.
-    at_once = [sum(begin <= other < begin + 0.4 for other in begins) for begin in begins]
-    assert 2 <= max(at_once) <= UNLIMITED_AT_ONCE < len(LISTS)
+    # The first list is asked alone, for the login.
+    zendesk.faults.add("hold", path="|".join(f"/{name}" for name in LISTS), after=1, times=99)
+    tap = FastTap(zendesk, tmp_path, *LISTS)
+    with tap.started() as process:
+        tap.wait_until(process, lambda: len(zendesk.faults.met) >= UNLIMITED_AT_ONCE)
+        process.join(0.2)  # time for one that is too much
+        assert len(zendesk.faults.met) == UNLIMITED_AT_ONCE < len(LISTS) - 1
+        zendesk.faults.clear()
+        zendesk.faults.release()
+        assert tap.finished(process).exit_code == 0
 
 
 def test_a_pace_keeps_clear_of_a_limit_without_headers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,15 +269,22 @@ def test_several_streams_that_fail_are_all_said(zendesk: Simulator, tmp_path: Pa
 def test_what_has_arrived_is_written_before_a_login_that_failed_ends_the_run(
     zendesk: Simulator,
 ) -> None:
-    """The page of tickets comes after the error, while this thread is busy."""
+    """The page of tickets has come, too, while this thread was busy."""
     written: list[int] = []
+    schedules: list[Schedule[SdkStream, Any]] = []
+
+    def schedule() -> Schedule[SdkStream, Any]:
+        schedules.append(Schedule())
+        return schedules[-1]
 
     class Busy(TapZendeskIncremental):
-        """A tap that takes its time to say how far it is."""
+        """A tap that is busy until all that was asked for has arrived."""
 
         def report(self) -> None:
-            """Take it."""
-            time.sleep(0.5)
+            """Wait for it; nothing else tells."""
+            for one in schedules:
+                while one._arrived.qsize() < one._called:  # noqa: SLF001
+                    time.sleep(0.01)
 
         def report_end(self) -> None:
             """Note how many pages were written of the tickets."""
@@ -279,8 +293,11 @@ def test_what_has_arrived_is_written_before_a_login_that_failed_ends_the_run(
             written.append(tickets.progress.pages)
 
     zendesk.faults.add("status", code=401, path="incremental/users", after=1)
-    zendesk.faults.add("slow_body", times=9, path=TICKETS, seconds=0.2, pieces=2)
-    with pytest.raises(RefusedError, match="users: HTTP 401"):
+    zendesk.faults.add("slow_body", times=9, path=TICKETS, seconds=0.1, pieces=2)
+    with (
+        mock.patch.object(sdk, "Schedule", side_effect=schedule),
+        pytest.raises(RefusedError, match="users: HTTP 401"),
+    ):
         sync(config_for(zendesk, per_page=10), catalog=select("tickets", "users"), tap=Busy)
     assert written == [exports(zendesk).count("tickets")]
     assert written[0] >= 2
@@ -305,7 +322,6 @@ def test_a_wrong_login_is_tried_once_after_streams_that_ask_for_nothing(
 
 def test_a_token_is_renewed_once_for_all_threads(zendesk: Simulator, tmp_path: Path) -> None:
     """Zendesk refuses the token of several requests at once, again and again."""
-    zendesk.settings.token_lifetime, zendesk.settings.page_delay = 0.25, 0.03
     path = tmp_path / "tokens"
     login: Json = {
         "client_id": credentials.CLIENT_ID,
@@ -314,17 +330,28 @@ def test_a_token_is_renewed_once_for_all_threads(zendesk: Simulator, tmp_path: P
         "oauth_token_path": str(path),
     }
     tap = FastTap(zendesk, tmp_path, *MANY)
-    began = time.monotonic()
-    run = tap.run(per_page=5, **login)
-    took_seconds = time.monotonic() - began
+    for pages in (TICKETS, "incremental/users", "satisfaction_ratings"):
+        for after in (1, 3, 5):
+            zendesk.faults.add("hold", path=pages, after=after)
+
+    def all_wait(times: int) -> bool:
+        """Whether these three wait, each with a token that was accepted, and none has to try."""
+        last = {request.path: request.status for request in [*zendesk.requests]}
+        return len(zendesk.faults.met) == 3 * times and {*last.values()} == {200}
+
+    with tap.started(per_page=5, **login) as process:
+        for times in (1, 2, 3):
+            tap.wait_until(process, partial(all_wait, times))
+            zendesk.expire_tokens()
+            zendesk.faults.release()
+        run = tap.finished(process)
     assert run.exit_code == 0, run.stderr
     check_complete([run], zendesk, *MANY, once=False)
     exchanges = [r for r in zendesk.requests if r.path == "/oauth/tokens"]
-    assert {request.status for request in exchanges} == {200}
-    assert 3 <= len(exchanges) <= took_seconds / 0.25 + 1
+    assert [request.status for request in exchanges] == [200] * 4
     used = {request.headers.get("authorization", "") for request in zendesk.requests}
     assert len(used - {""}) == len(exchanges)
-    assert run.stderr.count("the access token has ended") == len(exchanges) - 1
+    assert run.stderr.count("the access token has ended") == 3
     assert zendesk.api.auth.tokens[-1].refresh_token in path.read_text()
 
 
@@ -341,8 +368,7 @@ def test_a_token_that_is_not_known_everywhere_yet_is_renewed_once_for_all_thread
         tap.wait_for(process, b'"STATE"', 5)
         zendesk.settings.token_lag = 0.7
         zendesk.expire_tokens()
-        process.join(30)
-    run = tap.ended(process)
+        run = tap.finished(process)
     assert run.exit_code == 0, run.stderr
     check_complete([run], zendesk, *MANY, once=False)
     assert [r.status for r in zendesk.requests if r.path == "/oauth/tokens"] == [200, 200]
@@ -354,28 +380,27 @@ def test_ended_while_all_of_them_wait(
     zendesk: Simulator, tmp_path: Path, number: signal.Signals
 ) -> None:
     for path in (TICKETS, "incremental/users"):
-        zendesk.faults.add("hang", seconds=20.0, path=path, after=1)
+        zendesk.faults.add("hang", seconds=3600.0, path=path, after=1)
     tap = FastTap(zendesk, tmp_path, *STREAMS, plain=True)
     with tap.started(per_page=10) as process:
         tap.wait_for(process, b'"STATE"', 2)
-        time.sleep(0.3)
+        tap.wait_until(process, lambda: zendesk.faults.met == ["hang", "hang"])
         os.kill(process.pid or 0, number)
-        process.join(5)
-        assert not process.is_alive()
-    run = tap.ended(process)
+        run = tap.finished(process)
     assert run.exit_code == 128 + number
     assert run.messages[-1]["type"] == "STATE"
     again = tap.run(state=run.state)
     check_complete([run, again], zendesk, "tickets", "users", once=True)
 
 
-def has_passed(bookmark: Json, second: int, record_id: Any) -> bool:  # noqa: ANN401 (an id)
-    """Say whether a bookmark says that a record is out: it goes on behind its second, or its id."""
+def passed(bookmark: Json, index: Sequence[tuple[int, Any]]) -> set[Any]:
+    """Give the ids that a bookmark says are out: it goes on behind their second, or their id."""
     if "cursor" not in bookmark:
-        return second < int(bookmark.get("end_time", 0))
+        return {i for second, i in index if second < int(bookmark.get("end_time", 0))}
     cursor = base64.b64decode(bookmark["cursor"]).decode()
     last_second, last_id, _ = re.split(r"\.0\|\||\|", cursor)
-    return (second, record_id) <= (int(last_second), int(last_id or 0))
+    last = int(last_second), int(last_id or 0)
+    return {place[1] for place in index if place <= last}
 
 
 def check_states(run: Run, zendesk: Simulator) -> None:
@@ -391,19 +416,18 @@ def check_states(run: Run, zendesk: Simulator) -> None:
             out[message["stream"]].add(message["record"]["id"])
         elif message["type"] == "STATE":
             for stream, bookmark in message["value"].get("bookmarks", {}).items():
-                passed = {place[1] for place in index[stream] if has_passed(bookmark, *place)}
-                assert passed <= out[stream]
+                assert passed(bookmark, index[stream]) <= out[stream]
 
 
 ORDERED = (*STREAMS, "talk_calls", "side_conversation_events", "ticket_metric_events")
 """Streams with four limits, whose bookmarks show a place in the order of their records."""
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     per_page=st.integers(3, 40),
     slow=st.lists(
-        st.tuples(st.sampled_from(STREAMS), st.integers(0, 6), st.floats(0.01, 0.15)), max_size=8
+        st.tuples(st.sampled_from(STREAMS), st.integers(0, 6), st.floats(0.01, 0.05)), max_size=8
     ),
 )
 def test_each_state_covers_only_what_is_out(
@@ -443,7 +467,7 @@ class InAnyOrder:
             yield Arrival(key, items_of_turn)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(per_page=st.integers(2, 40), picks=st.lists(st.integers(0, 6), max_size=120))
 def test_no_order_of_pages_has_a_state_ahead_of_what_is_out(
     zendesk_of_all: Simulator, per_page: int, picks: list[int]

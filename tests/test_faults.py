@@ -8,7 +8,6 @@ import re
 import socket
 import sys
 import threading
-import time
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
@@ -35,16 +34,17 @@ FAULTS: dict[str, dict[str, Any]] = {
         for code in (408, 409, 500, 502, 503, 504, 520, 521, 522, 523, 524)
     },
     "reset": {"kind": "reset"},
-    "no answer": {"kind": "hang", "seconds": 2.0},
-    "a slow body": {"kind": "slow_body", "seconds": 1.6, "pieces": 8},
+    "no answer": {"kind": "hang", "seconds": 3600.0},
+    "a slow body": {"kind": "slow_body", "seconds": 3600.0, "pieces": 8},
     "a body cut short": {"kind": "cut"},
     "half a JSON": {"kind": "not_json"},
     "HTML": {"kind": "html"},
     "nothing": {"kind": "empty"},
     "no records": {"kind": "no_records"},
 }
+LATE = {"no answer", "a slow body"}
 # After these the next try asks for fewer records.
-SLOW = {"HTTP 504", "no answer", "a slow body"}
+SLOW = {"HTTP 504", *LATE}
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def tap(zendesk: Simulator, tmp_path: Path) -> FastTap:
 @pytest.mark.parametrize("name", FAULTS)
 def test_fault_is_tried_again(tap: FastTap, name: str) -> None:
     tap.zendesk.faults.add(path=TICKETS, after=2, **FAULTS[name])
-    run = tap.run(per_page=10, request_timeout=1)
+    run = tap.run(per_page=10, request_timeout=3 if name in LATE else None)
     assert run.exit_code == 0, run.stderr
     check_complete([run], tap.zendesk, once=True)
     assert tap.zendesk.faults.met == [FAULTS[name]["kind"]]
@@ -120,7 +120,7 @@ def test_retry_after_of_503_is_obeyed(tap: FastTap) -> None:
 def test_time_outs_ask_for_half(tap: FastTap, name: str) -> None:
     tap.zendesk.store.fill("tickets", range(1_700_000_000, 1_700_001_200))
     tap.zendesk.faults.add(path=TICKETS, times=2, **FAULTS[name])
-    run = tap.run(per_page=240, request_timeout=1)
+    run = tap.run(per_page=240, request_timeout=3 if name in LATE else None)
     assert run.exit_code == 0
     check_complete([run], tap.zendesk, once=True)
     sizes = [int(request.params["per_page"]) for request in pages_asked(tap.zendesk)]
@@ -177,13 +177,12 @@ DRIPS: dict[str, dict[str, Any]] = {
 def test_an_answer_that_drips_ends_at_its_deadline(tap: FastTap, name: str) -> None:
     """No piece of it is late, and yet it would take a quarter of an hour."""
     tap.zendesk.faults.add("drip", path=TICKETS, seconds=0.3, **DRIPS[name])
-    started_at = time.monotonic()
     run = tap.run(per_page=20, request_timeout=1)
     assert run.exit_code == 0, run.stderr
-    assert time.monotonic() - started_at < 20
     check_complete([run], tap.zendesk, once=True)
-    (line,) = run.log("WARNING")
-    assert "no answer in time" in line
+    lines = run.log("WARNING")  # perhaps also of an answer that a busy machine has held up
+    assert lines
+    assert all("no answer in time" in line for line in lines)
     assert [request.params["per_page"] for request in pages_asked(tap.zendesk)][:2] == ["20", "20"]
 
 
@@ -194,11 +193,10 @@ def test_a_token_that_drips_ends_at_its_deadline(
     zendesk.faults.add("drip", path="oauth/tokens", seconds=0.3, headers=True)
     login = {"client_id": credentials.CLIENT_ID, "client_secret": credentials.CLIENT_SECRET}
     authenticator = oauth.RenewingAuthenticator(login, zendesk.url, ZendeskSession(zendesk.url))
-    started_at = time.monotonic()
     authenticator.update_access_token()
     assert authenticator.access_token
-    assert time.monotonic() - started_at < 15
     assert zendesk.faults.met == ["drip"]
+    assert len(zendesk.requests) > 1  # the answer that drips was not waited for
 
 
 @pytest.mark.parametrize("code", [500, 502, 503])
@@ -350,7 +348,7 @@ def test_a_page_that_stays_unreadable_says_why(tap: FastTap, answer: str, says: 
 )
 def test_http_that_is_none_is_tried_again(tap: FastTap, answer: bytes) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        listening.settimeout(20)
+        listening.settimeout(TIMEOUT_SECONDS)
         front = threading.Thread(target=_answer_once, args=(listening, answer, tap.zendesk.port))
         front.start()
         run = tap.run(api_url=f"http://127.0.0.1:{listening.getsockname()[1]}")

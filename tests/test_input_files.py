@@ -253,6 +253,7 @@ def test_files_are_closed(zendesk: Simulator, tmp_path: Path, arguments: tuple[s
         state=state,
         catalog=select("users"),
         env={"PYTHONWARNINGS": "default"},
+        is_command=True,
     )
     assert failed.exit_code == 1
     assert "ResourceWarning" not in failed.stderr

@@ -27,25 +27,25 @@ def statuses(zendesk: Simulator) -> list[int]:
 
 def test_pacing_by_the_limit_of_the_exports(zendesk: Simulator, tmp_path: Path) -> None:
     """Two limits, counted apart, and not a single 429."""
-    zendesk.settings.limit, zendesk.settings.window = 4, 1.0
+    zendesk.settings.limit, zendesk.settings.window = 1, 1.0
     streams = ("tickets", "users", "organizations")
-    run = FastTap(zendesk, tmp_path, *streams, plain=True).run(per_page=5)
+    run = FastTap(zendesk, tmp_path, *streams, plain=True).run(per_page=20)
     assert run.exit_code == 0
     check_complete([run], zendesk, *streams, once=False)
-    assert set(statuses(zendesk)) == {200}
-    assert len(statuses(zendesk)) >= 10 + 6 + 2
+    assert statuses(zendesk) == [200] * (3 + 2 + 1)
     waits = re.findall(LIMIT_REACHED, run.stderr)
-    assert 2 <= len(waits) <= len(statuses(zendesk)) / 4
+    # A machine that is busy can take longer than a window by itself.
+    assert 1 <= len(waits) <= 3
     assert set(waits) <= {"0", "1"}
 
 
 def test_pacing_by_the_limit_of_the_account(zendesk: Simulator, tmp_path: Path) -> None:
-    zendesk.settings.account_limit, zendesk.settings.window = 6, 1.0
+    zendesk.settings.account_limit, zendesk.settings.window = 3, 1.0
     streams = ("tickets", "users")
-    run = FastTap(zendesk, tmp_path, *streams, plain=True).run(per_page=5)
+    run = FastTap(zendesk, tmp_path, *streams, plain=True).run(per_page=10)
     assert run.exit_code == 0
     check_complete([run], zendesk, *streams, once=True)
-    assert set(statuses(zendesk)) == {200}
+    assert statuses(zendesk) == [200] * (5 + 3)
     assert re.findall(LIMIT_REACHED, run.stderr)
 
 
@@ -61,9 +61,9 @@ def test_tries_again_are_paced_too(zendesk: Simulator, tmp_path: Path) -> None:
 
 
 def test_limits_without_headers_are_waited_out(zendesk: Simulator, tmp_path: Path) -> None:
-    zendesk.settings.limit, zendesk.settings.window = 4, 1.0
+    zendesk.settings.limit, zendesk.settings.window = 1, 1.0
     zendesk.settings.limit_headers = False
-    run = FastTap(zendesk, tmp_path, plain=True).run(per_page=5)
+    run = FastTap(zendesk, tmp_path, plain=True).run(per_page=20)
     assert run.exit_code == 0
     check_complete([run], zendesk, once=True)
     refused = statuses(zendesk).count(429)
@@ -89,7 +89,7 @@ def test_429s_never_use_up_the_tries(
     assert set(found) <= set(waits)
 
 
-@pytest.mark.parametrize(("minutes", "waits"), [(10, range(590, 601)), (-10, range(1, 2))])
+@pytest.mark.parametrize(("minutes", "waits"), [(10, range(400, 601)), (-10, range(1, 2))])
 def test_429_until_a_date(zendesk: Simulator, tmp_path: Path, minutes: int, waits: range) -> None:
     until = format_datetime(datetime.now(timezone.utc) + timedelta(minutes=minutes), usegmt=True)
     zendesk.faults.add("status", code=429, path=TICKETS, headers={"Retry-After": until})

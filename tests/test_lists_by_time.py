@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from .simulator import Simulator
 
 DAY_SECONDS = 86_400
-PAGE_SECONDS = 0.05
 WITHHELD_SECONDS = 65
 CORE = {"tickets", "ticket_events", "users", "organizations", "ticket_exports"}
 INCREMENTAL = sorted(s.name for s in STREAMS if s.replication_key and s.name not in CORE)
@@ -58,7 +57,11 @@ class Runs:
         return self._take(run)
 
     def kill(self, messages: int, **settings: object) -> None:
-        """Run until some messages are out, then kill."""
+        """Run until some messages are out, then kill; three pages are served."""
+        [found] = [stream for stream in STREAMS if stream.name == self.stream]
+        endpoint = found.cursor or found.time or found.listing
+        assert endpoint
+        self.zendesk.faults.add("hang", path=endpoint.path, after=3, seconds=3600.0)
         command = command_for(self.folder, config=self._config(**settings), **self._files())
         with start(command) as process:
             assert process.stdout is not None
@@ -66,6 +69,7 @@ class Runs:
             process.kill()
             lines += process.stdout.readlines()
         assert process.wait() == -signal.SIGKILL, "the run was over before it could be killed"
+        self.zendesk.faults.clear()
         self._take(Run(0, b"".join(line for line in lines if line.endswith(b"\n")), ""))
 
     def create(self, at: int) -> None:
@@ -101,7 +105,6 @@ def runs(zendesk: Simulator, tmp_path: Path, stream: str) -> Runs:
 @pytest.mark.parametrize("stream", INCREMENTAL)
 def test_killed_and_resumed_no_record_is_lost(zendesk: Simulator, runs: Runs) -> None:
     """Also what changes in the middle of a walk arrives, and what is written is not asked again."""
-    zendesk.settings.page_delay = PAGE_SECONDS
     # Endpoints without a page size would give everything at once.
     zendesk.settings.cap = 4
     # A cap makes pages of a second that no page holds whole: there are none of them here.
@@ -112,7 +115,6 @@ def test_killed_and_resumed_no_record_is_lost(zendesk: Simulator, runs: Runs) ->
         runs.create(at=int(time.time()) - WITHHELD_SECONDS + number)
     killed_at = len(runs.ids)
     assert 0 < killed_at < 30
-    zendesk.settings.page_delay = 0
     came = runs.run()
     runs.run()  # a walk that was begun before a record appeared does not have it
     assert runs.ids == runs.held()
@@ -153,9 +155,7 @@ def test_slices_end_where_they_are_told_to(zendesk: Simulator, runs: Runs) -> No
 def test_an_earlier_end_date_holds_for_a_walk_that_was_begun_without(
     zendesk: Simulator, runs: Runs
 ) -> None:
-    zendesk.settings.page_delay = PAGE_SECONDS
     runs.kill(messages=6)
-    zendesk.settings.page_delay = 0
     assert runs.state
     assert runs.state["bookmarks"][runs.stream]["until"]
     end = zendesk.store.records[runs.stream].index[12][0]

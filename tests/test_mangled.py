@@ -108,7 +108,7 @@ def mangled(good: Json) -> st.SearchStrategy[Json]:
     return st.builds(mangle, st.sampled_from(places), changes, junk)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.one_of(
         mangled(CONFIG).map(lambda bad: (bad, STATE, CATALOG)),

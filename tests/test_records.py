@@ -75,7 +75,7 @@ FIXED: Json = {"id": {"type": ["integer"]}, "time": {"type": ["integer", "string
 OPEN: Json = {RESCUED: {"type": ["object", "null"], "additionalProperties": True}}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     records=st.lists(things(), min_size=1, max_size=3, unique_by=lambda thing: decode(thing)["id"]),
     schema=schemas,

@@ -24,7 +24,6 @@ LIMITS = {"cursor": ("/incremental/ticket", "/incremental/users"), "time": (EXPO
 """The paths of what is asked for in turn, by the form: what has another limit runs at once."""
 
 PARENTS = sorted({parent for parent, _ in SIDELOADED.values()})
-LATE_SECONDS = 0.05
 
 
 @pytest.fixture(scope="module")
@@ -155,12 +154,12 @@ def test_only_what_changed_is_fed_the_next_time(
 def test_killed_and_resumed_no_fed_record_is_lost(
     zendesk: Simulator, catalog: Json, tmp_path: Path, method: str
 ) -> None:
-    zendesk.settings.page_delay = LATE_SECONDS
     chosen = choose(catalog, "tickets", *SIDELOADED)
     config = config_for(zendesk, export_method=method, per_page=7)
     written: list[bytes] = []
     state: Json | None = None
     for messages in (25, 41, 33):
+        zendesk.faults.add("hang", path="incremental/tickets", after=2, seconds=3600.0)
         command = command_for(tmp_path, config=config, catalog=chosen, state=state)
         with start(command) as process:
             assert process.stdout is not None
@@ -168,6 +167,7 @@ def test_killed_and_resumed_no_fed_record_is_lost(
             process.kill()
             lines += process.stdout.readlines()
         assert process.wait() == -signal.SIGKILL, "the run was over before it could be killed"
+        zendesk.faults.clear()
         written += [line for line in lines if line.endswith(b"\n")]
         state = Run(0, b"".join(lines), "").state or state
     rest = run_tap(tmp_path, config, catalog=chosen, state=state)

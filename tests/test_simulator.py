@@ -115,8 +115,9 @@ def test_deleting_shows_in_each_resource_its_way(zendesk: Simulator) -> None:
 
 def test_the_newest_minute_is_withheld(zendesk: Simulator) -> None:
     now = int(time.time())
+    zendesk.settings.withheld_seconds = 3600
     hidden = zendesk.store.create("users", at=now - 10)
-    shown = zendesk.store.create("users", at=now - 70)
+    shown = zendesk.store.create("users", at=now - 3610)
     *_, last = pages(zendesk, "incremental/users")
     ids = [user["id"] for user in last["users"]]
     assert shown["id"] in ids

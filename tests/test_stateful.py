@@ -128,7 +128,6 @@ TestExports = Exports.TestCase
 TestExports.settings = settings(
     max_examples=10,
     stateful_step_count=6,
-    deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # a kill hits no moment twice
     suppress_health_check=list(HealthCheck),
 )

@@ -146,8 +146,8 @@ def test_a_full_disk_is_found_beforehand(file: TokenFile) -> None:
     assert read(file) == OLD_PAIR
 
 
-def waits_for(file: TokenFile, other: TokenFile) -> bool:
-    """Whether a run with one file waits for a run with the other."""
+def waits_for(file: TokenFile, other: TokenFile, seconds: float = 0.1) -> bool:
+    """Whether a run with one file waits for a run with the other, at least so long."""
     order = []
 
     def second_run() -> None:
@@ -157,7 +157,7 @@ def waits_for(file: TokenFile, other: TokenFile) -> bool:
     with file.locked():
         thread = threading.Thread(target=second_run)
         thread.start()
-        thread.join(0.1)  # as long as this run holds the lock, the other one cannot end
+        thread.join(seconds)  # as long as this run holds the lock, the other one cannot end
         order.append("first")
     thread.join(20)
     return order == ["first", "second"]
@@ -165,7 +165,7 @@ def waits_for(file: TokenFile, other: TokenFile) -> bool:
 
 def test_runs_take_turns(file: TokenFile) -> None:
     assert waits_for(file, TokenFile(str(file.path)))
-    assert not waits_for(file, TokenFile(f"{file.path}.2"))
+    assert not waits_for(file, TokenFile(f"{file.path}.2"), seconds=60)
 
 
 def test_another_path_to_the_file(file: TokenFile) -> None:

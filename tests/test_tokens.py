@@ -16,8 +16,8 @@ import pytest
 
 from tap_zendesk_incremental.auth.token_file import TokenFile
 
-from .processes import FastTap, check_complete
-from .running import command_for, config_for, run, run_tap, select, start
+from .processes import TICKETS, FastTap, check_complete
+from .running import TIMEOUT_SECONDS, command_for, config_for, run, run_tap, select, start
 from .simulator import Simulator, credentials
 
 if TYPE_CHECKING:
@@ -65,12 +65,12 @@ def test_requests_for_tokens_and_for_pages_have_one_user_agent(tap: FastTap) -> 
 
 
 def test_a_token_that_ends_in_the_middle_is_renewed_once(tap: FastTap) -> None:
-    tap.zendesk.settings.page_delay = 0.05
+    tap.zendesk.faults.add("hold", path=TICKETS, after=3)
     with tap.started(per_page=5, **OAUTH) as process:
-        tap.wait_for(process, b'"STATE"', 3)
+        tap.wait_until(process, lambda: tap.zendesk.faults.met == ["hold"])
         tap.zendesk.expire_tokens()
-        process.join(20)
-    run = tap.ended(process)
+        tap.zendesk.faults.release()
+        run = tap.finished(process)
     assert run.exit_code == 0
     check_complete([run], tap.zendesk, once=True)
     assert posts(tap.zendesk) == [200, 200]
@@ -106,15 +106,17 @@ def test_a_token_that_is_not_known_everywhere_yet(zendesk: Simulator, tmp_path: 
 
 
 def test_tokens_are_renewed_before_they_end(tap: FastTap) -> None:
-    """A life of two seconds, over in 1.8: nothing is refused, and not every page has its own."""
-    answer = {"access_token": credentials.ACCESS_TOKEN, "scope": "read", "expires_in": 2}
+    """A life of a second, over in 0.9: nothing is refused, and not every page has its own."""
+    answer = {"access_token": credentials.ACCESS_TOKEN, "scope": "read", "expires_in": 1}
     body = msgspec.json.encode(answer).decode()
     tap.zendesk.faults.add("status", code=200, body=body, times=99, path="oauth")
-    tap.zendesk.settings.page_delay = 0.25
+    tap.zendesk.settings.page_delay = 0.1  # of each of ten pages
+    began = time.monotonic()
     run = tap.run(per_page=5, **OAUTH)
+    took_seconds = time.monotonic() - began
     assert run.exit_code == 0
     check_complete([run], tap.zendesk, once=True)
-    assert 2 <= len(posts(tap.zendesk)) <= 4
+    assert 2 <= len(posts(tap.zendesk)) <= took_seconds / 0.9 + 1
     assert {request.status for request in tap.zendesk.requests} == {200}
 
 
@@ -162,7 +164,7 @@ def test_a_pair_is_kept_although_the_target_ends(tmp_path: Path) -> None:
     """A page ahead is asked for, and a new pair with it, while the last one is written."""
     with Simulator(tickets=2000) as zendesk:
         zendesk.faults.add("status", code=401, path="tickets/cursor", after=1)
-        zendesk.faults.add("slow_body", path="oauth", after=1, seconds=2.0, pieces=4)
+        zendesk.faults.add("slow_body", path="oauth", after=1, seconds=1.0, pieces=4)
         config = config_for(zendesk, per_page=400, **refresh(tmp_path))
         command = command_for(tmp_path, config=config, catalog=select("tickets"))
         with start(command) as process:
@@ -243,34 +245,41 @@ def test_a_kill_at_any_moment_of_the_exchange(tap: FastTap) -> None:
     assert tap.zendesk.api.auth.tokens[-1].refresh_token == kept.refresh_token
 
 
+WAITING = """
+import sys
+from tap_zendesk_incremental import cli, shutdown
+shutdown.MAX_ANSWER_WAIT_SECONDS = int(sys.argv.pop(1))
+cli.main()
+"""
+
+
 @pytest.mark.parametrize("thread", ["main", "background"])
 @pytest.mark.parametrize("signals", [1, 2])
 def test_a_signal_waits_for_a_token_and_not_for_ever(
     tmp_path: Path, thread: str, signals: int
 ) -> None:
-    """An answer of 20 seconds is given up after five, one of two seconds is kept."""
+    """An answer of an hour is given up in time, one of half a second is kept."""
     with Simulator(tickets=600) as zendesk:
         after = 0 if thread == "main" else 1
         if after:
             zendesk.faults.add("status", code=401, path="tickets/cursor", after=1)
-        for seconds in (20.0, 2.0):
+        for seconds, wait_seconds in ((3600.0, 1), (0.5, 60)):
             zendesk.faults.add("slow_body", path="oauth", after=after, seconds=seconds, pieces=40)
             config = config_for(zendesk, per_page=100, **refresh(tmp_path))
-            command = command_for(tmp_path, config=config, catalog=select("tickets"))
-            with start(command) as process:
+            _, *arguments = command_for(tmp_path, config=config, catalog=select("tickets"))
+            with start([sys.executable, "-c", WAITING, str(wait_seconds), *arguments]) as process:
                 while len(posts(zendesk)) < after + 1:
                     assert process.poll() is None
                     time.sleep(0.01)
-                time.sleep(0.3)
                 begin = time.monotonic()
                 for _ in range(signals):
                     process.send_signal(signal.SIGTERM)
-                    time.sleep(0.3)
-                output, _ = process.communicate(timeout=15)
+                    time.sleep(0.1)
+                output, _ = process.communicate(timeout=TIMEOUT_SECONDS)
             assert process.returncode == 143
             assert output == b"" or output.endswith(b"\n")
-            if seconds == 20.0:  # its answer is lost; go on with one that is known
-                assert time.monotonic() - begin > 4
+            if seconds == 3600.0:  # its answer is lost; go on with one that is known
+                assert time.monotonic() - begin > 0.9
                 zendesk.api.auth.tokens[-1].refresh_token = credentials.REFRESH_TOKEN
                 (tmp_path / "token.json").unlink()
                 zendesk.clear()
@@ -282,23 +291,23 @@ def test_a_signal_waits_for_a_token_and_not_for_ever(
 
 def test_two_runs_at_once(zendesk: Simulator, tmp_path: Path) -> None:
     """Both from the start, and both when the token ends in the middle."""
-    zendesk.settings.page_delay = 0.05
     folders = [tmp_path / name for name in "ab"]
     taps = []
     for folder in folders:
         folder.mkdir()
         taps.append(FastTap(zendesk, folder))
     one, other = taps
+    zendesk.faults.add("hold", path=f"{TICKETS}.*cursor=", times=2)  # the second page of each
     with (
         one.started(per_page=5, **refresh(tmp_path)) as process,
         other.started(per_page=5, **refresh(tmp_path)) as beside,
     ):
         for tap, running in ((one, process), (other, beside)):
-            tap.wait_for(running, b'"STATE"', 2)
+            tap.wait_for(running, b'"STATE"')
+            tap.wait_until(running, lambda: zendesk.faults.met == ["hold", "hold"])
         zendesk.expire_tokens()
-        process.join(20)
-        beside.join(20)
-    runs = one.ended(process), other.ended(beside)
+        zendesk.faults.release()
+        runs = one.finished(process), other.finished(beside)
     assert [run.exit_code for run in runs] == [0, 0], runs[0].stderr + runs[1].stderr
     for ended in runs:
         check_complete([ended], zendesk, once=True)
