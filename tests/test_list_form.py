@@ -78,8 +78,9 @@ def test_the_newest_minute_comes_again_until_it_is_settled(
     zendesk: Simulator, tmp_path: Path
 ) -> None:
     """A change that commits late may land behind a cursor that was taken."""
-    store, now = zendesk.store, int(time.time())
+    store = zendesk.store
     first = export(tmp_path, zendesk, "users")
+    now = int(time.time())
     early, late = list(zendesk.api.shown("users"))[:2]
     store.update("users", early, at=now)
     second = export(tmp_path, zendesk, "users", state=first.state)

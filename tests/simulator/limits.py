@@ -109,7 +109,7 @@ class Limits:
         start, used = self._windows.get(limit.bucket, (now, 0))
         if now >= start + window:
             start, used = now, 0
-        reset = math.ceil(start + window - now)
+        reset = math.ceil(start - now + window)  # in this order it is exact as a window starts
         if used >= total:
             error = ApiError(429, "description", "APIRateLimitExceeded", limit.message)
             error.headers = {"Retry-After": str(reset)}
