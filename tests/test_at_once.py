@@ -140,8 +140,14 @@ def test_a_stream_that_fails_holds_up_no_other(
 ) -> None:
     """However often the run is tried: it fails, but at its end."""
     zendesk.faults.add("status", code=status, path="incremental/users", after=after, times=99)
+    zendesk.faults.add("hold", path=TICKETS, after=1)  # until that stream has failed
     tap = FastTap(zendesk, tmp_path, *STREAMS)
-    run = tap.run(per_page=5)
+    with tap.started(per_page=5) as process:
+        tap.wait_until(process, lambda: "hold" in zendesk.faults.met)
+        tap.wait_until(process, lambda: "users: HTTP" in tap.ended(process).stderr)
+        zendesk.faults.release()
+        process.join()
+    run = tap.ended(process)
     check_failed(run)
     (warning,) = run.log("WARNING")
     assert f"users: HTTP {status}" in warning
@@ -187,11 +193,12 @@ def test_a_page_that_is_given_up_holds_up_no_other_stream(
     check_complete([run, again], zendesk, "tickets", "users", once=True)
 
 
+@pytest.mark.parametrize("code", [429, 503])
 def test_a_first_page_that_is_waited_for_holds_up_no_other_limit(
-    zendesk: Simulator, tmp_path: Path
+    zendesk: Simulator, tmp_path: Path, code: int
 ) -> None:
     """Nothing has been served yet, but what is there has answered."""
-    zendesk.faults.add("status", code=503, path=TICKETS, headers={"Retry-After": "600"})
+    zendesk.faults.add("status", code=code, path=TICKETS, headers={"Retry-After": "600"})
     tap = FastTap(zendesk, tmp_path, "tickets", "users", plain=True)
     with tap.started(per_page=10) as process:
         tap.wait_until(process, lambda: is_complete(tap.ended(process), zendesk, "users"))
