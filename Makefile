@@ -102,7 +102,7 @@ install: $(VENV)/.ready ## set up .venv with the tap and all development tools
 .PHONY: test
 test: $(VENV)/.ready $(POSTGRES_VENV)/.ready \
 		$(if $(MELTANO_PYTHON),.meltano/.ready-postgres $(DBT_VENV)/.ready) ## run all tests
-	$(VENV)/bin/python -m pytest --numprocesses auto --dist loadgroup $(ARGS)
+	$(VENV)/bin/python -m pytest --numprocesses auto $(ARGS)
 
 .PHONY: demo
 demo: $(VENV)/.ready .meltano/.ready ## load a simulated Zendesk into DuckDB through Meltano

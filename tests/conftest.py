@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from .postgres import TARGET, Schema, served
 from .simulator import Simulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
 # The same examples in each run, however slow the machine is: a release fails for what it changed.
 # `--hypothesis-profile explore` looks for others.
@@ -25,6 +27,19 @@ hypothesis.settings.register_profile(
 repeat = hypothesis.settings.get_profile("repeat")
 hypothesis.settings.register_profile("explore", repeat, derandomize=False)
 hypothesis.settings.load_profile("repeat")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:  # noqa: ANN401 (xdist's)
+    """Give a free worker the next test, but all tests of the dbt project to the same one.
+
+    Another would build the project anew. pytest 9.2 hides the mark that xdist has for this.
+    """
+    scheduling = LoadScopeScheduling(config, log)
+    scheduling._split_scope = lambda nodeid: (  # noqa: SLF001 - made to be overridden
+        "transform" if "test_transform.py" in nodeid else nodeid
+    )
+    return scheduling
 
 
 @pytest.fixture

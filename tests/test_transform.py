@@ -33,11 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = [
-    pytest.mark.skipif(not DBT.exists(), reason="no dbt here; `make test` sets it up"),
-    # The module's runs of dbt serve all tests of the module.
-    pytest.mark.xdist_group("transform"),
-]
+pytestmark = pytest.mark.skipif(not DBT.exists(), reason="no dbt here; `make test` sets it up")
 
 STREAMS = (
     *("tickets", "ticket_events", "ticket_comments", "ticket_metric_events", "ticket_fields"),
