@@ -18,6 +18,7 @@ from singer_sdk.mapper import (
     PluginMapper,
     StreamMap,
 )
+from singer_sdk.singerlib import Catalog
 
 from tap_zendesk_incremental.errors import did_you_mean
 from tap_zendesk_incremental.input_files import NAMES, is_stream
@@ -48,7 +49,10 @@ _SDK_NAMES = {
 
 
 class StreamMapper(PluginMapper):
-    """The SDK's mapper, which says whose map is wrong, and makes maps when they are asked for."""
+    """The SDK's mapper, but without maps of deselected streams.
+
+    A deselected stream has no selected properties, and a map that names one would fail.
+    """
 
     def __init__(self, tap: Tap) -> None:
         """Read the settings.
@@ -68,6 +72,22 @@ class StreamMapper(PluginMapper):
     def _register(self, stream: Stream) -> None:
         """Make the maps of a stream as if it was selected whole."""
         self.register_raw_stream_schema(stream.name, stream.effective_schema, stream.primary_keys)
+
+    def register_raw_streams_from_catalog(self, catalog: Catalog) -> None:
+        """Make the maps of the selected streams.
+
+        Args:
+            catalog: The catalog.
+
+        Raises:
+            SingerSDKError: If one of them cannot be used.
+        """
+        selected = {
+            entry.tap_stream_id: entry
+            for entry in catalog.streams
+            if entry.metadata.resolve_selection().get((), True)
+        }
+        super().register_raw_streams_from_catalog(Catalog(selected))
 
     def register_raw_stream_schema(
         self, stream_name: str, schema: dict[str, Any], key_properties: Sequence[str] | None

@@ -78,17 +78,15 @@ class TapZendeskIncremental(SdkTap):
     def setup_mapper(self) -> None:
         """Make the stream maps of what is selected, and check them.
 
-        A deselected stream has no selected properties, and a map that names one would fail.
-
         Raises:
             SingerSDKError: If one of them cannot be used.
         """
         mapper = self.mapper = stream_maps.StreamMapper(self)
-        selected = {name: stream for name, stream in self.streams.items() if stream.selected}
-        entries = {name: entry for name, entry in self.catalog.items() if name in selected}
-        mapper.register_raw_streams_from_catalog(Catalog(entries))
-        for stream in selected.values():
-            mapper.check_names(stream)
+        # Before there are streams, which may add to what the catalog says.
+        mapper.register_raw_streams_from_catalog(self.catalog)
+        for stream in self.streams.values():
+            if stream.selected:
+                mapper.check_names(stream)
 
     def run_discovery(self) -> str:
         """Print the catalog, and give it.

@@ -123,7 +123,7 @@ def test_testing_the_connection_uses_samples(large: Simulator, tmp_path: Path) -
     }
     assert not full & paths.keys()
     # One record of a parent is enough: its lists cost a request each.
-    lists = asked(large, "/holidays|/comments|/votes")
+    lists = asked(large, r"/holidays|/comments|/votes|/tickets/\d+/side_conversations")
     assert len(lists) == len(PARENTS) - len(SIDELOADED)
     for records in run.records.values():
         assert len(records) <= 1

@@ -15,7 +15,13 @@ from .given_pages import CONFIG
 from .running import select
 
 PACKAGE = Path(sdk.__file__).parent
-OF_THE_TAP = {"_config", "_env_var_prefix", "_handle_termination", "_validate_config"}
+OF_THE_TAP = {
+    "_config",
+    "_env_var_prefix",
+    "_handle_termination",
+    "_reset_state_progress_markers",
+    "_validate_config",
+}
 OF_STREAMS = {
     "_finalize_state",
     "_generate_record_messages",
