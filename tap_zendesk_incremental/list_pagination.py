@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from singer_sdk.exceptions import FatalSyncError
 
-from tap_zendesk_incremental.http.endpoint import NEWEST_SERVED_SECONDS
+from tap_zendesk_incremental.http.endpoint import MAX_PAGE_SIZE, NEWEST_SERVED_SECONDS
 from tap_zendesk_incremental.pagination import (
     CursorPaginator,
     EventsPaginator,
@@ -19,7 +19,7 @@ from tap_zendesk_incremental.pagination import (
 )
 
 if TYPE_CHECKING:
-    from tap_zendesk_incremental.pagination import Page, Params
+    from tap_zendesk_incremental.pagination import Page, Params, RecordKey
 
 logger = logging.getLogger(__name__)
 
@@ -167,6 +167,87 @@ class NewestFirstPaginator(FilteredPaginator):
         return self._leads_back and latest < min(since, self._first)
 
 
+class ChatPaginator(Paginator):
+    """`start_time` and the id of the last record of each page: the exports of Zendesk Chat.
+
+    Zendesk does not say which page is the last one, and a server may send short ones. So it is a
+    page without records, or one that reaches the start of the run: on a busy account each page
+    brings something new. A server that does not heed the id repeats its last records for ever: then
+    nothing may come behind them.
+
+    ```json
+    {"chats": […], "count": 1000, "end_time": 1695062724, "end_id": "2104.10414779.SVhDCJ9flq79a"}
+    ```
+    """
+
+    def __init__(self, stream_name: str, start: Params) -> None:
+        """Start a traversal; see `Paginator`."""
+        super().__init__(stream_name, start)
+        self._given: set[RecordKey] = set()
+        self._taken = {start.get("cursor")}
+        self._run_start: int | None = None
+        self._asks_behind = False
+
+    def advance(self, page: Page[R]) -> list[R]:
+        """Take the place that a page ends at; see `Paginator`.
+
+        Raises:
+            FatalSyncError: If the page leads nowhere, and there may be more.
+        """
+        start, newest = int(page.params["start_time"]), page.newest
+        self._run_start = self._run_start or newest
+        place, cursor = page.end_time or 0, page.after_cursor
+        if newest is not None and place > newest:
+            # It may not be asked for yet, and what changes until then would be lost there. Nor is
+            # it known to be a place: how far the page comes is what its records show.
+            place, cursor = min(page.latest or start, newest), None
+        if self._asks_behind or (not page.records and place <= start):
+            if any(second is None or second <= (newest or second) for _, second in page.keys):
+                what = f"repeats the page before start_time {start}, and more follows"
+                raise self._stuck(what)
+            self.finished = True
+            return []
+        if page.end_time is None:
+            what = f"does not say where the page at start_time {start} ends"
+            raise self._stuck(what)
+        new = [
+            record
+            for record, key in zip(page.records, page.keys, strict=True)
+            if key not in self._given
+        ]
+        if place > start:
+            self._taken = set()
+        leads_on = place > start or (place == start and new and cursor not in self._taken)
+        if leads_on:
+            self._taken.add(cursor)
+            self.params = {"start_time": place, **({"cursor": cursor} if cursor else {})}
+            self.bookmark = self.params
+        reached = int(self.params["start_time"])
+        self.finished = self._run_start is not None and reached >= self._run_start
+        if not (leads_on or self.finished):
+            size = int(page.params.get("per_page", MAX_PAGE_SIZE))
+            if len(page.records) >= size:
+                what = f"repeats a page of {size} records at start_time {start}"
+                raise self._stuck(what)
+            self._asks_behind = True
+            self.params = {"start_time": start + 1}
+        # Only what is exported under the next start_time or later can come again.
+        self._given = {
+            (record_id, second)
+            for record_id, second in self._given.union(page.keys)
+            if record_id and (second is None or second >= int(self.params["start_time"]))
+        }
+        return new
+
+    def _stuck(self, what: str) -> FatalSyncError:
+        msg = (
+            f"{self._stream_name}: Zendesk {what}, so that there is no way on without losing "
+            "records. The last state is safe: run again later with it; if it happens again, tell "
+            "Zendesk support."
+        )
+        return FatalSyncError(msg)
+
+
 class OffsetPaginator(Paginator):
     """Pages by number; of the address of the next one, only that is taken.
 
@@ -286,6 +367,7 @@ PAGINATORS: dict[str, type[Paginator]] = {
     "changes": ChangesPaginator,
     "filtered": FilteredPaginator,
     "newest_first": NewestFirstPaginator,
+    "chat": ChatPaginator,
     "offset": OffsetPaginator,
     "single": SinglePaginator,
 }
