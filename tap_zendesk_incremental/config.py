@@ -111,6 +111,14 @@ SETTINGS = th.PropertiesList(
         description="With email; for accounts that still allow it",
     ),
     th.Property(
+        "chat_access_token",
+        th.StringType,
+        secret=True,
+        title="Chat access token",
+        description="For the streams of Zendesk Chat, which take no other login: an access token "
+        "of an OAuth client that you create in the Chat dashboard",
+    ),
+    th.Property(
         "start_date",
         th.DateTimeType,
         title="Start date",
@@ -217,7 +225,7 @@ def problems(config: dict[str, Any], schema: dict[str, Any]) -> list[str]:
     found += _date_problems(config)
     found += [
         f"{name} may hold printable ASCII only, without line feeds; copy it again"
-        for name in ("access_token", "user_agent")
+        for name in ("access_token", "chat_access_token", "user_agent")
         if not _HEADER.fullmatch(str(config.get(name, "")))
     ]
     found += [

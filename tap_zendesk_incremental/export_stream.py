@@ -92,7 +92,7 @@ class ExportStream(SdkStream):
     tolerated_statuses: frozenset[int] = LACKING_STATUSES
     """What an account answers that does not have the resource, so that the stream is skipped."""
 
-    primary_keys = ("id",)
+    primary_keys: tuple[str, ...] = ("id",)
     schema = StreamSchema(SchemaDirectory(schemas))
 
     endpoint: Endpoint
@@ -226,6 +226,9 @@ class ExportStream(SdkStream):
 
     def _reason_to_skip(self, children: list[ChildStream]) -> str | None:
         """Say why no request is needed at all, None if one is."""
+        token = self.endpoint.token_setting
+        if token and not self.config.get(token):
+            return f"{self.name} needs the setting {token}; it is skipped"
         if self.config.get("sample") and self.sample is None:
             return f"{self.name} has no sample endpoint; it is skipped"
         if self.config.get("export_method") == "list" and self.instead_of_listing:
@@ -398,7 +401,7 @@ class ExportStream(SdkStream):
                 "%s: Zendesk sends records without %s; such a record is never taken for another, "
                 "so it may come twice",
                 self.name,
-                self.primary_keys[0],
+                " and ".join(self.primary_keys),
             )
         return page
 

@@ -80,6 +80,7 @@ _CURSOR_KEYS = {
     "changes": AFTER_CURSOR,
     "filtered": AFTER_CURSOR,
     "newest_first": AFTER_CURSOR,
+    "chat": AFTER_CURSOR,
 }
 """What a bookmark calls the cursor of an endpoint: those of lists and exports differ."""
 

@@ -34,8 +34,11 @@ SIDELOADED = {
 }
 """Child streams that come with their parent's pages, the parents, and what to ask for."""
 
-KEYS = {stream.name: stream.primary_keys[0] for stream in STREAMS}
-"""Streams, and their key properties; that of child streams and custom objects is `id`."""
+KEYS = {stream.name: stream.primary_keys[-1] for stream in STREAMS}
+"""Streams, and what tells their records apart here: the last property of their key.
+
+That of child streams and custom objects is `id`.
+"""
 
 
 def discovered(zendesk: Simulator, folder: Path, **settings: object) -> Json:

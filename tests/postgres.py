@@ -112,8 +112,11 @@ class Schema:
             A line for each difference.
         """
         key = KEYS.get(stream, "id")
-        expected: Records = {str(record[key]): dict(record) for record in records}
-        return differences(stream, expected, *self.table(stream), as_loaded=as_loaded)
+        types, rows = self.table(stream)
+        expected: Records = {
+            str(as_loaded(record[key], types[key])): dict(record) for record in records
+        }
+        return differences(stream, expected, types, rows, as_loaded=as_loaded)
 
     def drop(self) -> None:
         """Removes the schema and all that is in it."""

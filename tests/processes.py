@@ -26,6 +26,7 @@ _SECRETS = {
     credentials.PASSWORD,
     credentials.CLIENT_SECRET,
     credentials.ACCESS_TOKEN,
+    credentials.CHAT_ACCESS_TOKEN,
     credentials.REFRESH_TOKEN,
     credentials.PUBLIC_REFRESH_TOKEN,
     f"{credentials.EMAIL}/token:{credentials.API_TOKEN}",

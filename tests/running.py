@@ -98,7 +98,7 @@ class Run:
 
 
 def config_for(zendesk: Simulator | str, **settings: object) -> Json:
-    """Gives the settings to reach a simulator, with a ready token unless another login is given.
+    """Gives the settings to reach a simulator: a ready token, unless another login is given.
 
     Args:
         zendesk: the simulator, or the address of another server.
@@ -107,7 +107,8 @@ def config_for(zendesk: Simulator | str, **settings: object) -> Json:
     url = zendesk if isinstance(zendesk, str) else zendesk.url
     logins = {"client_id", "refresh_token", "api_token", "password", "access_token"}
     login = {} if logins & settings.keys() else {"access_token": credentials.ACCESS_TOKEN}
-    config = {"subdomain": "example", "api_url": url, **login, **settings}
+    chat = {"chat_access_token": credentials.CHAT_ACCESS_TOKEN}
+    config = {"subdomain": "example", "api_url": url, **login, **chat, **settings}
     return {name: value for name, value in config.items() if value is not None}
 
 

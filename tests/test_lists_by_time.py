@@ -15,7 +15,7 @@ from tap_zendesk_incremental import export_stream
 from tap_zendesk_incremental.state import iso
 from tap_zendesk_incremental.streams import STREAMS
 
-from .accounts import asked
+from .accounts import KEYS, asked
 from .running import Json, Run, command_for, config_for, run_tap, select, start, sync
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Runs:
 
     def _take(self, run: Run) -> list[object]:
         self.state = run.state or self.state
-        ids = [record["id"] for record in run.records[self.stream]]
+        ids = [record[KEYS[self.stream]] for record in run.records[self.stream]]
         self.ids.update(ids)
         return ids
 
@@ -188,6 +188,6 @@ def test_a_clock_that_is_ahead_loses_nothing(
     there = set(zendesk.store.records[stream])
     if stream == "ticket_audits":  # those of archived tickets are not listed
         there = set(zendesk.api.shown(stream))
-    assert {record["id"] for run in runs for record in run.records[stream]} == there
+    assert {record[KEYS[stream]] for run in runs for record in run.records[stream]} == there
     is_said = any("clock is 72" in record.getMessage() for record in caplog.records)
     assert is_said == (stream in WALKED)

@@ -16,7 +16,7 @@ EDGE = 64 * 1024
 @pytest.fixture
 def records() -> Records:
     """The records of a stream with a single property beside the id."""
-    spec = RecordSpec("things", "things", "id", None, ("id", "name"), frozenset())
+    spec = RecordSpec("things", "things", ("id",), None, ("id", "name"), frozenset())
     return Records(spec, logging.getLogger())
 
 

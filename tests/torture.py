@@ -33,33 +33,34 @@ if TYPE_CHECKING:
 
 PER_PAGE = 10
 SECOND = 1_695_052_663
-TOKENS = ("cursor", "start_time", "page[after]")
+TOKENS = ("cursor", "start_time", "start_id", "page[after]")
 LISTED = ("tickets", "users", "organizations")
 PATHS = {
     "satisfaction_ratings": "/satisfaction_ratings",
     "ticket_audits": "/ticket_audits",
     "talk_calls": "/incremental/calls",
     "side_conversation_events": "/side_conversations/events",
+    "chats": "/chat/incremental/chats",
     "groups": "/groups",
     "sla_policies": "/slas/policies",
     "community_posts": "/community/posts.json",
     "community_post_comments": "/community/posts/.*/comments",
 }
 """One stream of each kind that is no core export, and where it is: a list with a filter by time and
-one without, two exports by time with ends of their own, whole lists by cursor and by number, and a
-list of each record of another one."""
+one without, three exports by time with ends of their own, whole lists by cursor and by number, and
+a list of each record of another one."""
 
 STREAMS_OF = {"cursor": STREAMS, "time": STREAMS, "list": LISTED, "others": tuple(PATHS)}
 """The streams that have each form of an export, or its time export instead, and the others."""
 
 MANY = (*STREAMS, *PATHS, "deleted_tickets", "routing_attributes")
-"""Streams of every kind, with six limits of their own and none."""
+"""Streams of every kind, with seven limits of their own and none."""
 
 BY_CURSOR = {
     "cursor": {"tickets", "users"},
     "time": set[str](),
     "list": set(LISTED),
-    "many": {"tickets", "users", "deleted_tickets"},
+    "many": {"tickets", "users", "deleted_tickets", "chats"},
 }
 """Those whose pages do not overlap."""
 
@@ -72,7 +73,7 @@ TURNS = {
         **{
             stream: stream
             for stream in (
-                *("users", "deleted_tickets", "talk_calls"),
+                *("users", "deleted_tickets", "talk_calls", "chats"),
                 *("satisfaction_ratings", "ticket_audits"),
             )
         },

@@ -46,7 +46,7 @@ LOGINS = (CLIENT_CREDENTIALS, REFRESH, ACCESS_TOKEN, API_TOKEN, PASSWORD)
 """The ways to log in, by the settings that each takes; the recommended one first."""
 
 LOGIN_SETTINGS = frozenset[str]().union(*(login.required for login in LOGINS))
-SECRETS = LOGIN_SETTINGS - {"client_id", "email", "oauth_token_path"}
+SECRETS = {"chat_access_token", *LOGIN_SETTINGS} - {"client_id", "email", "oauth_token_path"}
 
 
 def login_problem(config: Mapping[str, Any]) -> str | None:
@@ -135,3 +135,13 @@ def new_authenticator(
             config, api_url, session, TokenFile(config["oauth_token_path"])
         )
     return RenewingAuthenticator(config, api_url, session)
+
+
+def token_authenticator(config: Mapping[str, Any], setting: str) -> BearerTokenAuthenticator:
+    """Make the authenticator of an endpoint that takes a token of its own.
+
+    Args:
+        config: The tap's settings.
+        setting: The one that holds the token.
+    """
+    return BearerTokenAuthenticator(token=config[setting])

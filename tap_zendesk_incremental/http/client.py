@@ -6,6 +6,7 @@ import itertools
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ import requests
 from singer_sdk import metrics
 from singer_sdk.exceptions import FatalAPIError, FatalSyncError, RetriableAPIError
 
-from tap_zendesk_incremental.auth.login import login_problem, new_authenticator
+from tap_zendesk_incremental.auth.login import login_problem, new_authenticator, token_authenticator
 from tap_zendesk_incremental.auth.oauth import RenewingAuthenticator
 from tap_zendesk_incremental.errors import (
     GivenUpError,
@@ -34,6 +35,8 @@ from tap_zendesk_incremental.http.session import (
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Mapping
+
+    from singer_sdk.authenticators import APIAuthenticatorBase
 
     from tap_zendesk_incremental.http.endpoint import Endpoint
     from tap_zendesk_incremental.pagination import Page, Params
@@ -233,6 +236,8 @@ class Client:
                 status.check(response, self.name, endpoint, params, self.account.served)
                 body = read_body(response)
             page = read(body, params)
+            if page.end_time is not None:
+                page.end_time, page.after_cursor = endpoint.place(page.end_time, page.after_cursor)
         except requests.exceptions.ReadTimeout:
             self._size.too_much(size)
             raise
@@ -260,7 +265,7 @@ class Client:
 
     def _send(self, endpoint: Endpoint, params: Params) -> requests.Response:
         """Send a request, and again while a login that was refused may still be taken."""
-        authenticator = self.account.authenticator
+        authenticator = self._authenticator_of(endpoint)
         for times in itertools.count(1):
             response = self._send_once(endpoint, params)
             if not isinstance(authenticator, RenewingAuthenticator):
@@ -283,7 +288,7 @@ class Client:
             response = account.session.get(
                 account.api_url + endpoint.path,
                 params=endpoint.query({**self.query, **params}),
-                auth=self._log_in,
+                auth=partial(self._log_in, self._authenticator_of(endpoint)),
                 timeout=(min(CONNECT_TIMEOUT_SECONDS, timeout_seconds), timeout_seconds),
                 allow_redirects=False,  # credentials go to api_url alone
                 stream=True,
@@ -296,9 +301,15 @@ class Client:
         account.limits.observe(endpoint.limit, response.headers, turn, endpoint.pace)
         return response
 
-    def _log_in(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+    def _authenticator_of(self, endpoint: Endpoint) -> APIAuthenticatorBase:
+        if endpoint.token_setting:
+            return token_authenticator(self.account.config, endpoint.token_setting)
+        return self.account.authenticator
+
+    def _log_in(
+        self, authenticator: APIAuthenticatorBase, request: requests.PreparedRequest
+    ) -> requests.PreparedRequest:
         """Put the login into a request that is about to be sent."""
-        authenticator = self.account.authenticator
         if isinstance(authenticator, RenewingAuthenticator):
             authenticator.max_tries = self._max_tries
         try:

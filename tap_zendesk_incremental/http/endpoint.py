@@ -24,7 +24,7 @@ LIST_TRAIL_SECONDS = 300
 """How long after its time a record may appear in a list; other connectors saw minutes."""
 
 Paging = Literal[
-    "cursor", "time", "events", "changes", "filtered", "newest_first", "offset", "single"
+    "cursor", "time", "events", "changes", "filtered", "newest_first", "chat", "offset", "single"
 ]
 """How the pages of a list lead on: the names of the paginators."""
 
@@ -46,6 +46,8 @@ class Endpoint:
         cursor_parameter: The one that takes a cursor.
         size_parameter: The one that takes the number of records, None if there is none.
         time_format: Makes what those of time take of epoch seconds.
+        ticks_per_second: What its times count, if not seconds; its cursors hold them exactly then.
+        token_setting: The setting that holds its token, where the account's login is not taken.
         fixed: Query parameters of every request.
         max_size: The most records that may be asked for.
         newest_seconds: How old a `start_time` has to be at least.
@@ -64,6 +66,8 @@ class Endpoint:
     cursor_parameter: str = "cursor"
     size_parameter: str | None = "per_page"
     time_format: Callable[[int], int | str] = int
+    ticks_per_second: int = 1
+    token_setting: str | None = None
     fixed: Mapping[str, str] = field(default_factory=dict)
     max_size: int = MAX_PAGE_SIZE
     newest_seconds: int = NEWEST_SERVED_SECONDS
@@ -83,6 +87,8 @@ class Endpoint:
         Args:
             params: What the request says, by the paginators' names; others are left as they are.
         """
+        if self.ticks_per_second > 1:
+            params = self._in_ticks(params)
         names = {
             "start_time": self.start_parameter,
             "end_time": self.end_parameter,
@@ -95,6 +101,22 @@ class Endpoint:
                 is_time = name.endswith("_time")
                 query.append((parameter, self.time_format(int(value)) if is_time else value))
         return query
+
+    def place(self, end_time: int, cursor: str | None) -> tuple[int, str | None]:
+        """Give the second of an `end_time`, and a cursor that leads to that very time.
+
+        Args:
+            end_time: What an answer says.
+            cursor: What it says to ask with for the next page.
+        """
+        if self.ticks_per_second == 1:
+            return end_time, cursor
+        return end_time // self.ticks_per_second, f"{end_time}/{cursor or ''}"
+
+    def _in_ticks(self, params: Mapping[str, int | str]) -> dict[str, int | str]:
+        exact, _, cursor = str(params.get("cursor", "")).partition("/")
+        start = exact or int(params["start_time"]) * self.ticks_per_second
+        return {**params, "start_time": start, **({"cursor": cursor} if cursor else {})}
 
 
 cursor_export = partial(Endpoint, paging="cursor", is_incremental_export=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from singer_sdk.exceptions import RetriableAPIError
+from singer_sdk.exceptions import FatalSyncError, RetriableAPIError
 
 from tap_zendesk_incremental.errors import CursorRefusedError, RateLimitedError, RefusedError
 from tap_zendesk_incremental.http import rate_limit, retry
@@ -43,6 +43,7 @@ PRODUCTS = {
     "/help_center/": "a help center",
     "/community/": "a community",
     "/channels/voice/": "Talk",
+    "/chat/": "Chat",
 }
 """What an account may be without, by a part of the paths of its endpoints."""
 
@@ -77,6 +78,7 @@ def check(
         RateLimitedError: On 429.
         RetriableAPIError: On what may pass.
         CursorRefusedError: If Zendesk does not take a cursor.
+        FatalSyncError: If Zendesk does not take a token that this endpoint has of its own.
         RefusedError: On everything else that is not a page.
     """
     status = response.status_code
@@ -100,6 +102,9 @@ def check(
     if status in CURSOR_STATUSES and "cursor" in params:
         msg = f"{name}: {what}; Zendesk does not take the cursor any more"
         raise CursorRefusedError(msg, status)
+    if status == HTTPStatus.UNAUTHORIZED and endpoint.token_setting:
+        msg = f"{name}: {what}; check {endpoint.token_setting}: no other login is taken here"
+        raise FatalSyncError(msg)  # the login of the other streams may be good
     is_closed = endpoint.is_incremental_export and status in CLOSED_STATUSES
     advice = (_advice(status, endpoint, served), CLOSED if is_closed else None)
     msg = "; ".join(filter(None, (f"{name}: {what}", *advice)))
@@ -118,6 +123,6 @@ def product(endpoint: Endpoint) -> str | None:
 def _advice(status: int, endpoint: Endpoint, served: Collection[str | None]) -> str | None:
     """Say what to do about a refusal: a login that is served elsewhere is not at fault."""
     lacks = product(endpoint) if status in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND} else None
-    if lacks and served and lacks not in served:
+    if lacks and (served or endpoint.token_setting) and lacks not in served:
         return f"this account may not have {lacks}, or has not enabled it"
     return ADVICE.get(status)

@@ -67,7 +67,7 @@ class RecordSpec:
     Attributes:
         stream: The stream's name.
         records_key: The key of a page that holds the records.
-        id_key: The property that tells one record from another.
+        id_keys: The properties that together tell one record from another.
         time_key: The property that holds the time it is exported under, if any.
         properties: The properties of the schema, in Zendesk's order.
         deselected: Those among them that the catalog leaves out.
@@ -77,7 +77,7 @@ class RecordSpec:
 
     stream: str
     records_key: str
-    id_key: str
+    id_keys: Sequence[str]
     time_key: str | None
     properties: Sequence[str]
     deselected: frozenset[str]
@@ -109,7 +109,7 @@ class Records:
         unknown properties are noticed without looking for them.
         """
         spec = self.spec
-        keys = {key for key in (spec.id_key, spec.time_key) if key}
+        keys = {key for key in (*spec.id_keys, spec.time_key) if key}
         self._learned = [name for name in self._unknown if not _ODD_NAME.search(name)]
         odd = {RESCUED} if len(self._learned) < len(self._unknown) else ()
         known = (*spec.properties, *keys, *sorted(spec.excluded), *self._learned, *odd)
@@ -129,7 +129,7 @@ class Records:
         self._attributes = attributes
         dropped = {*spec.excluded, *spec.deselected, *keys.difference(spec.properties)}
         self._dropped = [attributes[name] for name in dropped]
-        self._id_of = attrgetter(attributes[spec.id_key])
+        self._id_of = attrgetter(*(attributes[key] for key in spec.id_keys))
         self._time_of = attrgetter(attributes[spec.time_key]) if spec.time_key else None
 
     def read(self, body: bytes, params: Params) -> Page[Any]:
@@ -213,7 +213,8 @@ class Records:
             yield _open(encoder.encode(record))
 
     def _keys_of(self, records: Sequence[Any]) -> list[RecordKey]:
-        ids = [bytes(self._id_of(record)) for record in records]
+        to_id = bytes if len(self.spec.id_keys) == 1 else _joined
+        ids = [to_id(self._id_of(record)) for record in records]
         if self._time_of is None:
             return [(id_, None) for id_ in ids]
         return [
@@ -288,6 +289,7 @@ def page_type(
             ("records", list[record_type]),
             ("end_of_stream", bool | None, None),
             ("after_cursor", str | None, None),
+            ("end_id", str | int | None, None),
             ("end_time", int | None, None),
             ("next_page", str | None, None),
             ("meta", Meta | None, None),
@@ -319,6 +321,8 @@ def to_page(
         UnreadablePageError: If the address of the next page is none.
     """
     end_of_stream, after_cursor = body.end_of_stream, body.after_cursor
+    if body.end_id:
+        after_cursor = str(body.end_id)
     if body.meta is not None:
         has_more, after_cursor = body.meta.has_more, body.meta.after_cursor
         end_of_stream = None if has_more is None else not has_more
@@ -340,6 +344,12 @@ def to_page(
         read_at=datetime.now(timezone.utc),
         sideloads={name: getattr(body, name) or [] for name in sideloads},
     )
+
+
+def _joined(parts: Sequence[Raw]) -> bytes:
+    """Give the id of a key of several properties, none if one of them is missing."""
+    pieces = [*map(bytes, parts)]
+    return b"" if {b"", b"null"}.intersection(pieces) else b",".join(pieces)
 
 
 def _check_utf8(body: bytes) -> None:

@@ -56,7 +56,7 @@ def records_of(
     spec = RecordSpec(
         stream=stream.name,
         records_key=records_key,
-        id_key=stream.primary_keys[0],
+        id_keys=stream.primary_keys,
         time_key=stream.replication_key,
         properties=tuple(properties),
         deselected=frozenset(name for name in properties if not stream.mask["properties", name]),

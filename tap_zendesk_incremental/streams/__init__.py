@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tap_zendesk_incremental.child_stream import ChildStream
 from tap_zendesk_incremental.export_stream import ExportStream
-from tap_zendesk_incremental.streams import guide, support, talk
+from tap_zendesk_incremental.streams import chat, guide, support, talk
 from tap_zendesk_incremental.streams.custom_objects import CustomObject
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CHILD_STREAMS", "STREAMS", "CustomObject"]
 
-_PRODUCTS = (support, guide, talk)
+_PRODUCTS = (support, guide, talk, chat)
 
 
 def _declared() -> Iterator[type[ExportStream | ChildStream]]:

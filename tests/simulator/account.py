@@ -52,6 +52,6 @@ def open_account(counts: Mapping[str, int], extras_count: int, seed: int) -> Sto
         for n in range(0, len(seconds), 5):
             other = chance.randrange(len(seconds))
             seconds[n], seconds[other] = seconds[other], seconds[n]
-        keys = [(second, resource.id_of(n)) for n, second in enumerate(seconds)]
+        keys = [(second, resource.id_of(n, second)) for n, second in enumerate(seconds)]
         tables.append(Table(resource, resource.make, keys))
     return Store(tables)

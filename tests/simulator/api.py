@@ -66,7 +66,8 @@ class Api:
             ApiError: the request is refused.
         """
         resource, endpoint, parent = self._route(path)
-        self.auth.check(headers.get("authorization", ""))
+        check = self.auth.check_chat if endpoint.is_of_chat else self.auth.check
+        check(headers.get("authorization", ""))
         self._check_open(resource, endpoint)
         more_headers = self.limits.take(endpoint.limit)
         query = self._query(path, params, resource, endpoint, parent)

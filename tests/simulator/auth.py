@@ -93,6 +93,21 @@ class Auth:
         if "read" not in token.scope.split():
             raise forbidden()
 
+    @staticmethod
+    def check_chat(authorization: str) -> None:
+        """Lets a request to Chat pass, or not.
+
+        Args:
+            authorization: its `Authorization` header.
+
+        Raises:
+            ApiError: 401 for anything but a token of Chat's own.
+        """
+        scheme, _, value = authorization.partition(" ")
+        if scheme.lower() != "bearer" or value != credentials.CHAT_ACCESS_TOKEN:
+            message = "The access token is missing, expired or invalid"
+            raise ApiError(401, "description", "Unauthorized", message)
+
     def expire(self) -> None:
         """Ends every access token now; refresh tokens stay good."""
         with self._lock:

@@ -21,7 +21,10 @@ TICKETS = "incremental/tickets/cursor.json"
 def get(zendesk: Simulator, path: str, **params: object) -> requests.Response:
     """Asks for one page, with good credentials."""
     url = f"{zendesk.url}/api/v2/{path}"
-    return requests.get(url, params=params, auth=BASIC, timeout=60, allow_redirects=False)  # type: ignore[arg-type]
+    login: Json = {"auth": BASIC}
+    if path.startswith("chat/"):
+        login = {"headers": {"Authorization": f"Bearer {credentials.CHAT_ACCESS_TOKEN}"}}
+    return requests.get(url, params=params, timeout=60, allow_redirects=False, **login)  # type: ignore[arg-type]
 
 
 def pages(zendesk: Simulator, path: str, **params: object) -> Iterator[Json]:

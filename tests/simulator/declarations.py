@@ -89,7 +89,12 @@ class Endpoint:
     @property
     def is_incremental(self) -> bool:
         """Whether it is one of the exports that `Settings.closed_exports` closes."""
-        return "incremental/" in self.path
+        return "incremental/" in self.path and not self.is_of_chat
+
+    @property
+    def is_of_chat(self) -> bool:
+        """Whether it takes the token of Chat, and no other login."""
+        return self.path.startswith("chat/")
 
 
 def mark_deleted(_record: Record, second: int) -> Record:
@@ -132,8 +137,10 @@ class Resource:
     deleted_in: str = ""
     is_late: Callable[[Record], bool] | None = None
 
-    def id_of(self, n: int) -> RecordId:
-        """Gives the id of record number n."""
+    def id_of(self, n: int, second: int = 0) -> RecordId:
+        """Gives the id of record number n; its time, where there is nothing else to tell it by."""
+        if self.id_key == self.time_field and self.make:
+            return str(self.make(n, "", second)[self.id_key])
         if self.new_id:
             return self.new_id(n)
         return (7_000_000 + zlib.crc32(self.name.encode()) % 1_000_000) * 1_000_000 + n

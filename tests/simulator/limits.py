@@ -55,6 +55,7 @@ TICKET_EXPORTS = Limit(
 TICKETS_INDEX = Limit("tickets-index", share=10_000)
 DELETED_TICKETS = Limit("deleted-tickets-index")
 TALK = Limit("talk-exports", header=False)
+CHAT = Limit("chat-exports", share=10, header=False)
 SIDE_CONVERSATIONS = Limit("side-conversation-events", share=60, windows=10, header=False)
 _ACCOUNT = Limit("account")
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from . import data, definitions, events, extras, limits, ticket_exports
+from . import chat_exports, data, definitions, events, extras, limits, ticket_exports
+from . import records_chat as chat
 from . import records_products as products
 from . import visibility as visible
 from .declarations import Endpoint, Resource, hides_nothing
 from .exports import CursorExport, RoutingExport, Sample, TimeExport
 from .lists import CursorList, FixedList
 from .reference_lists import REFERENCE_LISTS
-from .store import iso_milliseconds
+from .store import iso_microseconds, iso_milliseconds
 
 if TYPE_CHECKING:
     from .declarations import Form, Hides
@@ -227,4 +228,46 @@ _LISTED_BY_TIME = (
         "ticket_skips", products.ticket_skip, (Endpoint("skips", _SKIPS),), records_key="skips"
     ),
 )
-RESOURCES = (*_EXPORTED, *_DEFINITIONS, *_LISTED_BY_TIME, *REFERENCE_LISTS)
+
+
+def _chat(name: str, ticks_per_second: int = 1) -> tuple[Endpoint]:
+    """Declares an export of Chat."""
+    form = chat_exports.ChatExport(name, ticks_per_second)
+    return (Endpoint(f"chat/incremental/{name}", form, limits.CHAT),)
+
+
+_CHAT = (
+    Resource(
+        "chats",
+        chat.chat,
+        _chat("chats"),
+        new_id=chat.chat_id,
+        time_field="update_timestamp",
+    ),
+    Resource(
+        "chat_agent_timeline",
+        chat.chat_agent_timeline,
+        _chat("agent_timeline", chat_exports.MICROSECONDS),
+        records_key="agent_timeline",
+        id_key="start_time",
+        time_field="start_time",
+        write_time=iso_microseconds,
+    ),
+    Resource(
+        "chat_conversions",
+        chat.chat_conversion,
+        _chat("conversions"),
+        records_key="conversions",
+        new_id=lambda n: f"{chat.chat_id(n)}.c",
+        time_field="timestamp",
+    ),
+    Resource(
+        "chat_department_events",
+        chat.chat_department_event,
+        _chat("department_events"),
+        records_key="department_events",
+        new_id=lambda n: f"{chat.chat_id(n)}.d",
+        time_field="timestamp",
+    ),
+)
+RESOURCES = (*_EXPORTED, *_DEFINITIONS, *_LISTED_BY_TIME, *_CHAT, *REFERENCE_LISTS)

@@ -42,6 +42,8 @@ class Settings:
         routing_pages: skill routing pages as in Zendesk's reference ("documented": `count`,
             `end_time` and a `next_page` that holds the cursor, an empty page at the end), or in the
             form of other cursor exports ("cursor").
+        chat_start_id: whether the exports of Chat heed `start_id`; if not, each page begins with
+            the records of the second that the page before it ended in.
         denied: resource name (`articles`, `user_fields`, …) to the status, 402, 403 or 404, that
             its endpoints answer.
         closed_exports: the status, 401, 403, 404 or 410, that all incremental exports answer, as
@@ -70,6 +72,7 @@ class Settings:
     token_lag: float = 0.0
     ticket_exports: bool = False
     routing_pages: Literal["documented", "cursor"] = "documented"
+    chat_start_id: bool = True
     denied: dict[str, int] = field(default_factory=dict)
     closed_exports: int | None = None
     withheld_seconds: int = 60

@@ -28,6 +28,11 @@ def iso_milliseconds(second: int) -> str:
     return iso(second).replace("Z", f".{second % 1000:03d}Z")
 
 
+def iso_microseconds(second: int) -> str:
+    """Writes an epoch second with some microseconds, in UTC."""
+    return iso(second).replace("Z", f".{second * 7_919 % 1_000_000:06d}Z")
+
+
 def epoch(value: int | str) -> int:
     """Reads an epoch second, or a date-time as Zendesk writes it."""
     if isinstance(value, int):
@@ -252,7 +257,12 @@ class Store:
         """Replaces all records of a resource by generated ones of the given epoch seconds."""
         with self.lock:
             table = self.records[resource]
-            keys: list[Key] = [(second, (1 << 42) + n) for n, second in enumerate(seconds)]
+            kind = table.resource
+            by_time = kind.id_key == kind.time_field
+            keys: list[Key] = [
+                (second, kind.id_of(n, second) if by_time else (1 << 42) + n)
+                for n, second in enumerate(seconds)
+            ]
             self.records[resource] = Table(table.resource, table.make, keys)
             self.version += 1
 
