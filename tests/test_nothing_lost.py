@@ -142,8 +142,14 @@ def test_a_state_that_lies_in_the_future_is_refused(zendesk: Simulator, tmp_path
 
 
 @pytest.mark.parametrize("method", ["cursor", "time"])
-def test_records_without_id_all_arrive(zendesk: Simulator, tmp_path: Path, method: str) -> None:
-    zendesk.settings.ids = False
+@pytest.mark.parametrize("ids", [False, None])
+def test_records_without_id_all_arrive(
+    zendesk: Simulator,
+    tmp_path: Path,
+    method: str,
+    ids: bool | None,  # noqa: FBT001
+) -> None:
+    zendesk.settings.ids = ids
     zendesk.store.fill("users", [SECOND] * 4 + [SECOND + 1] * 5 + [SECOND + 2] * 2)
     config = config_for(zendesk, export_method=method, per_page=6)
     run = run_tap(tmp_path, config, catalog=select("users"))

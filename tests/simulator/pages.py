@@ -73,7 +73,9 @@ class Pages:
                 beside = more | beside
         if endpoint.row:
             records = [endpoint.row(record) for record in records]
-        if not query.settings.ids:
+        if query.settings.ids is None:
+            records = [record | {"id": None} for record in records]
+        elif not query.settings.ids:
             records = [{k: v for k, v in record.items() if k != "id"} for record in records]
         if "end_time" in beside:
             beside["count"] = len(records)

@@ -31,7 +31,7 @@ class Settings:
             export or list; in a time export, any number but 0 puts an empty page into every gap
             between seconds.
         cycle_pages: whether the last page of a cursor export or list leads back to the first.
-        ids: whether records have an `id`.
+        ids: whether records have an `id`; None: it is null.
         newest_first_lists: whether ticket audits and audit logs come newest first without `sort`,
             as Zendesk documents, or ascending.
         late_seconds: how long after its time an event is served that Zendesk writes late (a breach
@@ -65,7 +65,7 @@ class Settings:
     last_end_time: Literal["true", "null", "future"] = "true"
     empty_pages: int = 0
     cycle_pages: bool = False
-    ids: bool = True
+    ids: bool | None = True
     newest_first_lists: bool = True
     late_seconds: int = 0
     token_lifetime: float | None = None
