@@ -54,12 +54,12 @@ def chat_agent_timeline(n: int, record_id: RecordId, second: int) -> Record:
 
 
 def chat_department_event(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes event number n of a department: what changed can be of any type."""
+    """Writes event number n of a department: what changed is an object, a text or nothing."""
     changes: tuple[tuple[str, object, object], ...] = (
         ("settings", {"chat_enabled": True, "name": "Größere"}, {"chat_enabled": False}),
         ("name", "Vertrieb 🌍", "Vertrieb"),
-        ("members", n % 13, 2.5),
-        ("enabled", True, None),
+        ("description", "Für Große", None),
+        ("members", {"ids": [n % 13]}, None),
     )
     field_name, value, previous_value = changes[n % len(changes)]
     return {
