@@ -6,6 +6,7 @@ import base64
 import os
 import re
 import signal
+import threading
 import time
 import weakref
 from collections import defaultdict
@@ -306,6 +307,19 @@ def test_what_has_arrived_is_written_before_a_login_that_failed_ends_the_run(
         sync(config_for(zendesk, per_page=10), catalog=select("tickets", "users"), tap=Busy)
     assert written == [exports(zendesk).count("tickets")]
     assert written[0] >= 2
+
+
+def test_no_thread_outlives_a_run_for_long(zendesk: Simulator) -> None:
+    """It would try a page for ten minutes, in whatever process runs the tap."""
+    zendesk.faults.add("status", code=503, path=TICKETS, times=99)
+    zendesk.faults.add("status", code=401, path="incremental/users", times=99)
+    before = {*threading.enumerate()}
+    with pytest.raises(RefusedError, match="users: HTTP 401"):
+        sync(config_for(zendesk), catalog=select("tickets", "users"))
+    for thread in {*threading.enumerate()} - before:
+        if thread.name == "fetching":
+            thread.join(20)
+            assert not thread.is_alive()
 
 
 def test_a_wrong_login_is_said_once(zendesk: Simulator, tmp_path: Path) -> None:

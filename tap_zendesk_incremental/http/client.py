@@ -73,6 +73,7 @@ class Account:
             there can come back.
         is_down: Whether a page was given up after all tries, and no page was served meanwhile or
             since: Zendesk may be down for all, so that no other stream is waited for as long.
+        is_over: Whether the run has ended, so that no thread need ask for its page again.
         served: The products that have served a page, None for what every account has.
         served_at: When the last page was served, by `time.monotonic`.
     """
@@ -92,7 +93,7 @@ class Account:
         self.authenticator = new_authenticator(config, self.api_url, self.session)
         self.limits = rate_limit.RateLimits()
         self.is_worth_asking = login_problem(config) is None
-        self.has_answered = self.is_sitting_out = self.is_down = False
+        self.has_answered = self.is_sitting_out = self.is_down = self.is_over = False
         self.served_at = 0.0
         self.served: set[str | None] = set()
 
@@ -175,7 +176,7 @@ class Client:
         return retry.HURRIED_TRIES if is_hopeful else retry.GIVEN_UP_TRIES
 
     def _is_final(self, error: Exception) -> bool:
-        if retry.is_final(error):
+        if self.account.is_over or retry.is_final(error):
             return True
         if self._is_patient:
             return False
