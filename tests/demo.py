@@ -39,7 +39,11 @@ QUERY_FILE = ROOT / "tests/demo.sql"
 MELTANO = ROOT / ".venv-meltano/bin/meltano"
 SIZE = {"tickets": 5000, "users": 1500, "organizations": 300}
 
-NEWEST_BY: dict[str, str | None] = {stream.name: stream.replication_key for stream in STREAMS}
+NEWEST_BY: dict[str, str | None] = {
+    stream.name: stream.replication_key
+    for stream in STREAMS
+    if not (stream.time and stream.time.token_setting)  # the demo logs in to Support alone
+}
 LOADED = [
     resource.name
     for resource in RESOURCES
