@@ -166,7 +166,7 @@ class ListedChildStream(ChildStream):
         self._asked = 0
         self._first_refusals: dict[int, RefusedError] = {}
         self._refused: Counter[int] = Counter()
-        with super().opened():
+        with super().opened(), self.client.in_use():
             yield
         for status, error in self._first_refusals.items():
             self.logger.warning(

@@ -99,7 +99,7 @@ class TypedFields(StreamSchema):
         self.fields_property = fields_property
         self._typed: WeakKeyDictionary[Stream, dict[str, Any]] = WeakKeyDictionary()
 
-    def endpoint(self, stream: Any) -> Endpoint:  # noqa: ANN401, ARG002
+    def endpoint(self, stream: Any) -> Endpoint:  # noqa: ANN401, ARG002 (subclasses need it)
         """Give where the definitions are."""
         return cursor_list(f"/api/v2/{self.fields_property}.json")
 
@@ -132,7 +132,7 @@ class CustomObjectSchema(TypedFields):
         """See `TypedFields`."""
         super().__init__("custom_object_fields", key="custom_object_records")
 
-    def endpoint(self, stream: Any) -> Endpoint:  # noqa: ANN401
+    def endpoint(self, stream: Any) -> Endpoint:  # noqa: ANN401 (as its base class)
         """Give where the definitions of this object are."""
         key = stream.name.removeprefix(CUSTOM_OBJECT_PREFIX)
         return cursor_list(f"/api/v2/custom_objects/{key}/fields.json")

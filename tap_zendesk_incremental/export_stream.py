@@ -195,6 +195,7 @@ class ExportStream(SdkStream):
         began_at, is_whole = int(time.time()), self._reads_all and not self._bookmark
         with contextlib.ExitStack() as stack:
             stack.enter_context(self.progress.running(self._end or time.time()))
+            stack.enter_context(self.client.in_use())
             for stream in children:
                 stack.enter_context(stream.opened())
             try:

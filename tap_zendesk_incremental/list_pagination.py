@@ -16,6 +16,8 @@ from tap_zendesk_incremental.pagination import (
     EventsPaginator,
     Paginator,
     TimePaginator,
+    not_among,
+    that_can_come_again,
 )
 
 if TYPE_CHECKING:
@@ -210,11 +212,7 @@ class ChatPaginator(Paginator):
         if page.end_time is None:
             what = f"does not say where the page at start_time {start} ends"
             raise self._stuck(what)
-        new = [
-            record
-            for record, key in zip(page.records, page.keys, strict=True)
-            if key not in self._given
-        ]
+        new = not_among(self._given, page)
         if place > start:
             self._taken = set()
         leads_on = place > start or (place == start and new and cursor not in self._taken)
@@ -231,12 +229,9 @@ class ChatPaginator(Paginator):
                 raise self._stuck(what)
             self._asks_behind = True
             self.params = {"start_time": start + 1}
-        # Only what is exported under the next start_time or later can come again.
-        self._given = {
-            (record_id, second)
-            for record_id, second in self._given.union(page.keys)
-            if record_id and (second is None or second >= int(self.params["start_time"]))
-        }
+        self._given = that_can_come_again(
+            self._given.union(page.keys), int(self.params["start_time"])
+        )
         return new
 
     def _stuck(self, what: str) -> FatalSyncError:

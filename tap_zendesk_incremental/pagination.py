@@ -18,7 +18,7 @@ from singer_sdk.exceptions import FatalSyncError
 from tap_zendesk_incremental.http.endpoint import MAX_PAGE_SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from datetime import datetime
 
 logger = logging.getLogger(__name__)
@@ -118,6 +118,32 @@ class Paginator(abc.ABC):
         Raises:
             FatalSyncError: If the page is not the last one and there is no sure way on.
         """
+
+
+def not_among(given: Collection[RecordKey], page: Page[R]) -> list[R]:
+    """Give the records of a page that pages before it have not given.
+
+    Args:
+        given: The keys of the records of those pages.
+        page: The page.
+    """
+    return [record for record, key in zip(page.records, page.keys, strict=True) if key not in given]
+
+
+def that_can_come_again(given: Iterable[RecordKey], start_time: int) -> set[RecordKey]:
+    """Give the keys of records that a page may hold again where pages overlap.
+
+    A record without id or second is never taken for another.
+
+    Args:
+        given: The keys of all records so far.
+        start_time: The page's; only what is exported under it or later can come again.
+    """
+    return {
+        (record_id, second)
+        for record_id, second in given
+        if record_id and second is not None and second >= start_time
+    }
 
 
 class CursorPaginator(Paginator):
@@ -226,11 +252,7 @@ class TimePaginator(Paginator):
             return []
         self._check_link(page)
         self._run_start = self._run_start or page.newest
-        new = [
-            record
-            for record, key in zip(page.records, page.keys, strict=True)
-            if key not in self._given
-        ]
+        new = not_among(self._given, page)
         if ends or (page.end_time is not None and page.end_time > start):
             self.params = {"start_time": max(start, self._end_of(page, is_last=bool(ends)))}
             self.finished = bool(ends) or (ends is None and self._reaches_run_start())
@@ -248,12 +270,9 @@ class TimePaginator(Paginator):
             end = int(self.params["start_time"])
             self.bookmark = {"start_time": end if newest is None else min(end, newest + 1)}
         self._empty_pages = 0 if page.records else self._empty_pages + 1
-        # Only what is exported under the next start_time or later can come again.
-        self._given = {
-            (record_id, second)
-            for record_id, second in self._given.union(page.keys)
-            if record_id and second is not None and second >= int(self.params["start_time"])
-        }
+        self._given = that_can_come_again(
+            self._given.union(page.keys), int(self.params["start_time"])
+        )
         return new
 
     def _ends(self, page: Page[Any]) -> bool | None:

@@ -155,8 +155,6 @@ class TapZendeskIncremental(SdkTap):
     def report_end(self) -> None:
         """Say what was exported; see `SdkTap`."""
         self._progress.finish()
-        if self._client is not None:
-            self._client.account.is_over = True
 
     @cached_property
     def _progress(self) -> Progress:

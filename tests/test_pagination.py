@@ -20,6 +20,7 @@ from tap_zendesk_incremental.pagination import (
     RecordKey,
     Step,
     TimePaginator,
+    that_can_come_again,
     traverse,
     until,
 )
@@ -469,3 +470,8 @@ def test_a_record_that_changed_within_the_shared_second_is_new() -> None:
     asked = {"start_time": 5, "per_page": 3}
     again = Page(asked, ["b", "a"], [(2, 5), (1, 7)], end_of_stream=True, end_time=7)
     assert paginator.advance(again) == ["a"]
+
+
+def test_a_record_without_id_or_second_is_never_taken_for_another() -> None:
+    keys: set[RecordKey] = {("a", None), ("", 5), ("b", 4), ("c", 5), ("d", 6)}
+    assert that_can_come_again(keys, 5) == {("c", 5), ("d", 6)}

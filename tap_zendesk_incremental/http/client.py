@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
 from collections import deque
@@ -34,7 +35,7 @@ from tap_zendesk_incremental.http.session import (
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from singer_sdk.authenticators import APIAuthenticatorBase
 
@@ -73,7 +74,6 @@ class Account:
             there can come back.
         is_down: Whether a page was given up after all tries, and no page was served meanwhile or
             since: Zendesk may be down for all, so that no other stream is waited for as long.
-        is_over: Whether the run has ended, so that no thread need ask for its page again.
         served: The products that have served a page, None for what every account has.
         served_at: When the last page was served, by `time.monotonic`.
     """
@@ -93,7 +93,7 @@ class Account:
         self.authenticator = new_authenticator(config, self.api_url, self.session)
         self.limits = rate_limit.RateLimits()
         self.is_worth_asking = login_problem(config) is None
-        self.has_answered = self.is_sitting_out = self.is_down = self.is_over = False
+        self.has_answered = self.is_sitting_out = self.is_down = False
         self.served_at = 0.0
         self.served: set[str | None] = set()
 
@@ -127,6 +127,19 @@ class Client:
         self.waited_seconds = self.waits_until = 0.0
         self._size = retry.PageSize(account.config.get("per_page", MAX_PAGE_SIZE))
         self._tries = _Tries()
+        self._is_wanted = True
+
+    @contextlib.contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Ask for a page again only until the end of the block: nobody waits for it after that.
+
+        A thread that did would hold up its limit, and outlive the run.
+        """
+        self._is_wanted = True
+        try:
+            yield
+        finally:
+            self._is_wanted = False
 
     def named(self, name: str, logger: logging.Logger, *, is_hurried: bool = False) -> Client:
         """Give a client of the same account; see the attributes."""
@@ -176,7 +189,7 @@ class Client:
         return retry.HURRIED_TRIES if is_hopeful else retry.GIVEN_UP_TRIES
 
     def _is_final(self, error: Exception) -> bool:
-        if self.account.is_over or retry.is_final(error):
+        if not self._is_wanted or retry.is_final(error):
             return True
         if self._is_patient:
             return False

@@ -215,7 +215,7 @@ class Records:
     def _keys_of(self, records: Sequence[Any]) -> list[RecordKey]:
         to_id = bytes if len(self.spec.id_keys) == 1 else _joined
         ids = [to_id(self._id_of(record)) for record in records]
-        if b"null" in ids:
+        if b"null" in ids:  # which is no id either
             ids = [b"" if id_ == b"null" else id_ for id_ in ids]
         if self._time_of is None:
             return [(id_, None) for id_ in ids]

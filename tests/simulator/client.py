@@ -24,7 +24,7 @@ def get(zendesk: Simulator, path: str, **params: object) -> requests.Response:
     login: Json = {"auth": BASIC}
     if path.startswith("chat/"):
         login = {"headers": {"Authorization": f"Bearer {credentials.CHAT_ACCESS_TOKEN}"}}
-    return requests.get(url, params=params, timeout=60, allow_redirects=False, **login)  # type: ignore[arg-type]
+    return requests.get(url, params=params, timeout=60, allow_redirects=False, **login)  # type: ignore[arg-type]  # requests writes any value
 
 
 def pages(zendesk: Simulator, path: str, **params: object) -> Iterator[Json]:
