@@ -1,6 +1,6 @@
-"""Streams that are written along with their parent, page by page.
+"""The base of streams that are written with a parent stream, page by page.
 
-They have no bookmark: the parent's moves when what belongs to its page is written.
+They have no bookmark of their own: the parent's bookmark moves once their records are written.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import abc
 import contextlib
 from collections import Counter
 from dataclasses import replace
-from datetime import datetime, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from singer_sdk import Tap
+    from singer_sdk.helpers.types import Context
 
     from tap_zendesk_incremental.http.client import Client
     from tap_zendesk_incremental.http.endpoint import Endpoint
@@ -44,16 +44,16 @@ NULL = Raw(b"null")
 
 
 class ChildStream(SdkStream):
-    """A stream that follows its parent."""
+    """A stream whose records come with the pages of its parent."""
 
     name: str = ""
-    """The stream's name, and that of its schema."""
+    """The name of the stream and of its schema file."""
 
     include: str | None = None
-    """The sideload to ask for with the parent's pages."""
+    """The sideload to request with the parent's pages."""
 
     array: str | None = None
-    """The array beside the parent's records that is wanted."""
+    """The array beside the parent's records that holds this stream's records."""
 
     selected_by_default = False
     primary_keys = ("id",)
@@ -61,11 +61,11 @@ class ChildStream(SdkStream):
     _records: Records
 
     def __init__(self, tap: Tap, client: Client) -> None:
-        """Make a stream of an account.
+        """Create the stream.
 
         Args:
             tap: The tap.
-            client: Asks the account; the stream gets one of its own from it.
+            client: A client of the account; the stream derives its own from it.
         """
         super().__init__(tap)
         self.client = client.named(self.name, self.logger)
@@ -75,12 +75,12 @@ class ChildStream(SdkStream):
     def pages_of(
         self, parent_records: Records, page: Page[Any], new_records: list[Any]
     ) -> Iterator[Page[Any]]:
-        """Give what belongs to a page of the parent.
+        """Yield this stream's pages for a page of the parent.
 
         Args:
-            parent_records: What took that page apart.
-            page: That page.
-            new_records: Its records that are new, not yet trimmed.
+            parent_records: The reader of the parent's pages.
+            page: The parent's page.
+            new_records: Those of its records that no page before it held, not yet trimmed.
         """
 
     @property
@@ -90,7 +90,7 @@ class ChildStream(SdkStream):
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[None]:
-        """Write the SCHEMA message, choose the path of the records, and count them."""
+        """Write the SCHEMA message, and prepare to write and count records in the block."""
         self.write_schema()
         self._records = output.records_of(self, self.records_key)
         self._write = output.choose(self, self._records, self.tap.message_writer)
@@ -98,58 +98,42 @@ class ChildStream(SdkStream):
             yield
 
     def write(self, page: Page[Any]) -> None:
-        """Write the records of a page, up to the limit of a dry run."""
+        """Write the records of a page; a dry run limits them."""
         records = page.records[: self.ABORT_AT_RECORD_COUNT]
         self._write(records, page.read_at)
         self._counter.increment(len(records))
         self.progress.page(page, len(records))
 
-    line = ("", 1)
+    def get_records(self, context: Context | None) -> Iterable[dict[str, Any]]:
+        """Return no records, because the parent's export writes them.
 
-    @contextlib.contextmanager
-    def exporting(self) -> Iterator[None]:
-        """Do nothing: the parent does it; see `opened`."""
-        yield
-
-    def fetched_pages(self) -> Iterator[Any]:
-        """Give none: the parent fetches them."""
-        return iter(())
-
-    @contextlib.contextmanager
-    def writing(self, page: Any) -> Iterator[list[Any]]:  # noqa: ANN401 (as in SdkStream)
-        """Give nothing: the parent's pages are written with `write`."""
-        del page
-        yield []
-
-    def write_records(self, records: list[Any]) -> None:
-        """Write records that were read just now; see `SdkStream`."""
-        self._write(records, datetime.now(timezone.utc))
-
-    def opened_records(self, records: list[Any]) -> Iterator[dict[str, Any]]:
-        """Give records as dictionaries; see `SdkStream`."""
-        return output.opened(self, self._records, records)
+        Args:
+            context: Unused.
+        """
+        del context
+        return ()
 
     def finalize_state_progress_markers(self, state: dict[str, Any] | None = None) -> None:
-        """Do nothing, so that the state gets no bookmark of this stream."""
+        """Do nothing, so that the state gets no bookmark for this stream."""
 
 
 class ListedChildStream(ChildStream):
-    """A list of each record of the parent, at the cost of a request for each."""
+    """A stream with a list for each record of the parent, each of which costs a request."""
 
     listing: Endpoint
-    """Where it is; `{id}` in its path is what `parent_id` holds."""
+    """Where the lists are; `{id}` in the path stands for the value of `parent_id`."""
 
     list_key: str = ""
     """The key of a page that holds the records."""
 
     parent_id: str = "id"
-    """The property of the parent's record that its list is asked for with."""
+    """The property of the parent's records that identifies their lists."""
 
     parent_key: str = ""
-    """The property that holds the same in this stream, also where Zendesk leaves it out."""
+    """The property of this stream for the same value; filled in where Zendesk leaves it out."""
 
     tolerated_statuses: frozenset[int] = LACKING_STATUSES
-    """What Zendesk answers where there is no such list."""
+    """HTTP statuses by which Zendesk says that a record has no list, or the account has none."""
 
     @property
     def records_key(self) -> str:
@@ -158,10 +142,11 @@ class ListedChildStream(ChildStream):
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[None]:
-        """Say at the end which lists Zendesk refused; see `ChildStream`.
+        """Log at the end how many lists Zendesk refused; see `ChildStream`.
 
-        A refusal can be about one record (a post that is gone, or not for everyone) or about all (a
-        product or a right that is missing), and Zendesk does not say which: all are asked for.
+        A refusal can concern one record (a post that is deleted or restricted) or all of them (a
+        product or permission that is missing). Zendesk does not say which, so the stream requests
+        every list.
         """
         self._asked = 0
         self._first_refusals: dict[int, RefusedError] = {}
@@ -181,11 +166,11 @@ class ListedChildStream(ChildStream):
     def pages_of(
         self, parent_records: Records, page: Page[Any], new_records: list[Any]
     ) -> Iterator[Page[Any]]:
-        """Ask for the list of each record, and once where several share it; see `ChildStream`.
+        """Request the list of each record, once where several records share it; see `ChildStream`.
 
         Raises:
-            FatalSyncError: If a record of the parent has no id to ask with, or if Zendesk refuses
-                and that is not how it answers who lacks the list.
+            FatalSyncError: If a record of the parent lacks the id of its list, or if Zendesk
+                refuses a list with a status that is not tolerated.
         """
         del page
         parents = new_records[: self.ABORT_AT_RECORD_COUNT]  # one is enough in a dry run
@@ -220,28 +205,29 @@ class ListedChildStream(ChildStream):
 
 
 class SideloadStream(ChildStream):
-    """A stream that comes along on its parent's pages. Subclasses declare where it is there.
+    """A stream that comes with the parent's pages, and so costs no request of its own.
 
-    Zendesk sends sideloads on request, so they cost no request of their own.
+    A subclass declares where its records are on these pages: in an array beside the parent's
+    records, in properties of these records, or in both.
     """
 
     parent_properties: tuple[str, ...] = ()
-    """Properties of the parent's records that hold the records, or what they are made of."""
+    """Properties of the parent's records from which `records_from` builds records."""
 
     parent_key: str = ""
-    """The property of an item of `array` that holds the id of the parent's record."""
+    """The property of the items of `array` that holds the id of the parent's record."""
 
     def records_from(self, *pieces: Raw) -> Iterable[object]:
-        """Make records of one record of the parent: of its `parent_properties`, as JSON."""
+        """Build records from the `parent_properties` of one record of the parent, as JSON."""
         return (piece for piece in pieces if bytes(piece) not in {b"", b"null"})
 
     def pages_of(
         self, parent_records: Records, page: Page[Any], new_records: list[Any]
     ) -> Iterator[Page[Any]]:
-        """Make this stream's page of a page of the parent; see `ChildStream`.
+        """Build this stream's page from a page of the parent; see `ChildStream`.
 
         Raises:
-            FatalSyncError: If that cannot be read.
+            FatalSyncError: If the page holds something that is not a record.
         """
         try:
             items = self._items(parent_records, page, new_records)
@@ -261,11 +247,11 @@ class SideloadStream(ChildStream):
     def _items(
         self, parent_records: Records, page: Page[Any], new_records: list[Any]
     ) -> list[object]:
-        """Give the items of the array, but those of records that another page has given."""
+        """Return the items of the array, without those of records that an earlier page held."""
         items = page.sideloads.get(str(self.array), [])
         if len(new_records) == len(page.records):
             return [*items]
-        ids = {bytes(id_) for (id_,) in parent_records.pieces(new_records, ("id",))}
+        ids = {b"null", *(bytes(id_) for (id_,) in parent_records.pieces(new_records, ("id",)))}
         return [
             item for item in items if bytes(_decode_item(item).get(self.parent_key, NULL)) in ids
         ]
@@ -278,7 +264,7 @@ class CommentStream(SideloadStream):
     parent_properties = ("id", "ticket_id", "timestamp", "child_events")
 
     def records_from(self, *pieces: Raw) -> Iterable[object]:
-        """Give each comment the ids and the time of its event; see `SideloadStream`."""
+        """Build comments that have the ids and the time of their event; see `SideloadStream`."""
         event_id, ticket_id, timestamp, children = pieces
         if children is ABSENT:
             return
@@ -290,9 +276,9 @@ class CommentStream(SideloadStream):
 
 
 def _is_comment(child: dict[str, Raw]) -> bool:
-    """Say whether a child event is a comment: by its type, or because it has the text of one.
+    """Return whether a child event is a comment, by its type or because it has a body.
 
-    Besides `Comment` there is `VoiceComment`, and nothing says that there will be no others.
+    There is `VoiceComment` besides `Comment`, and Zendesk may add other types.
     """
     kind = bytes(child.get("event_type", NULL))
     return kind.endswith(b'Comment"') or bytes(child.get("body", NULL)) != b"null"

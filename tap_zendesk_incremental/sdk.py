@@ -1,6 +1,6 @@
 """The private members of the Singer SDK that the tap needs, each with its reason.
 
-No other module names one: the SDK may change them in any release, and then there is one place to
+No other module uses one. The SDK may change them in any release; then this is the only module to
 look at.
 """
 
@@ -9,43 +9,33 @@ from __future__ import annotations
 import abc
 import contextlib
 import os
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import click
-from singer_sdk import Stream, Tap
+from singer_sdk import Stream, Tap, metrics
 from singer_sdk.configuration import _dict_config
-from singer_sdk.exceptions import (
-    ConfigValidationError,
-    FatalAPIError,
-    FatalSyncError,
-    SingerSDKError,
-)
+from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import RemoveRecordTransform
 
 from tap_zendesk_incremental import shutdown
-from tap_zendesk_incremental.errors import GivenUpError, RefusedError, StreamMapError
-from tap_zendesk_incremental.schedule import Schedule, one_ahead
+from tap_zendesk_incremental.errors import StreamMapError
+from tap_zendesk_incremental.schedule import one_ahead
+from tap_zendesk_incremental.sync import concerns_one_stream, export_at_once
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Mapping
     from types import FrameType
 
     from singer_sdk.helpers.types import Context, Record
     from singer_sdk.singerlib.messages import RecordMessage
 
-    from tap_zendesk_incremental.schedule import Arrival
-
-_REPORT_SECONDS = 1.0
-"""How often a tap may say how far it is while nothing comes."""
-
 
 class SdkTap(Tap, abc.ABC):
-    """A tap that checks its settings itself and ends where nothing is torn."""
+    """A tap that checks its settings itself, and exports its streams at once."""
 
     is_discovering = False
-    """Whether the catalog is all that is asked for."""
+    """Whether the run only writes the catalog."""
 
     @staticmethod
     @abc.abstractmethod
@@ -53,10 +43,10 @@ class SdkTap(Tap, abc.ABC):
         """Read a file of `--config`.
 
         Args:
-            path: The file; may be a pipe, so it is read once.
+            path: The file. It may be a pipe, so it can be read only once.
 
         Raises:
-            SingerSDKError: If it cannot be used.
+            SingerSDKError: If the file cannot be used.
         """
 
     @staticmethod
@@ -64,26 +54,26 @@ class SdkTap(Tap, abc.ABC):
     def environment_problems(
         environment: Mapping[str, str], prefix: str, schema: Mapping[str, Any]
     ) -> list[str]:
-        """Say what is wrong with the settings in the environment, a line each.
+        """Return what is wrong with the settings in the environment, one line each.
 
         Args:
-            environment: The variables, without those that are set to nothing.
-            prefix: What the name of a setting's variable starts with.
-            schema: JSON Schema of all settings, the SDK's too.
+            environment: The variables, without empty ones.
+            prefix: The start of the names of settings' variables.
+            schema: JSON Schema of all settings, including the SDK's.
         """
 
     @abc.abstractmethod
     def config_problems(self, given: dict[str, Any], schema: Mapping[str, Any]) -> list[str]:
-        """Say what is wrong with the settings, a line each, and fill in their defaults.
+        """Return what is wrong with the settings, one line each, and fill in their defaults.
 
         Args:
-            given: The settings; may be changed.
-            schema: JSON Schema of all settings, the SDK's too.
+            given: The settings; defaults are added to them.
+            schema: JSON Schema of all settings, including the SDK's.
         """
 
     @abc.abstractmethod
     def needs_valid_config(self, given: Mapping[str, Any]) -> bool:
-        """Say whether wrong settings end `--discover` too, which the SDK lets go without any.
+        """Return whether wrong settings end `--discover` too, which the SDK runs without any.
 
         Args:
             given: The settings.
@@ -93,11 +83,11 @@ class SdkTap(Tap, abc.ABC):
     def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
         """Add the SDK's own settings to the schema of the settings.
 
-        In the SDK's schema of stream maps, `anyOf` holds a text among the schemas. The validator
-        stumbles over it as soon as a map is wrong.
+        The SDK's schema of stream maps has a string among the schemas of an `anyOf`, which breaks
+        the validator as soon as a map is wrong. This method removes it.
 
         Args:
-            config_jsonschema: JSON Schema of the settings; is changed.
+            config_jsonschema: JSON Schema of the settings; changed in place.
         """
         super().append_builtin_config(config_jsonschema)
         _mend(config_jsonschema["properties"]["stream_maps"])
@@ -106,13 +96,13 @@ class SdkTap(Tap, abc.ABC):
     def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:  # noqa: ANN401 (the SDK's type is private)
         """Read the files of `--config` and check the environment.
 
-        The callback is public, what it returns is not. The SDK reads each file by its path, does
-        not say which one holds no JSON, and fails for a pipe that was read before.
+        The callback is public, but the class of its result is not. The SDK does not say which
+        file is not JSON, and it opens each file twice, which fails for a pipe.
 
         Args:
             ctx: Click's context.
             param: Click's parameter.
-            value: The paths, among them `ENV` for the environment.
+            value: The paths, with `ENV` for the environment.
 
         Raises:
             click.BadParameter: If a file or a variable cannot be used.
@@ -130,10 +120,10 @@ class SdkTap(Tap, abc.ABC):
 
     @classmethod
     def _environment_problems(cls) -> list[str]:
-        """Check the environment before the SDK reads it, which takes garbage for false.
+        """Check the environment before the SDK reads it, because the SDK reads garbage as false.
 
-        The SDK reads a file `.env` as well, but only when it reads the variables: asked for none
-        of them, it reads just the file.
+        The variables may come from a file `.env`, which the SDK loads when it reads variables. The
+        call with an empty schema makes it load the file and nothing else.
         """
         _dict_config.parse_environment_config({}, cls._env_var_prefix)
         cls.append_builtin_config(cls.config_jsonschema)
@@ -146,8 +136,8 @@ class SdkTap(Tap, abc.ABC):
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         """Check the settings.
 
-        The SDK's own check shows the values it does not like, which may be secrets, and knows
-        nothing of settings that go together.
+        The SDK's own check shows wrong values, which may be secrets, and does not know which
+        settings belong together.
         """
         self.append_builtin_config(self.config_jsonschema)
         errors = self.config_problems(self._config, self.config_jsonschema)
@@ -158,27 +148,30 @@ class SdkTap(Tap, abc.ABC):
 
     @abc.abstractmethod
     def after_sync(self) -> None:
-        """Look at what a run has done.
+        """Check the result of a run.
 
         Raises:
-            SingerSDKError: If it is a failure.
+            SingerSDKError: If the run has failed.
         """
 
     def may_run_at_once(self) -> bool:
-        """Say whether no stream has to find out for the others whether the login is a good one."""
+        """Return whether streams may run at once; see `sync.export_at_once`."""
         return True
 
     def report(self) -> None:
-        """Say how far a run is; called as it begins, at each page, and once a second."""
+        """Report the progress of a run; called at its start, after each page, and once a second."""
 
     def report_end(self) -> None:
-        """Say what was exported, whatever has ended the run."""
+        """Report what was exported, however the run has ended."""
 
-    begun: list[SdkStream] | None = None
-    """The streams whose pages are to come once each has written its SCHEMA message."""
+    begun: list[SdkPagedStream] | None = None
+    """The streams that have written their SCHEMA message, and whose pages follow."""
+
+    failure: Exception | None = None
+    """The error of a stream that was exported alone, raised after the others are exported."""
 
     def sync_all(self) -> None:  # type: ignore[misc] # final, but the SDK has no hook behind it
-        """Sync all streams: the SDK begins each of them, and then their pages come at once."""
+        """Sync all streams: the SDK begins each of them, and then they are exported at once."""
         begun = self.begun = []
         self.report()
         try:
@@ -186,179 +179,168 @@ class SdkTap(Tap, abc.ABC):
                 super().sync_all()
             finally:
                 self.begun = None
-            export_at_once(begun, self)
+            export_at_once(begun, self.report, self.may_run_at_once)
+            if self.failure is not None:
+                raise self.failure
         finally:
             self.report_end()
         self.after_sync()
 
-    def _reset_state_progress_markers(self) -> None:
-        """Take what another tap has left in the bookmarks of the tap's own streams.
+    def goes_on_after(self, error: Exception) -> bool:
+        """Return whether other streams are exported after an error of one that runs alone.
 
-        The SDK does it to all bookmarks, and stumbles over those that do not look as it likes.
+        Args:
+            error: The error. If the run goes on, it is raised at the end.
+        """
+        others = sum(stream.selected for stream in self.streams.values()) - 1
+        goes_on = self.begun is not None and others > 0 and concerns_one_stream(error)
+        if goes_on:
+            self.failure = error
+        return goes_on
+
+    def _reset_state_progress_markers(self) -> None:
+        """Remove what another tap has left in the bookmarks of this tap's streams.
+
+        The SDK does this to all bookmarks, and fails on those of taps that do not use the SDK.
         """
         for name, bookmark in self.state.get("bookmarks", {}).items():
             if name in self.streams:
                 bookmark.pop("progress_markers", None)
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
-        """End with the exit code of the signal; the state of the last full page is out.
+        """Exit with the code of the signal; the state of the last complete page is written.
 
-        The SDK's handler exits with 0 and may write into the middle of a line.
+        The SDK's handler exits with 0, and may write into the middle of a line.
         """
         del frame
         shutdown.end(signum)
 
 
 class SdkStream(Stream, abc.ABC):
-    """A stream whose records are written a page at a time.
+    """A stream of this tap, which writes its messages page by page."""
 
-    The SDK's own loop takes nearly a third of the time of a small record, and bookmarks the highest
-    replication key after each record, which is not where an export can be resumed.
-    """
-
-    # The order of an export is Zendesk's affair; the bookmark is its token, not a record's time.
-    is_sorted = True
-    # Zendesk sends JSON, and the records are read as JSON: there is nothing to conform.
+    # Zendesk sends JSON and the tap writes JSON, so there is nothing to conform.
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
 
-    is_complete = False
-    """Whether all that the stream has was given, so that a target may drop everything else."""
-
     is_skipped = False
-    """Whether the account does not have the resource: Zendesk has refused all of it."""
+    """Whether the account lacks the resource, so that Zendesk has refused all of it."""
 
     @property
     def tap(self) -> Tap:
-        """The tap that the stream is of."""
+        """The tap that the stream belongs to."""
         return self._tap
 
     @property
     def is_discovered(self) -> bool:
-        """Whether no catalog and nobody else has touched the selection yet."""
+        """Whether the selection is still the default: no catalog has been applied."""
         return self._metadata is None and self._tap_input_catalog is None
 
-    @property
-    @abc.abstractmethod
-    def line(self) -> tuple[str, int]:
-        """What the stream shares its rate limit with, and how many of those are fetched at once."""
-
-    @abc.abstractmethod
-    def exporting(self) -> contextlib.AbstractContextManager[None]:
-        """Prepare an export, and end it with the block, which writes the pages.
-
-        What ends the fetching is raised in the block.
-        """
-
-    @abc.abstractmethod
-    def fetched_pages(self) -> Iterator[Any]:
-        """Fetch the pages of an export; what gives them runs in another thread."""
-
-    @abc.abstractmethod
-    def writing(self, page: Any) -> contextlib.AbstractContextManager[list[Any]]:  # noqa: ANN401 (a stream's own)
-        """Give a page's records; once the block has written them, the bookmark moves.
-
-        Args:
-            page: What `fetched_pages` gave.
-        """
-
-    def request_pages(self) -> Iterator[list[Any]]:
-        """Give the records page by page. A page is written when the next one is asked for."""
-        with self.exporting(), contextlib.closing(one_ahead(self.fetched_pages())) as pages:
-            for page in pages:
-                with self.writing(page) as records:
-                    yield records
-
-    def written_pages(self) -> Generator[None, Any, None]:
-        """Write pages as they come: a coroutine that takes each page, and None at the end.
-
-        So one thread can write many streams, each going on where it was.
-        """
-        with self.get_record_counter() as counter, self.get_sync_timer() as timer:
-            counter.with_context({})  # as the SDK does for what has no partitions
-            timer.with_context({})
-            with self.exporting():
-                while (page := (yield)) is not None:
-                    with self.writing(page) as records:
-                        self.write_records(records)
-                        self.state_manager.is_flushed = False
-                    counter.increment(len(records))
-                    del page, records  # or they stay in memory until the next page is there
-        self._finalize_state(self.stream_state)
-        if self.is_complete and self._stream_version is not None:
-            super()._write_activate_version_message(self._stream_version)
-        self._write_state_message()
-
-    @abc.abstractmethod
-    def write_records(self, records: list[Any]) -> None:
-        """Write a page.
-
-        Args:
-            records: What `request_pages` gave.
-        """
-
-    @abc.abstractmethod
-    def opened_records(self, records: list[Any]) -> Iterator[dict[str, Any]]:
-        """Give the records of a page as dictionaries.
-
-        Args:
-            records: What `request_pages` gave.
-        """
-
-    def get_records(self, context: Context | None) -> Iterable[dict[str, Any]]:
-        """Give the records one by one.
-
-        Args:
-            context: Not used; exports have no partitions.
-        """
-        del context
-        for records in self.request_pages():
-            yield from self.opened_records(records)
-
     def write_schema(self) -> None:
-        """Write the SCHEMA message; the SDK writes a child stream's for each parent record."""
+        """Write the SCHEMA message; the SDK repeats a child stream's for each parent record."""
         self._write_schema_message()
 
     def write_record(self, record: dict[str, Any]) -> None:
-        """Write a record by the SDK's own way, which walks through all of it.
+        """Write a record with the SDK's own method, which walks through all of its values.
 
         Args:
             record: The record.
         """
         self._write_record_message(record)
 
-    def write_state(self) -> None:
-        """Write the state.
+    def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
+        """Name the stream in the error of a stream map."""
+        with stream_map_errors(self.name):
+            yield from super()._generate_record_messages(record)
 
-        With batch files, the SDK does it after the batch that covers it.
+
+class SdkPagedStream(SdkStream):
+    """A stream that fetches pages, and writes each before it moves the bookmark.
+
+    It replaces the SDK's own loop, which takes nearly a third of the time of a small record. That
+    loop bookmarks the highest replication key, from which an export cannot be resumed.
+    """
+
+    # The bookmark is Zendesk's token, not a record's time, so the order does not matter here.
+    is_sorted = True
+
+    is_complete = False
+    """Whether this run wrote every record of the stream, so that a target may drop all others."""
+
+    @property
+    @abc.abstractmethod
+    def line(self) -> tuple[str, int]:
+        """The line of streams that take turns, and how many of them are fetched at once."""
+
+    @abc.abstractmethod
+    def exporting(self) -> contextlib.AbstractContextManager[None]:
+        """Prepare an export, and finish it after the block, which writes the pages.
+
+        An error that ends the fetching is raised in the block.
         """
+
+    @abc.abstractmethod
+    def fetched_pages(self) -> Iterator[Any]:
+        """Return the pages of an export. The iterator runs in another thread."""
+
+    @abc.abstractmethod
+    def writing(self, page: Any) -> contextlib.AbstractContextManager[list[Any]]:  # noqa: ANN401 (a stream's own)
+        """Yield the records of a page to the block, which writes them; then move the bookmark.
+
+        Args:
+            page: An item of `fetched_pages`.
+        """
+
+    @abc.abstractmethod
+    def write_records(self, records: list[Any]) -> None:
+        """Write the records of a page.
+
+        Args:
+            records: What `writing` yields.
+        """
+
+    @abc.abstractmethod
+    def opened_records(self, records: list[Any]) -> Iterator[dict[str, Any]]:
+        """Yield the records of a page as dictionaries.
+
+        Args:
+            records: What `writing` yields.
+        """
+
+    def written_pages(self) -> Generator[None, Any, None]:
+        """Write the pages: a coroutine that takes each page, and None after the last one.
+
+        As a coroutine it lets one thread write many streams in turns.
+        """
+        with self._counted() as counter, self.exporting():
+            while (page := (yield)) is not None:
+                with self.writing(page) as records:
+                    self.write_records(records)
+                    self.state_manager.is_flushed = False
+                counter.increment(len(records))
+                del page, records  # free the memory before the next page arrives
+        self._finalize_state(self.stream_state)
+        if self.is_complete and self._stream_version is not None:
+            super()._write_activate_version_message(self._stream_version)
+        self._write_state_message()
+
+    def get_records(self, context: Context | None) -> Iterable[dict[str, Any]]:
+        """Yield the records one by one.
+
+        Args:
+            context: Unused, because exports have no partitions.
+        """
+        del context
+        for records in self._pages_of_records():
+            yield from self.opened_records(records)
+
+    def write_state(self) -> None:
+        """Write the state, unless the SDK will write it after the batch file that it covers."""
         self.state_manager.is_flushed = False
         if not (self.selected and self.get_batch_config(self.config)):
             self._write_state_message()
 
-    def _sync_records(
-        self, context: Context | None = None, *, write_messages: bool = True
-    ) -> Generator[Record, Any, Any]:
-        """Write the records, or yield them for batch files; the SDK has no other place for this."""
-        del context
-        tap = self.tap
-        if write_messages:
-            if isinstance(tap, SdkTap) and tap.begun is not None:
-                tap.begun.append(self)
-            else:
-                export_at_once([self])
-            return
-        with self.get_record_counter() as counter, self.get_sync_timer() as timer:
-            counter.with_context({})
-            timer.with_context({})
-            for records in self.request_pages():
-                yield from self._batched(records)
-                counter.increment(len(records))
-                if isinstance(tap, SdkTap):
-                    tap.report()
-        self._finalize_state(self.stream_state)
-
     def finalize_state_progress_markers(self, state: dict[str, Any] | None = None) -> None:
-        """Leave the state of a stream alone that has only begun.
+        """Do nothing for a stream that has only begun: its pages follow.
 
         Args:
             state: See `singer_sdk.Stream`.
@@ -366,130 +348,82 @@ class SdkStream(Stream, abc.ABC):
         if not (isinstance(self.tap, SdkTap) and self in (self.tap.begun or ())):
             super().finalize_state_progress_markers(state)
 
-    def _batched(self, records: list[Any]) -> Iterator[dict[str, Any]]:
-        """Give records as RECORD messages would hold them; the SDK writes them as they come.
+    def get_replication_key_signpost(self, context: Context | None = None) -> None:
+        """Return None, because the bookmark holds Zendesk's token."""
+
+    def _sync_records(
+        self, context: Context | None = None, *, write_messages: bool = True
+    ) -> Generator[Record, Any, Any]:
+        """Write the records, or yield them for batch files; the SDK has no public hook for this."""
+        del context
+        if not write_messages:
+            yield from self._batched_records()
+        elif isinstance(self.tap, SdkTap) and self.tap.begun is not None:
+            self.tap.begun.append(self)
+        else:
+            export_at_once([self])
+
+    def _batched_records(self) -> Iterator[dict[str, Any]]:
+        """Yield the records for batch files, with the stream's map applied: the SDK applies none.
 
         Raises:
-            SingerSDKError: If several stream maps want the records, as a file has but one form.
+            SingerSDKError: If several stream maps apply, because a file has only one form.
         """
         kept = [one for one in self.stream_maps if not isinstance(one, RemoveRecordTransform)]
         if len(kept) > 1:
             msg = f"{self.name} has several stream maps, which batch_config cannot serve: keep one"
             raise SingerSDKError(msg)
-        for record in self.opened_records(records):
-            for message in self._generate_record_messages(record):
-                yield message.record
+        tap = self.tap
+        try:
+            with self._counted() as counter:
+                for records in self._pages_of_records():
+                    for record in self.opened_records(records):
+                        for message in self._generate_record_messages(record):
+                            yield message.record
+                    counter.increment(len(records))
+                    if isinstance(tap, SdkTap):
+                        tap.report()
+        except Exception as error:
+            if not (isinstance(tap, SdkTap) and tap.goes_on_after(error)):
+                raise
+            # The SDK writes the last file, which is complete up to the bookmark.
+            self.logger.warning("%s; the other streams are exported before the run fails", error)
+        else:
+            self._finalize_state(self.stream_state)
 
-    def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
-        """Say whose stream map has failed."""
-        with stream_map_errors(self.name):
-            yield from super()._generate_record_messages(record)
+    def _pages_of_records(self) -> Iterator[list[Any]]:
+        """Yield the records page by page. The bookmark moves when the next page is requested."""
+        with self.exporting(), contextlib.closing(one_ahead(self.fetched_pages())) as pages:
+            for page in pages:
+                with self.writing(page) as records:
+                    yield records
+
+    @contextlib.contextmanager
+    def _counted(self) -> Iterator[metrics.Counter]:
+        """Log the SDK's metrics of records and time."""
+        with self.get_record_counter() as counter, self.get_sync_timer() as timer:
+            counter.with_context({})  # as the SDK does for streams without partitions
+            timer.with_context({})
+            yield counter
 
     def _write_activate_version_message(self, full_table_version: int) -> None:
-        """Do nothing yet: a target drops what it has, so everything has to be out before."""
-
-    def get_replication_key_signpost(self, context: Context | None = None) -> None:
-        """Give none: the bookmark holds Zendesk's token."""
-
-
-def export_at_once(streams: Sequence[SdkStream], tap: SdkTap | None = None) -> None:
-    """Export streams: pages are fetched in many threads, and written in this one.
-
-    All that touches messages or state is done here, so no message and no bookmark needs a lock. A
-    stream that fails fails the run, but at its end: the others are exported. What fails all of
-    them, such as a login, ends the run when what has been fetched is written.
-
-    Args:
-        streams: The streams; each has written its SCHEMA message.
-        tap: Is told how far they are.
-
-    Raises:
-        BaseException: What has failed last; what has failed one stream before is a warning.
-    """
-    schedule: Schedule[SdkStream, Any] = Schedule()
-    writers: dict[SdkStream, Generator[None, Any, None]] = {}
-    failure: BaseException | None = None
-    with contextlib.ExitStack() as stack:
-        for stream in streams:
-            writers[stream] = writer = stream.written_pages()
-            stack.callback(writer.close)
-            next(writer)
-            line, threads = stream.line
-            schedule.add(stream, stream.fetched_pages(), line, threads)
-        # A login or an address that is wrong is wrong for all: one stream finds it out.
-        may_run_at_once = tap.may_run_at_once if tap is not None else lambda: True
-        arrivals = schedule.arrivals(_REPORT_SECONDS, may_run_at_once)
-        for arrival in stack.enter_context(contextlib.closing(arrivals)):
-            error = arrival and _go_on(writers, arrival)
-            if arrival and error and not schedule.is_stopped:
-                failure = error
-                schedule.drop(arrival.key)
-                if not _concerns_one_stream(error):
-                    schedule.stop()
-                elif writers:
-                    arrival.key.logger.warning(
-                        "%s; the other streams are exported before the run fails", error
-                    )
-            if tap is not None:
-                tap.report()
-        if failure is not None:
-            raise failure
-
-
-def _go_on(
-    writers: dict[SdkStream, Generator[None, Any, None]], arrival: Arrival[SdkStream, Any]
-) -> BaseException | None:
-    """Have a stream write its page, or end; one that has ended is no longer among the writers.
-
-    Returns:
-        What has failed the stream, if anything has.
-    """
-    writer, failure = writers[arrival.key], None
-    try:
-        if arrival.error is None:
-            writer.send(next(iter(arrival.items), None))
-        else:
-            writer.throw(arrival.error)
-    except StopIteration:
-        pass
-    except BaseException as error:
-        if error is not arrival.error and not isinstance(error, StreamMapError):
-            raise
-        failure = error
-    else:
-        return None
-    del writers[arrival.key]
-    return failure
-
-
-def _concerns_one_stream(error: BaseException) -> bool:
-    """Say whether other streams may do better: Zendesk refuses this one, or serves it badly.
-
-    So they may where the stream's own map fails.
-    """
-    if isinstance(error, RefusedError):
-        return error.status != HTTPStatus.UNAUTHORIZED
-    if isinstance(error, StreamMapError):
-        return True
-    # Any other API error is for all: there is no answer, or no token.
-    is_for_all = isinstance(error, FatalAPIError) and not isinstance(error, GivenUpError)
-    return isinstance(error, FatalSyncError) and not is_for_all
+        """Do nothing yet: all records must be written before a target may drop its old rows."""
 
 
 @contextlib.contextmanager
 def stream_map_errors(name: str) -> Iterator[None]:
-    """Say whose stream map has failed.
+    """Name the stream in the error of a stream map.
 
     Args:
         name: The stream's name.
 
     Raises:
-        StreamMapError: If a stream map fails in here.
+        StreamMapError: If a stream map fails in the block.
     """
     try:
         yield
-    except Exception as error:  # whatever an expression of the user's may raise
-        cause = error.__cause__ or error  # the SDK names the expression, and not what is wrong
+    except Exception as error:  # a user's expression may raise anything
+        cause = error.__cause__ or error  # the SDK's error names only the expression
         msg = (
             f"The stream map of {name} failed on a record: {type(cause).__name__}: {cause}; "
             "correct it in stream_maps and run again with the last state"

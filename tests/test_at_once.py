@@ -20,7 +20,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tap_zendesk_incremental import export_stream, sdk
+from tap_zendesk_incremental import export_stream
+from tap_zendesk_incremental import sync as sync_loop
 from tap_zendesk_incremental.errors import RefusedError
 from tap_zendesk_incremental.export_stream import UNLIMITED_AT_ONCE, ReadyPage
 from tap_zendesk_incremental.http.rate_limit import Pace
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
     from pathlib import Path
 
-    from tap_zendesk_incremental.sdk import SdkStream
+    from tap_zendesk_incremental.sdk import SdkPagedStream
 
     from .running import Json, Run
 
@@ -277,9 +278,9 @@ def test_what_has_arrived_is_written_before_a_login_that_failed_ends_the_run(
 ) -> None:
     """The page of tickets has come, too, while this thread was busy."""
     written: list[int] = []
-    schedules: list[Schedule[SdkStream, Any]] = []
+    schedules: list[Schedule[SdkPagedStream, Any]] = []
 
-    def schedule() -> Schedule[SdkStream, Any]:
+    def schedule() -> Schedule[SdkPagedStream, Any]:
         schedules.append(Schedule())
         return schedules[-1]
 
@@ -301,7 +302,7 @@ def test_what_has_arrived_is_written_before_a_login_that_failed_ends_the_run(
     zendesk.faults.add("status", code=401, path="incremental/users", after=1)
     zendesk.faults.add("slow_body", times=9, path=TICKETS, seconds=0.1, pieces=2)
     with (
-        mock.patch.object(sdk, "Schedule", side_effect=schedule),
+        mock.patch.object(sync_loop, "Schedule", side_effect=schedule),
         pytest.raises(RefusedError, match="users: HTTP 401"),
     ):
         sync(config_for(zendesk, per_page=10), catalog=select("tickets", "users"), tap=Busy)
@@ -469,13 +470,13 @@ class InAnyOrder:
     def __init__(self, picks: Iterator[int]) -> None:
         """Picks the next source by its number."""
         self._picks = picks
-        self._sources: list[tuple[SdkStream, Iterator[Any]]] = []
+        self._sources: list[tuple[SdkPagedStream, Iterator[Any]]] = []
 
-    def add(self, key: SdkStream, items: Iterator[Any], *_: object) -> None:
+    def add(self, key: SdkPagedStream, items: Iterator[Any], *_: object) -> None:
         """Add a source; see `Schedule`."""
         self._sources.append((key, items))
 
-    def arrivals(self, *_: object) -> Generator[Arrival[SdkStream, Any], None, None]:
+    def arrivals(self, *_: object) -> Generator[Arrival[SdkPagedStream, Any], None, None]:
         """Fetch; see `Schedule`."""
         while self._sources:
             number = next(self._picks) % len(self._sources)
@@ -493,7 +494,7 @@ def test_no_order_of_pages_has_a_state_ahead_of_what_is_out(
 ) -> None:
     zendesk_of_all.clear()
     order = chain(picks, repeat(0))
-    with mock.patch.object(sdk, "Schedule", side_effect=lambda: InAnyOrder(order)):
+    with mock.patch.object(sync_loop, "Schedule", side_effect=lambda: InAnyOrder(order)):
         run = sync(config_for(zendesk_of_all, per_page=per_page), catalog=select(*ORDERED))
     check_complete([run], zendesk_of_all, *ORDERED, once=False)
     check_states(run, zendesk_of_all)

@@ -137,6 +137,24 @@ def test_several_stream_maps_are_refused(zendesk: Simulator, tmp_path: Path) -> 
         sync(config, catalog=select("users"))
 
 
+def test_a_stream_that_fails_holds_up_no_other(zendesk: Simulator, tmp_path: Path) -> None:
+    """What it has is in files too, and the next run goes on from there."""
+    zendesk.faults.add("status", code=403, path="incremental/users", after=2, times=99)
+    config = config_for(zendesk, per_page=5, batch_config=batches_in(tmp_path / "files", 7))
+    failed = run(command_for(tmp_path, config=config, catalog=select(*STREAMS)))
+    assert failed.exit_code == 1
+    (warning,) = failed.log("WARNING")
+    assert warning.endswith("; the other streams are exported before the run fails")
+    (error,) = failed.log("ERROR")
+    assert "users: HTTP 403" in error
+    found = records_of(failed.messages)
+    assert len(found["users"]) == 10
+    zendesk.faults.clear()
+    again = sync(config, catalog=select(*STREAMS), state=failed.state)
+    check_complete(zendesk, found, records_of(again.messages))
+    assert len(records_of(again.messages)["users"]) == len(zendesk.store.records["users"]) - 10
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_killed_in_the_middle(zendesk: Simulator, tmp_path: Path, number: signal.Signals) -> None:
     zendesk.faults.add("hang", path="incremental/users", seconds=3600.0)  # it never ends by itself

@@ -163,7 +163,7 @@ def check_whole_walk(before: tuple[str, Json], walk: tuple[str, Json], shown_lat
         shown_later: what the run after the walk wrote.
     """
     (shown, bookmark), (_, moved) = before, walk
-    said = f"tickets: the list was last read whole at {moved['read_whole_at']}"
+    said = f"tickets: the list was last read in full at {moved['read_whole_at']}"
     assert moved == bookmark | {"read_whole_at": moved["read_whole_at"]}
     assert said not in shown
     assert said in shown_later

@@ -329,8 +329,8 @@ def test_a_parent_that_is_selected_late_is_said_to_lack_the_past(
     late = run_tap(tmp_path, config, state=before.state, catalog=chosen)
     assert not late.records["tickets"]
     [line] = late.log("WARNING")
-    assert "tickets is written from now on" in line
-    assert "its earlier pages came for ticket_metrics" in line
+    assert "tickets is exported from now on" in line
+    assert "its earlier pages were read for ticket_metrics only" in line
     assert "select tickets alone" in line
     known = run_tap(tmp_path, config, state=late.state, catalog=chosen)
     assert known.log("WARNING") == []
@@ -356,7 +356,7 @@ def test_a_sideload_that_is_selected_late_is_said_to_lack_the_past(
     before = run_tap(tmp_path, config, catalog=choose(catalog, "tickets"))
     assert "sideloads" not in (before.state or {})["bookmarks"]["tickets"]
     later = choose(catalog, "tickets", "ticket_metrics", on=["tickets.slas"])
-    first, second = "ticket_metrics comes with", "slas comes with"
+    first, second = "ticket_metrics is exported with", "slas is exported with"
     late = run_tap(tmp_path, config, state=before.state, catalog=later)
     [metrics, slas] = sorted(late.log("WARNING"), reverse=True)
     assert first in metrics

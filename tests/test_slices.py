@@ -263,7 +263,7 @@ def test_a_slice_that_is_known_to_be_exported_is_not_asked_for(
     zendesk.clear()
     config = config_for(zendesk, end_date="2001-01-01")
     run = run_tap(tmp_path, config, catalog=chosen, state=state)
-    assert "organizations is exported up to end_date already" in run.stderr
+    assert "organizations is already exported up to end_date" in run.stderr
     assert not zendesk.requests
 
 

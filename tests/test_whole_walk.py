@@ -53,7 +53,7 @@ def test_a_whole_walk_puts_stale_rows_right(zendesk: Simulator, tmp_path: Path) 
     fourth = export(tmp_path, zendesk, "tickets", state=third.state)
     assert not fourth.records["tickets"]
     for run in (first, second, third, fourth):
-        assert f"tickets: the list was last read whole at {read_whole_at(run)}" in run.stderr
+        assert f"tickets: the list was last read in full at {read_whole_at(run)}" in run.stderr
     assert read_whole_at(first) == read_whole_at(second) <= read_whole_at(third)
     assert read_whole_at(third) == read_whole_at(fourth)
 

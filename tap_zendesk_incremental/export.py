@@ -1,0 +1,176 @@
+"""An export: from a bookmark on, page by page, with the bookmark after each page."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from tap_zendesk_incremental import state
+from tap_zendesk_incremental.errors import CursorRefusedError
+from tap_zendesk_incremental.list_pagination import OWN_FILTER, PAGINATORS, WALKS
+from tap_zendesk_incremental.pagination import Step, before, traverse, until
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable, Iterator, Mapping
+
+    from tap_zendesk_incremental.http.endpoint import Endpoint
+    from tap_zendesk_incremental.pagination import Page, Paginator, Params
+
+
+@dataclass(frozen=True)
+class Export:
+    """What a run exports of one stream.
+
+    Attributes:
+        name: The stream's name.
+        endpoint: Where the pages are.
+        replication_key: The property that the bookmark is named after, if there is one.
+        start_date: The setting: the earliest time to export, in ISO 8601.
+        end: The first second (epoch) that is not exported, None to export all.
+        logger: The stream's logger.
+    """
+
+    name: str
+    endpoint: Endpoint
+    replication_key: str | None
+    start_date: str | None
+    end: int | None
+    logger: logging.Logger
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether the export can start at a time, which Zendesk or the tap filters by."""
+        return self.endpoint.start_parameter is not None or self.endpoint.paging in OWN_FILTER
+
+    @property
+    def _is_walk(self) -> bool:
+        return self.endpoint.paging in WALKS
+
+    def sampled_step(
+        self, bookmark: Mapping[str, Any], fetch: Callable[[Params], Page[Any]]
+    ) -> Iterator[Step[Any]]:
+        """Yield the first page alone, which need not say where the next one is.
+
+        Args:
+            bookmark: The stream's bookmark, empty for a new export.
+            fetch: Fetches the page that some parameters ask for.
+        """
+        params = self._paginator(bookmark).params
+        page = fetch(params)
+        yield Step(page, page.records, params, params)
+
+    def steps(
+        self, bookmark: Mapping[str, Any], fetch: Callable[[Params], Page[Any]]
+    ) -> Iterator[Step[Any]]:
+        """Yield the pages from the bookmark to the end.
+
+        Args:
+            bookmark: The stream's bookmark, empty for a new export.
+            fetch: Fetches the page that some parameters ask for.
+
+        Raises:
+            CursorRefusedError: If Zendesk refuses the cursors of two exports from the same start.
+        """
+        steps = self._all_steps(bookmark, fetch)
+        if self.end is None:
+            return steps
+        if not self._is_walk:
+            return until(self.end, steps)
+        return steps if self.endpoint.end_parameter else before(self.end, steps)
+
+    def reached(self, step: Step[Any]) -> int | None:
+        """Return the second (epoch) up to which all is exported after a page, if that is known.
+
+        Args:
+            step: The page. A walk is in no order of time, so it has reached nothing before its end.
+        """
+        if "end_time" in step.bookmark:
+            return None
+        if "end_time" in step.start and "start_time" in step.bookmark:  # the end of a walk
+            return int(step.bookmark["start_time"])
+        return self._latest_served(step.page)
+
+    def _latest_served(self, page: Page[Any]) -> int | None:
+        """Return the latest second of a page's records, up to the newest that Zendesk serves."""
+        if page.latest is None:
+            return None
+        limits = (page.latest, page.newest, self.end)
+        return min(limit for limit in limits if limit is not None)
+
+    def _all_steps(
+        self, bookmark: Mapping[str, Any], fetch: Callable[[Params], Page[Any]]
+    ) -> Iterator[Step[Any]]:
+        """Yield the pages. Where Zendesk refuses a cursor, start again at a time."""
+        paginator, value = self._paginator(bookmark), state.value_of(bookmark)
+        restarts: set[int | str | None] = set()
+        while True:
+            try:
+                for step in traverse(paginator, fetch):
+                    value = max(value or 0, self._latest_served(step.page) or 0) or None
+                    yield self._trailing(step)
+            except CursorRefusedError as error:  # noqa: PERF203 (pages take seconds)
+                known = {state.KEY: self.replication_key, state.VALUE: value}
+                place = "a day before the last record"
+                if self._is_walk:
+                    known = {state.END_TIME: int(paginator.params.get("start_time", 0))}
+                    place = "the beginning of its walk"
+                paginator = self._paginator(known)
+                start = paginator.params.get("start_time")
+                if start in restarts:
+                    raise
+                restarts.add(start)
+                self.logger.warning(
+                    "%s; the export goes on from %s, at %s",
+                    error,
+                    place,
+                    paginator.params or "the start",
+                )
+            else:
+                return
+
+    def _trailing(self, step: Step[Any]) -> Step[Any]:
+        """Keep the bookmark as far behind the newest second as records may be late."""
+        trail = self.endpoint.trail_seconds
+        if not trail or "start_time" not in step.bookmark or "end_time" in step.bookmark:
+            return step
+        newest = int(step.start.get("end_time", step.page.newest or 0))
+        start = max(0, min(int(step.bookmark["start_time"]), newest - trail))
+        return replace(step, bookmark={"start_time": start})
+
+    def _paginator(self, bookmark: Mapping[str, Any]) -> Paginator:
+        """Return the traversal that starts at a bookmark, or at the start date."""
+        endpoint = self.endpoint
+        params: Params = {}
+        if endpoint.paging == "cursor" or self.is_timed:
+            params, is_exact = state.start(bookmark, endpoint, self.start_date)
+            self._log_start(params, bookmark, is_exact=is_exact)
+        # This machine's clock counts only here: later, the clock of Zendesk does.
+        newest = int(time.time()) - endpoint.newest_seconds
+        if "start_time" in params and "cursor" not in params:
+            params["start_time"] = max(0, min(int(params["start_time"]), newest))
+        if self._is_walk:
+            end_time = newest if self.end is None else min(newest, self.end - 1)
+            if int(params.setdefault("end_time", end_time)) > end_time:
+                # The run that began this walk had a later end_date, so this one needs another walk.
+                params = {"start_time": params.get("start_time", 0), "end_time": end_time}
+        return PAGINATORS[endpoint.paging](self.name, params)
+
+    def _log_start(self, params: Params, bookmark: Mapping[str, Any], *, is_exact: bool) -> None:
+        start = int(params.get("start_time", 0))
+        if start and not is_exact:
+            self.logger.info(
+                "%s goes on at %s, a day before the %s of its bookmark: a record's time is not "
+                "a position in an export",
+                self.name,
+                state.iso(start),
+                bookmark.get(state.KEY),
+            )
+        if start and self.endpoint.paging == "changes" and "cursor" not in params:
+            self.logger.info(
+                "%s: Zendesk's list has no filter by time; it is read from its beginning once, and "
+                "what is older than %s is left out",
+                self.name,
+                state.iso(start),
+            )
