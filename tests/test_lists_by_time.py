@@ -11,7 +11,7 @@ from unittest import mock
 
 import pytest
 
-from tap_zendesk_incremental import export_stream
+from tap_zendesk_incremental import export
 from tap_zendesk_incremental.state import iso
 from tap_zendesk_incremental.streams import STREAMS
 
@@ -181,7 +181,7 @@ def test_a_clock_that_is_ahead_loses_nothing(
 ) -> None:
     """What appears until Zendesk's clock is where this one was comes in the next run."""
     ahead = mock.Mock(time=lambda: time.time() + 7200)
-    with mock.patch.object(export_stream, "time", ahead):
+    with mock.patch.object(export, "time", ahead):
         runs = [sync(config_for(zendesk), catalog=select(stream))]
     zendesk.store.create(stream, at=int(time.time()) - WITHHELD_SECONDS)
     runs.append(sync(config_for(zendesk), catalog=select(stream), state=runs[0].state))
