@@ -1,11 +1,13 @@
-"""The traversals of lists that are no exports, and all traversals by name.
+"""Traversals of the lists that are not exports, and the names of all traversals.
 
-Pure, as `pagination` is. Facts about the API are written down in `docs/export-api.md`.
+Like `pagination`, this module uses no HTTP, no clock and no state file. `docs/export-api.md` lists
+the facts about the API.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from singer_sdk.exceptions import FatalSyncError
@@ -16,8 +18,8 @@ from tap_zendesk_incremental.pagination import (
     EventsPaginator,
     Paginator,
     TimePaginator,
-    not_among,
-    that_can_come_again,
+    new_records,
+    repeatable_keys,
 )
 
 if TYPE_CHECKING:
@@ -28,13 +30,29 @@ logger = logging.getLogger(__name__)
 R = TypeVar("R")
 
 MAX_READS = 5
-"""Reads of a list in pages by number before it counts as one that does not rest."""
+"""How often a list of numbered pages is read before the tap gives up because it keeps changing."""
+
+
+def _between(page: Page[R], start: int, end: float = math.inf) -> list[R]:
+    """Return the records of a page from one time to another, and those without a time.
+
+    Args:
+        page: The page.
+        start: The first second (epoch).
+        end: The last second (epoch).
+    """
+    return [
+        record
+        for record, (_, second) in zip(page.records, page.keys, strict=True)
+        if second is None or start <= second <= end
+    ]
 
 
 class ChangesPaginator(CursorPaginator):
-    """A list in the order of changes: its cursors last, and say exactly what changed since.
+    """A list in order of change. Its cursors stay valid, and lead to exactly what changed since.
 
-    Zendesk has no filter by time there, so what is older than `start_time` is left out here.
+    Zendesk cannot filter such a list by time, so this class leaves out what is older than
+    `start_time`.
 
     ```json
     {"tickets": […], "meta": {"has_more": true, "after_cursor": "eyJvIjoi…"}}
@@ -49,26 +67,22 @@ class ChangesPaginator(CursorPaginator):
         self._is_settled = True
 
     def advance(self, page: Page[R]) -> list[R]:
-        """Take the page's cursor, and leave out what is too old; see `Paginator`.
+        """Move on to the page's cursor, and leave out what is too old; see `Paginator`.
 
         Raises:
-            FatalSyncError: If the list is not in the order of changes, so that its cursors would
-                not say what changed.
+            FatalSyncError: If the list is not in order of change, so that its cursors would not
+                lead to all changes.
         """
-        seconds = [second for _, second in page.keys if second is not None]
-        if [self._latest, *seconds] != sorted([self._latest, *seconds]):
+        seconds = [self._latest, *(second for _, second in page.keys if second is not None)]
+        if seconds != sorted(seconds):
             msg = (
-                f"{self._stream_name}: Zendesk does not send this list in the order of changes, so "
-                "a state would miss some; use another export_method, or deselect the stream"
+                f"{self._stream_name}: Zendesk does not send this list in order of change, so "
+                "later runs would miss changes; use another export_method, or deselect the stream"
             )
             raise FatalSyncError(msg)
-        self._latest = max([self._latest, *seconds])
+        self._latest = seconds[-1]
         super().advance(page)
-        return [
-            record
-            for record, (_, second) in zip(page.records, page.keys, strict=True)
-            if second is None or second >= self._since
-        ]
+        return _between(page, self._since)
 
     def _with_cursor(self, cursor: str) -> Params:
         token: Params = {"cursor": cursor}
@@ -77,18 +91,19 @@ class ChangesPaginator(CursorPaginator):
         return token
 
     def _bookmark_after(self, page: Page[Any]) -> Params:
-        """Stay before the newest minute: a change that commits late may still land there."""
+        """Stay before the newest minute: a change that commits late may still appear there."""
         if page.latest is not None and page.newest is not None and page.latest > page.newest:
             self._is_settled = False
         return self.params if self._is_settled else self.bookmark
 
 
 class FilteredPaginator(CursorPaginator):
-    """A list in any order, of what has a time between `start_time` and `end_time`.
+    """A list in any order, which Zendesk filters from `start_time` to `end_time`.
 
-    A walk is begun with the newest second as its `end_time`. When it is complete, the next one
-    starts there; until then its cursor goes on in it. That second is this machine's word: a walk
-    that Zendesk says to end in the future is begun anew, to end at its newest second.
+    Each walk through the list has the newest second as its `end_time`. The next walk starts at that
+    time; until this one is complete, a run continues it at its cursor. That second comes from this
+    machine's clock. If it is in the future by Zendesk's clock, the walk starts again, with the
+    newest second that Zendesk serves as its `end_time`.
 
     ```json
     {"satisfaction_ratings": […], "meta": {"has_more": true, "after_cursor": "eyJvIjoi…"}}
@@ -96,17 +111,20 @@ class FilteredPaginator(CursorPaginator):
     """
 
     def advance(self, page: Page[R]) -> list[R]:
-        """Take the page's cursor; see `Paginator`."""
-        return [] if self._begins_anew(page) else super().advance(page)
+        """Move on to the page's cursor; see `Paginator`."""
+        return [] if self._restarts_with_earlier_end(page) else super().advance(page)
 
-    def _begins_anew(self, page: Page[Any]) -> bool:
-        """Begin anew, or what appears until the walk's end would be in no walk."""
+    def _restarts_with_earlier_end(self, page: Page[Any]) -> bool:
+        """Restart a walk that ends in the future by Zendesk's clock, and return whether it did.
+
+        Otherwise no walk would read what appears between now and the end of this one.
+        """
         end_time, newest = int(self.params["end_time"]), page.newest
-        is_first = "cursor" not in self.params
-        if not is_first or newest is None or end_time <= newest + NEWEST_SERVED_SECONDS:
+        is_continued = "cursor" in self.params
+        if is_continued or newest is None or end_time <= newest + NEWEST_SERVED_SECONDS:
             return False
         logger.warning(
-            "%s: this machine's clock is %d s ahead of Zendesk's, whose time counts",
+            "%s: this machine's clock is %d s ahead of Zendesk's, so Zendesk's time is used",
             self._stream_name,
             end_time - newest,
         )
@@ -122,10 +140,11 @@ class FilteredPaginator(CursorPaginator):
 
 
 class NewestFirstPaginator(FilteredPaginator):
-    """A list from the newest record back to `start_time`, which Zendesk has no filter for.
+    """A list from the newest record back to `start_time`, as Zendesk cannot filter it by time.
 
-    The walk ends at a page that is older than `start_time`, if the pages have led back in time to
-    it. A list in another order may have a newer record behind any page: it is read to its end.
+    The walk ends at a page that is older than `start_time`, but only if no page so far was newer
+    than the one before it. In any other order, a newer record could follow any page, so the list is
+    read to its end.
 
     ```json
     {"audits": […], "meta": {"has_more": true, "after_cursor": "eyJvIjoi…"}}
@@ -137,45 +156,41 @@ class NewestFirstPaginator(FilteredPaginator):
         super().__init__(stream_name, start)
         self._first: int | None = None
         self._previous: int | None = None
-        self._leads_back = True
+        self._is_newest_first = True
 
     def advance(self, page: Page[R]) -> list[R]:
-        """Take the page's cursor, until the records are too old; see `Paginator`."""
-        if self._begins_anew(page):
+        """Move on to the page's cursor until the records are too old; see `Paginator`."""
+        if self._restarts_with_earlier_end(page):
             return []
         since, until = int(self.params.get("start_time", 0)), int(self.params["end_time"])
         super().advance(page)
-        if self._has_led_back_to(page.latest, since):
+        if self._has_passed(page.latest, since):
             self.finished = True
             self.bookmark = self._bookmark_after(page)
-        return [
-            record
-            for record, (_, second) in zip(page.records, page.keys, strict=True)
-            if second is None or since <= second <= until
-        ]
+        return _between(page, since, until)
 
-    def _has_led_back_to(self, latest: int | None, since: int) -> bool:
-        """Say whether a page is older than a second, and the pages before it were newer.
+    def _has_passed(self, latest: int | None, since: int) -> bool:
+        """Return whether a page is older than `since`, and all pages went back in time to it.
 
-        Single records may be out of order by the time that they took to be written, so only the
-        latest one of a page counts.
+        Only the latest record of a page counts. Single records may be out of order by the time that
+        it took to write them.
         """
         if latest is None:
             return False
         if self._first is None:
             self._first = latest
-        self._leads_back = self._leads_back and latest <= (self._previous or latest)
+        self._is_newest_first = self._is_newest_first and latest <= (self._previous or latest)
         self._previous = latest
-        return self._leads_back and latest < min(since, self._first)
+        return self._is_newest_first and latest < min(since, self._first)
 
 
 class ChatPaginator(Paginator):
-    """`start_time` and the id of the last record of each page: the exports of Zendesk Chat.
+    """The exports of Zendesk Chat: `start_time`, and the id of the last record of each page.
 
-    Zendesk does not say which page is the last one, and a server may send short ones. So it is a
-    page without records, or one that reaches the start of the run: on a busy account each page
-    brings something new. A server that does not heed the id repeats its last records for ever: then
-    nothing may come behind them.
+    Zendesk does not say which page is the last one, and a short page may not be it. So the last
+    page is one without records, or one that reaches the start of the run. The latter is needed on a
+    busy account, where each page brings something new. A server that ignores the id repeats its
+    last records forever. In that case, the tap checks that nothing follows them.
 
     ```json
     {"chats": […], "count": 1000, "end_time": 1695062724, "end_id": "2104.10414779.SVhDCJ9flq79a"}
@@ -185,25 +200,26 @@ class ChatPaginator(Paginator):
     def __init__(self, stream_name: str, start: Params) -> None:
         """Start a traversal; see `Paginator`."""
         super().__init__(stream_name, start)
-        self._given: set[RecordKey] = set()
-        self._taken = {start.get("cursor")}
+        self._seen: set[RecordKey] = set()
+        self._seen_cursors = {start.get("cursor")}
         self._run_start: int | None = None
-        self._asks_behind = False
+        self._checks_for_more = False
 
     def advance(self, page: Page[R]) -> list[R]:
-        """Take the place that a page ends at; see `Paginator`.
+        """Move on to the position where the page ends; see `Paginator`.
 
         Raises:
-            FatalSyncError: If the page leads nowhere, and there may be more.
+            FatalSyncError: If the page does not lead on, but more records may follow.
         """
         start, newest = int(page.params["start_time"]), page.newest
         self._run_start = self._run_start or newest
         place, cursor = page.end_time or 0, page.after_cursor
         if newest is not None and place > newest:
-            # It may not be asked for yet, and what changes until then would be lost there. Nor is
-            # it known to be a place: how far the page comes is what its records show.
+            # Zendesk does not accept a start_time in the future, and changes until then would be
+            # lost. Nor is it certain to be a position, so the latest record shows how far the page
+            # reaches.
             place, cursor = min(page.latest or start, newest), None
-        if self._asks_behind or (not page.records and place <= start):
+        if self._checks_for_more or (not page.records and place <= start):
             if any(second is None or second <= (newest or second) for _, second in page.keys):
                 what = f"repeats the page before start_time {start}, and more follows"
                 raise self._stuck(what)
@@ -212,12 +228,12 @@ class ChatPaginator(Paginator):
         if page.end_time is None:
             what = f"does not say where the page at start_time {start} ends"
             raise self._stuck(what)
-        new = not_among(self._given, page)
+        new = new_records(page, self._seen)
         if place > start:
-            self._taken = set()
-        leads_on = place > start or (place == start and new and cursor not in self._taken)
+            self._seen_cursors = set()
+        leads_on = place > start or (place == start and new and cursor not in self._seen_cursors)
         if leads_on:
-            self._taken.add(cursor)
+            self._seen_cursors.add(cursor)
             self.params = {"start_time": place, **({"cursor": cursor} if cursor else {})}
             self.bookmark = self.params
         reached = int(self.params["start_time"])
@@ -227,16 +243,14 @@ class ChatPaginator(Paginator):
             if len(page.records) >= size:
                 what = f"repeats a page of {size} records at start_time {start}"
                 raise self._stuck(what)
-            self._asks_behind = True
+            self._checks_for_more = True
             self.params = {"start_time": start + 1}
-        self._given = that_can_come_again(
-            self._given.union(page.keys), int(self.params["start_time"])
-        )
+        self._seen = repeatable_keys(self._seen.union(page.keys), int(self.params["start_time"]))
         return new
 
     def _stuck(self, what: str) -> FatalSyncError:
         msg = (
-            f"{self._stream_name}: Zendesk {what}, so that there is no way on without losing "
+            f"{self._stream_name}: Zendesk {what}, so the export cannot continue without losing "
             "records. The last state is safe: run again later with it; if it happens again, tell "
             "Zendesk support."
         )
@@ -244,13 +258,14 @@ class ChatPaginator(Paginator):
 
 
 class OffsetPaginator(Paginator):
-    """Pages by number; of the address of the next one, only that is taken.
+    """Numbered pages. Only the page number is taken from the URL of the next page.
 
-    A row that is deleted or moved while the list is read shifts others onto pages that are read
-    already, and nothing on a page shows it. So a list of several pages is read again, until one
-    read has no row twice and the next one has all its rows. Then the rows of all pages but the last
-    were still there when the last page was made, as many as these pages hold: they left no place
-    for another row. Each row is given once. A list of one page is as it was at one moment.
+    A row that is deleted or moved during a read shifts other rows onto pages that the tap has
+    already read, and nothing on a page shows that. So the tap reads a list of several pages again,
+    until one read has no row twice and the next read has all of its rows. Then the rows of all
+    pages but the last still existed when Zendesk made the last page. They fill all places before
+    it, so no other row can have been there. Each row is returned only once. A list of one page
+    needs no second read, because it shows a single moment.
 
     ```json
     {"sla_policies": […], "next_page": "https://acme.zendesk.com/api/v2/…?page=2", "count": 250}
@@ -260,7 +275,7 @@ class OffsetPaginator(Paginator):
     def __init__(self, stream_name: str, start: Params) -> None:
         """Start a traversal; see `Paginator`."""
         super().__init__(stream_name, start)
-        self._given: set[Any] = set()
+        self._seen_ids: set[Any] = set()
         self._reads = 0
         self._to_confirm: set[Any] | None = None
         self._start_read({})
@@ -270,10 +285,11 @@ class OffsetPaginator(Paginator):
         self.params = self.bookmark = dict(size)
 
     def advance(self, page: Page[R]) -> list[R]:
-        """Take the number of the next page, or read the list again; see `Paginator`.
+        """Move on to the next page number, or read the list again; see `Paginator`.
 
         Raises:
-            FatalSyncError: If the next page is not the next one, or no two reads agree.
+            FatalSyncError: If Zendesk links to a page other than the next one, or no two reads
+                agree.
         """
         number = int(page.params.get("page", 1))
         size: Params = {key: value for key, value in page.params.items() if key == "per_page"}
@@ -284,16 +300,16 @@ class OffsetPaginator(Paginator):
         new = [
             record
             for record, record_id in zip(page.records, ids, strict=True)
-            if not (record_id and record_id in self._given)
+            if not (record_id and record_id in self._seen_ids)
         ]
-        self._given.update(ids)
-        if size != self._size:  # a number leads elsewhere if pages hold fewer rows
+        self._seen_ids.update(ids)
+        if size != self._size:  # with another page size, a page number means other rows
             self._read_again(size, None)
         elif page.next_page is not None:
             following = page.next_page.get("page")
             if following != str(number + 1):
                 msg = (
-                    f"{self._stream_name}: after page {number} Zendesk leads to page {following}. "
+                    f"{self._stream_name}: after page {number} Zendesk links to page {following}. "
                     "Run again later; if it happens again, tell Zendesk support."
                 )
                 raise FatalSyncError(msg)
@@ -310,29 +326,30 @@ class OffsetPaginator(Paginator):
         """Start the next read of the list.
 
         Args:
-            size: The size of its pages.
-            to_confirm: The ids of this read, if no row came twice.
+            size: The `per_page` of the next read; empty if the endpoint has none.
+            to_confirm: The ids of the read that has just ended, for the next one to confirm. None
+                if a row came twice or the read was cut short.
 
         Raises:
-            FatalSyncError: If there were too many reads already.
+            FatalSyncError: If the list has been read too often already.
         """
         self._reads += 1
         if self._reads == MAX_READS:
             msg = (
-                f"{self._stream_name}: Zendesk sends this list in pages by number, and it changes "
-                f"while it is read, {MAX_READS} times now, so rows may be missing. Run again later."
+                f"{self._stream_name}: Zendesk sends this list in numbered pages, and no two of "
+                f"{MAX_READS} reads agree, so rows may be missing. Run again later."
             )
             raise FatalSyncError(msg)
-        if self._reads == 2:  # noqa: PLR2004 (the first one was only to be confirmed)
+        if self._reads == 2:  # noqa: PLR2004 (after the first read, a second one is normal)
             logger.info(
-                "%s: the list changes while it is read; it is read again", self._stream_name
+                "%s: the list changed while it was read; reading it again", self._stream_name
             )
         self._to_confirm = to_confirm
         self._start_read(size)
 
 
 class SinglePaginator(Paginator):
-    """One page that holds all.
+    """A list that comes whole on one page.
 
     ```json
     {"custom_roles": […], "count": 4, "next_page": null}
@@ -340,15 +357,15 @@ class SinglePaginator(Paginator):
     """
 
     def advance(self, page: Page[R]) -> list[R]:
-        """Give the records; see `Paginator`.
+        """Finish; see `Paginator`.
 
         Raises:
             FatalSyncError: If there are more pages.
         """
         if page.next_page is not None or page.end_of_stream is False:
             msg = (
-                f"{self._stream_name}: Zendesk sends this list in pages, which it did not do when "
-                "this version of the tap was made; look for a newer one"
+                f"{self._stream_name}: Zendesk now sends this list in several pages, which this "
+                "version of the tap does not support; look for a newer version"
             )
             raise FatalSyncError(msg)
         self.finished = True
@@ -366,10 +383,10 @@ PAGINATORS: dict[str, type[Paginator]] = {
     "offset": OffsetPaginator,
     "single": SinglePaginator,
 }
-"""The traversals, by what endpoints call them."""
+"""All traversals, by the names that endpoints use for them."""
 
 OWN_FILTER = frozenset({"changes", "newest_first"})
-"""Those that leave out themselves what is older than `start_time`."""
+"""Traversals that leave out what is older than `start_time` themselves, as Zendesk cannot."""
 
 WALKS = frozenset({"filtered", "newest_first"})
-"""Those that walk from `start_time` to `end_time`, which has to be given."""
+"""Traversals that walk from `start_time` to `end_time`. Their start must have an `end_time`."""

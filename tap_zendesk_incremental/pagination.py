@@ -1,9 +1,10 @@
-"""The traversals of an export: a page in, its new records and the next request's parameters out.
+"""Traversals of exports: from a page to its new records and the parameters of the next request.
 
-Pure: no HTTP, no clock, no state file. *The page token is the next request's parameters*, so
-resuming is the same as paginating: the token of the first page that is not written out is the
-bookmark. No traversal skips anything that Zendesk has not shown to be read: where a server leaves
-that open, it raises. Facts about the API are written down in `docs/export-api.md`.
+This module uses no HTTP, no clock and no state file. *A page token is the parameters of the next
+request*, so resuming is the same as paginating: the bookmark is the token of the first page that
+is not fully written. A traversal skips nothing unless Zendesk has shown that it was read. Where a
+server leaves that open, the traversal raises an error. `docs/export-api.md` lists the facts about
+the API.
 """
 
 from __future__ import annotations
@@ -24,45 +25,45 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Params = dict[str, "int | str"]
-"""What one request says: `start_time`, `end_time` (epoch seconds), `cursor`, `page`, `per_page`.
+"""Parameters of a request: `start_time`, `end_time` (epoch seconds), `cursor`, `page`, `per_page`.
 
-An endpoint knows what Zendesk calls them there (`Endpoint.query`)."""
+`Endpoint.query` translates them into Zendesk's names, which differ between endpoints."""
 
 RecordKey = tuple[Any, "int | None"]
-"""What tells a record from another: its id, and the second (epoch) it is exported under.
+"""What identifies a record: its id, and the time (epoch seconds) that it is exported under.
 
-An id that is false stands for none: such a record is never taken for another.
+A falsy id means that the record has none. Such a record never counts as a repeat of another.
 """
 
 R = TypeVar("R")
 
 MAX_EMPTY_PAGES_AT_ONE_TIME = 3
-"""Empty pages in a row that may lead to themselves before it counts as a loop."""
+"""How many empty pages in a row may lead back to themselves before this counts as a loop."""
 
 MAX_EMPTY_PAGES = 10_000
-"""Empty pages in a row before it counts as a loop.
+"""How many empty pages in a row a cursor may lead through before this counts as a loop.
 
-A cursor does not say how far it is, and a filter such as `support_type_scope` can leave out
-millions of tickets in a row, so this is far more than any account is known to need.
+A cursor does not show how far the export is, and a filter such as `support_type_scope` can leave
+out millions of tickets in a row. So this is far more than any known account needs.
 """
 
 
 @dataclass
 class Page(Generic[R]):
-    """One page of a list: its records, and what Zendesk says of its place in the list.
+    """One page of a list: its records, and what Zendesk says about its place in the list.
 
     Attributes:
-        params: What was asked for, `per_page` among it.
-        records: The records, in whatever form the reader of the page gave them.
-        keys: For each record, its id and the second it is exported under.
-        end_of_stream: Whether it is the last page; None where Zendesk does not say.
+        params: The parameters of the request, with `per_page` where the endpoint has it.
+        records: The records, in the form that the reader of the page produces.
+        keys: The key of each record, in the same order.
+        end_of_stream: Whether this is the last page. None if Zendesk does not say.
         after_cursor: The cursor of the next page.
-        end_time: The `start_time` of the next page, epoch seconds.
-        next_page: The query of the next page's address, which is never followed; None where
-            Zendesk gives none.
-        newest: The newest second (epoch) that Zendesk served when it sent the page.
-        read_at: When it was read.
-        sideloads: Arrays that came beside the records, by name, each item as Zendesk sent it.
+        end_time: The `start_time` of the next page, in epoch seconds.
+        next_page: The query parameters of the next page's URL, or None if Zendesk sends no URL.
+            The tap never follows the URL itself.
+        newest: The newest time (epoch seconds) that Zendesk served when it sent the page.
+        read_at: When the tap read the page.
+        sideloads: The arrays beside the records, by name, with each item as Zendesk sent it.
     """
 
     params: Params
@@ -78,28 +79,30 @@ class Page(Generic[R]):
 
     @property
     def latest(self) -> int | None:
-        """The latest second (epoch) of the page's records, None where none says one.
+        """The latest time (epoch seconds) of the page's records, or None if no record has one.
 
-        It is no place in the export: records come as they are now, not as they were there.
+        It is not a position in the export: Zendesk sends records as they are now, so a record's
+        time may be later than its position.
         """
         return max((second for _, second in self.keys if second is not None), default=None)
 
 
 class Paginator(abc.ABC):
-    """A traversal. Give it each page that `params` asked for, until it is `finished`.
+    """A traversal. Request the page of `params` and pass it to `advance`, until `finished`.
 
     Attributes:
         params: The parameters of the next request.
-        bookmark: Those of the first request that is still needed: where the next run starts.
-        finished: Whether the last page was given.
+        bookmark: The parameters of the first request that is still needed. The next run starts
+            there.
+        finished: Whether `advance` has received the last page.
     """
 
     def __init__(self, stream_name: str, start: Params) -> None:
         """Start a traversal.
 
         Args:
-            stream_name: Names the stream in warnings and errors.
-            start: Parameters of the first request.
+            stream_name: The stream's name, for warnings and errors.
+            start: The parameters of the first request.
         """
         self.params = self.bookmark = start
         self.finished = False
@@ -107,47 +110,48 @@ class Paginator(abc.ABC):
 
     @abc.abstractmethod
     def advance(self, page: Page[R]) -> list[R]:
-        """Go to the next page, or past the last one.
+        """Move on to the next page, or finish after the last one.
 
         Args:
-            page: The page that `params` asked for.
+            page: The page that was requested with `params`.
 
         Returns:
-            Its records, without those that a page before it held.
+            The page's records, without those that an earlier page held.
 
         Raises:
-            FatalSyncError: If the page is not the last one and there is no sure way on.
+            FatalSyncError: If the page is not the last one, and no next request is certain to
+                leave nothing out.
         """
 
 
-def not_among(given: Collection[RecordKey], page: Page[R]) -> list[R]:
-    """Give the records of a page that pages before it have not given.
+def new_records(page: Page[R], seen: Collection[RecordKey]) -> list[R]:
+    """Return the records of a page that no earlier page held.
 
     Args:
-        given: The keys of the records of those pages.
         page: The page.
+        seen: The keys of records of earlier pages.
     """
-    return [record for record, key in zip(page.records, page.keys, strict=True) if key not in given]
+    return [record for record, key in zip(page.records, page.keys, strict=True) if key not in seen]
 
 
-def that_can_come_again(given: Iterable[RecordKey], start_time: int) -> set[RecordKey]:
-    """Give the keys of records that a page may hold again where pages overlap.
+def repeatable_keys(seen: Iterable[RecordKey], start_time: int) -> set[RecordKey]:
+    """Return the keys of records that the next page may repeat, as pages can overlap.
 
-    A record without id or second is never taken for another.
+    A record without an id or a time never counts as a repeat of another, so its key is left out.
 
     Args:
-        given: The keys of all records so far.
-        start_time: The page's; only what is exported under it or later can come again.
+        seen: The keys of all records so far.
+        start_time: The `start_time` of the next page, which repeats no earlier records.
     """
     return {
         (record_id, second)
-        for record_id, second in given
+        for record_id, second in seen
         if record_id and second is not None and second >= start_time
     }
 
 
 class CursorPaginator(Paginator):
-    """`start_time` once, then the cursor of each page; the pages do not overlap.
+    """Requests `start_time` once, then the cursor of each page. The pages do not overlap.
 
     ```json
     {"tickets": […], "after_cursor": "MTY5NTA2MjcyNC4wfHwxNTcxfA==", "end_of_stream": false}
@@ -160,35 +164,36 @@ class CursorPaginator(Paginator):
         """Start a traversal; see `Paginator`.
 
         Args:
-            stream_name: Names the stream in errors.
-            start: Parameters of the first request.
-            max_empty_pages: Empty pages in a row before it counts as a loop.
+            stream_name: The stream's name, for errors.
+            start: The parameters of the first request.
+            max_empty_pages: How many empty pages in a row count as a loop.
         """
         super().__init__(stream_name, start)
         self._max_empty_pages = max_empty_pages
-        self._taken = {start.get("cursor")}
+        self._seen_cursors = {start.get("cursor")}
         self._empty_pages = 0
 
     def advance(self, page: Page[R]) -> list[R]:
-        """Take the page's cursor; see `Paginator`.
+        """Move on to the page's cursor; see `Paginator`.
 
-        The end is `end_of_stream` alone; where it is missing, a cursor that stays.
+        Only `end_of_stream` marks the end. Where Zendesk does not send it, the end is a page whose
+        cursor stays the same.
 
         Raises:
-            FatalSyncError: If the cursors lead in a circle, or to nothing but empty pages.
+            FatalSyncError: If the cursors go in a circle, or through too many empty pages.
         """
         cursor = page.after_cursor
         stays = cursor is None or cursor == page.params.get("cursor")
         self.finished = page.end_of_stream is True
         if page.end_of_stream is None:
-            # An address without a cursor leads to pages by number, and a full page to more.
+            # A URL without a cursor leads to numbered pages, and more may follow a full page.
             is_full = len(page.records) >= int(page.params.get("per_page", MAX_PAGE_SIZE))
             self.finished = stays and not (cursor is None and (page.next_page or is_full))
         self._empty_pages = 0 if page.records else self._empty_pages + 1
         problem = ""
         if stays:
             problem = f"does not advance after {page.params}"
-        elif cursor in self._taken:
+        elif cursor in self._seen_cursors:
             problem = f"comes back to where it was before {page.params}"
         elif self._empty_pages >= self._max_empty_pages:
             problem = f"leads through {self._empty_pages:,} empty pages in a row"
@@ -199,8 +204,8 @@ class CursorPaginator(Paginator):
                 "again, tell Zendesk support."
             )
             raise FatalSyncError(msg)
-        if cursor is not None and cursor not in self._taken:
-            self._taken.add(cursor)
+        if cursor is not None and cursor not in self._seen_cursors:
+            self._seen_cursors.add(cursor)
             self.params = self._with_cursor(cursor)
         self.bookmark = self._bookmark_after(page)
         return page.records
@@ -214,78 +219,79 @@ class CursorPaginator(Paginator):
 
 
 class TimePaginator(Paginator):
-    """`start_time`, then the `end_time` of each page.
+    """Requests `start_time`, then the `end_time` of each page.
 
-    `start_time` is inclusive, so adjacent pages share a second; its records are given once.
+    `start_time` is inclusive, so adjacent pages share a second. Its records are returned only once.
 
     ```json
     {"users": […], "count": 1000, "end_time": 1695062724, "end_of_stream": false}
     ```
     """
 
-    end_time_is_a_place: ClassVar[bool] = True
-    """Whether all before the `end_time` of a last page is read."""
+    last_end_time_is_exact: ClassVar[bool] = True
+    """Whether everything before the `end_time` of the last page has been read."""
 
     def __init__(self, stream_name: str, start: Params) -> None:
         """Start a traversal; see `Paginator`."""
         super().__init__(stream_name, start)
-        self._given: set[RecordKey] = set()
-        self._links: set[Any] = set()
+        self._seen: set[RecordKey] = set()
+        self._required_ids: set[Any] = set()
         self._empty_pages = 0
-        self._has_asked_for_more = self._has_asked_for_less = False
+        self._has_tried_larger = self._has_tried_smaller = False
         self._run_start: int | None = None
-        self._ends_at: Page[Any] | None = None
+        self._presumed_last: Page[Any] | None = None
 
     def advance(self, page: Page[R]) -> list[R]:
-        """Take the page's `end_time`, or find a way past a page that leads to itself.
+        """Move on to the page's `end_time`, or find a way past a page that leads to itself.
 
-        The end is `end_of_stream` alone. Where Zendesk does not say it, it is an `end_time` that
-        stays and has nothing behind it, or one that reaches the start of the run: on a busy
-        account each page brings something new.
+        Only `end_of_stream` marks the end. Where Zendesk does not send it, the end is an `end_time`
+        that stays the same and has no records after it, or one that reaches the start of the run.
+        The latter is needed on a busy account, where each page brings something new.
 
         Raises:
-            FatalSyncError: If the page leads nowhere, or past what it did not show.
+            FatalSyncError: If there is no way past the page, or only one that may skip records.
         """
-        start, ends = int(page.params["start_time"]), self._ends(page)
-        if self._ends_at is not None:
-            self._check_end(self._ends_at, page)
+        start, is_last = int(page.params["start_time"]), self._is_last(page)
+        if self._presumed_last is not None:
+            self._check_end(self._presumed_last, page)
             return []
-        self._check_link(page)
+        self._check_overlap(page)
         self._run_start = self._run_start or page.newest
-        new = not_among(self._given, page)
-        if ends or (page.end_time is not None and page.end_time > start):
-            self.params = {"start_time": max(start, self._end_of(page, is_last=bool(ends)))}
-            self.finished = bool(ends) or (ends is None and self._reaches_run_start())
-            self._has_asked_for_more = self._has_asked_for_less = False
-        elif ends is None and not self._is_full(page):
-            # It seems to be the last one; if it is not, something comes behind it.
+        new = new_records(page, self._seen)
+        if is_last or (page.end_time is not None and page.end_time > start):
+            self.params = {"start_time": max(start, self._end_of(page, is_last=bool(is_last)))}
+            self.finished = bool(is_last) or (is_last is None and self._reaches_run_start())
+            self._has_tried_larger = self._has_tried_smaller = False
+        elif is_last is None and not self._is_full(page):
+            # This seems to be the last page. If it is not, the next request returns more.
             self.finished = not page.records or start == page.newest
-            self._ends_at = page
+            self._presumed_last = page
             self.params = {"start_time": start + (not self.finished)}
         else:
-            self.params = self._past_itself(page, start)
-        if self._ends_at is None and not self._links:
-            # An end in the future would keep what changes until then out of every later run.
+            self.params = self._past_repeated(page, start)
+        if self._presumed_last is None and not self._required_ids:
+            # With a bookmark in the future, every later run would miss the changes until then.
             newest = page.newest
             end = int(self.params["start_time"])
             self.bookmark = {"start_time": end if newest is None else min(end, newest + 1)}
         self._empty_pages = 0 if page.records else self._empty_pages + 1
-        self._given = that_can_come_again(
-            self._given.union(page.keys), int(self.params["start_time"])
-        )
+        self._seen = repeatable_keys(self._seen.union(page.keys), int(self.params["start_time"]))
         return new
 
-    def _ends(self, page: Page[Any]) -> bool | None:
-        """Say whether Zendesk calls a page the last one, None if it does not say."""
+    def _is_last(self, page: Page[Any]) -> bool | None:
+        """Return whether Zendesk calls this the last page, or None if it does not say."""
         return page.end_of_stream
 
     def _end_of(self, page: Page[Any], *, is_last: bool) -> int:
-        """Give where a page ends; at the end of the stream, all that was served is read."""
-        if page.end_time is not None and (self.end_time_is_a_place or not is_last):
+        """Return the time up to which the export is read after a page (epoch seconds).
+
+        After the last page, that is everything that Zendesk served.
+        """
+        if page.end_time is not None and (self.last_end_time_is_exact or not is_last):
             return page.end_time
         if page.latest is not None:
             return page.latest if page.newest is None else min(page.latest, page.newest)
-        return (page.newest or 0) if self.end_time_is_a_place else 0
+        return (page.newest or 0) if self.last_end_time_is_exact else 0
 
     def _reaches_run_start(self) -> bool:
         return self._run_start is not None and int(self.params["start_time"]) > self._run_start
@@ -293,26 +299,29 @@ class TimePaginator(Paginator):
     def _is_full(self, page: Page[Any]) -> bool:
         return "per_page" in page.params and len(page.records) >= int(page.params["per_page"])
 
-    def _check_end(self, last: Page[Any], behind: Page[Any]) -> None:
-        """Make sure that nothing follows a page that seemed to be the last.
+    def _check_end(self, last: Page[Any], following: Page[Any]) -> None:
+        """Check that no records follow the page that seemed to be the last.
 
         Raises:
-            FatalSyncError: If something does, so that the page was not whole.
+            FatalSyncError: If records do follow, so that page was incomplete.
         """
         self.finished = True
-        if any(second is None or second <= (last.newest or second) for _, second in behind.keys):
+        if any(second is None or second <= (last.newest or second) for _, second in following.keys):
             what = (
                 f"repeats the page at start_time {last.params['start_time']}, and more follows it"
             )
             raise self._stuck(what)
 
-    def _past_itself(self, page: Page[Any], start: int) -> Params:
-        """Get past a page that is not the last and whose `end_time` is its own `start_time`.
+    def _past_repeated(self, page: Page[Any], start: int) -> Params:
+        """Return the request that leads past a page whose `end_time` is its own `start_time`.
 
-        It is known to hold all of its second only if it holds more records than were asked for:
-        Zendesk extends a page until it holds a whole second. Any other page may have been cut,
-        filtered or capped. So a larger page is asked for, to get past the second, then a smaller
-        one, to see whether that is extended to the same records.
+        Such a page is known to hold its whole second only if it holds more records than requested,
+        because Zendesk extends a page until it holds a whole second. Any other page may have been
+        cut, filtered or capped. So the tap first requests a larger page, to get past the second,
+        and then a smaller one, to see whether Zendesk extends that to the same records.
+
+        Raises:
+            FatalSyncError: If no request is left to try.
         """
         if not page.records:
             if self._empty_pages + 1 < MAX_EMPTY_PAGES_AT_ONE_TIME:
@@ -321,65 +330,67 @@ class TimePaginator(Paginator):
             raise self._stuck(what)
         later = {key for key in page.keys if key[1] is not None and key[1] > start}
         if later:
-            # The property is no place in the export, so the next page has to show a record of
-            # this one: then all that comes before that record was on this page.
-            self._links = {record_id for record_id, _ in later}
+            # A record's time is not a position in the export. So the next page has to repeat a
+            # record of this page: then this page held everything before that record.
+            self._required_ids = {record_id for record_id, _ in later}
             return {"start_time": min(second for _, second in later if second is not None)}
         held = [record_id for record_id, _ in page.keys]
         size = int(page.params.get("per_page", len(held)))
-        if len(held) > size and self._holds_all_given(held, start):
+        if len(held) > size and self._holds_all_seen(held, start):
             logger.warning(
                 "%s: %d records share the second %d, and Zendesk repeats that page; "
-                "all of them are on it, so the export goes on at the next second.",
+                "all of them are on it, so the export continues at the next second.",
                 self._stream_name,
                 len(held),
                 start,
             )
-            self._has_asked_for_more = self._has_asked_for_less = False
+            self._has_tried_larger = self._has_tried_smaller = False
             return {"start_time": start + 1}
-        if "per_page" in page.params:  # or there is no size to ask for
+        if "per_page" in page.params:  # some endpoints have no page size
             half = len(held) // 2
-            if not self._has_asked_for_more and size < MAX_PAGE_SIZE:
-                self._has_asked_for_more = True
+            if not self._has_tried_larger and size < MAX_PAGE_SIZE:
+                self._has_tried_larger = True
                 return {"start_time": start, "per_page": MAX_PAGE_SIZE}
-            if not self._has_asked_for_less and 0 < half < size:
-                self._has_asked_for_more = self._has_asked_for_less = True
+            if not self._has_tried_smaller and 0 < half < size:
+                self._has_tried_larger = self._has_tried_smaller = True
                 return {"start_time": start, "per_page": half}
         what = f"repeats a page of {len(held)} records of the second {start}, perhaps not all of it"
         raise self._stuck(what)
 
-    def _holds_all_given(self, held: list[Any], start: int) -> bool:
-        given = {record_id for record_id, second in self._given if second == start}
-        return all(held) and given.issubset(held)
+    def _holds_all_seen(self, held: list[Any], start: int) -> bool:
+        seen = {record_id for record_id, second in self._seen if second == start}
+        return all(held) and seen.issubset(held)
 
-    def _check_link(self, page: Page[Any]) -> None:
-        links, self._links = self._links, set()
-        if links and not any(key[0] and key[0] in links for key in page.keys):
-            what = f"repeats a page before {page.params['start_time']}, and may leave records out"
+    def _check_overlap(self, page: Page[Any]) -> None:
+        required, self._required_ids = self._required_ids, set()
+        if required and not any(key[0] and key[0] in required for key in page.keys):
+            start = page.params["start_time"]
+            what = f"repeats a page before start_time {start}, and may leave records out"
             raise self._stuck(what)
 
     def _stuck(self, what: str) -> FatalSyncError:
         msg = (
-            f"{self._stream_name}: Zendesk {what}. There is no way past it without losing "
-            "records by time; tickets and users have the cursor export (export_method: cursor), "
-            "for other streams tell Zendesk support. The last state is safe."
+            f"{self._stream_name}: Zendesk {what}. The export by time cannot continue without "
+            "losing records: for tickets and users, set export_method to cursor; for other "
+            "streams, tell Zendesk support. The last state is safe."
         )
         return FatalSyncError(msg)
 
 
 class EventsPaginator(TimePaginator):
-    """`start_time`, then `end_time`; a null `next_page` is the end, and its `end_time` no place.
+    """Requests `start_time`, then `end_time`, until `next_page` is null.
 
-    That `end_time` can lie far after the last event, so the next run starts at the last event.
+    The `end_time` of the last page can be far later than the last event, so the next run starts at
+    the last event.
 
     ```json
     {"events": […], "count": 100, "end_time": 1695062724, "next_page": null}
     ```
     """
 
-    end_time_is_a_place = False
+    last_end_time_is_exact = False
 
-    def _ends(self, page: Page[Any]) -> bool | None:
+    def _is_last(self, page: Page[Any]) -> bool | None:
         return page.next_page is None
 
 
@@ -389,9 +400,9 @@ class Step(Generic[R]):
 
     Attributes:
         page: The page.
-        records: Its records that no page before it held.
-        start: The bookmark before it, for who does not write all of it.
-        bookmark: Those of the first request that is still needed once its records are written.
+        records: The page's records that no earlier page held.
+        start: The bookmark before the page. It stays valid if the page is not fully written.
+        bookmark: The bookmark once all of `records` are written.
     """
 
     page: Page[R]
@@ -405,7 +416,10 @@ def traverse(paginator: Paginator, fetch: Callable[[Params], Page[R]]) -> Iterat
 
     Args:
         paginator: The traversal.
-        fetch: Gets the page of some parameters.
+        fetch: Returns the page of the parameters that it is called with.
+
+    Yields:
+        Each page, with its new records and the bookmarks before and after it.
     """
     while not paginator.finished:
         start = paginator.bookmark
@@ -417,14 +431,18 @@ def traverse(paginator: Paginator, fetch: Callable[[Params], Page[R]]) -> Iterat
 def until(end: int, steps: Iterator[Step[R]]) -> Iterator[Step[R]]:
     """Stop a traversal at an end date.
 
-    It stops where Zendesk's own `end_time` reaches the end, or at a page that is wholly past it,
-    never because of one record: records come as they are now, and one of an early page may have
-    changed since. Where the end is inside a page, the records behind it are left out, and the
-    bookmark stays before the page, which is not fully written: the next slice repeats it.
+    It stops where Zendesk's own `end_time` reaches the end date, or at a page whose records are all
+    past it. One record is never enough: Zendesk sends records as they are now, and a record on an
+    early page may have changed since. If the end date falls inside a page, the records after it are
+    left out, and the bookmark stays before that page, which is not fully written. The next slice
+    repeats it.
 
     Args:
-        end: The second (epoch) that is the first not to be exported.
+        end: The first second that is not exported (epoch seconds).
         steps: The traversal.
+
+    Yields:
+        The pages up to the end date.
     """
     last: Step[R] | None = None
     for step in steps:
@@ -432,7 +450,7 @@ def until(end: int, steps: Iterator[Step[R]]) -> Iterator[Step[R]]:
         if step.page.records and not count:
             break
         if last and not step.page.records:
-            continue  # an empty page shows nothing
+            continue  # an empty page does not show whether the end is reached
         if last:
             yield last
             last = None
@@ -444,29 +462,32 @@ def until(end: int, steps: Iterator[Step[R]]) -> Iterator[Step[R]]:
         if reached:
             break
     if last:
-        dropped = {id(record) for record in last.page.records[_count_before(end, last.page) :]}
-        kept = [record for record in last.records if id(record) not in dropped]
-        yield replace(last, records=kept, bookmark=last.start)
+        late = last.page.records[_count_before(end, last.page) :]
+        yield replace(_without(last, late), bookmark=last.start)
 
 
 def before(end: int, steps: Iterator[Step[R]]) -> Iterator[Step[R]]:
-    """Leave out what an end date excludes, in a list that may be in any order.
+    """Leave out the records past an end date, in a list that may be in any order.
 
     Args:
-        end: The second (epoch) that is the first not to be exported.
-        steps: The traversal; its bookmark must not pass the end.
+        end: The first second that is not exported (epoch seconds).
+        steps: The traversal. Its bookmark must not pass the end.
+
+    Yields:
+        All pages, without the records past the end.
     """
     for step in steps:
-        page = step.page
-        late = {
-            id(record)
-            for record, (_, second) in zip(page.records, page.keys, strict=True)
-            if second is not None and second >= end
-        }
-        yield replace(step, records=[record for record in step.records if id(record) not in late])
+        keyed = zip(step.page.records, step.page.keys, strict=True)
+        late = [record for record, (_, second) in keyed if second is not None and second >= end]
+        yield _without(step, late)
+
+
+def _without(step: Step[R], left_out: list[R]) -> Step[R]:
+    ids = {id(record) for record in left_out}
+    return replace(step, records=[record for record in step.records if id(record) not in ids])
 
 
 def _count_before(end: int, page: Page[Any]) -> int:
-    """Count the records of a page up to the last one of before the end."""
+    """Count the records of a page up to the last one that is before the end."""
     inside = (n for n, (_, second) in enumerate(page.keys, 1) if second is None or second < end)
     return max(inside, default=0)

@@ -83,5 +83,5 @@ def test_a_row_that_is_there_throughout_is_never_dropped(
     assert [one["id"] for one in run.records["sla_policies"]].count(others[0]) == 1
     assert {one["id"] for one in run.records["sla_policies"]} == {first, *others}
     assert activated(run) == ["sla_policies"]
-    line = "sla_policies: the list changes while it is read; it is read again"
+    line = "sla_policies: the list changed while it was read; reading it again"
     assert run.stderr.count(line) == 1

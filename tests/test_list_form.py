@@ -200,7 +200,7 @@ def test_a_list_in_no_order_is_refused(zendesk: Simulator, tmp_path: Path) -> No
     run = run_tap(tmp_path, config, catalog=select("users"))
     assert run.exit_code == 1
     [line] = run.log("ERROR")
-    assert "does not send this list in the order of changes" in line
+    assert "does not send this list in order of change" in line
 
 
 def test_a_walk_moves_the_replication_key_when_it_is_complete(

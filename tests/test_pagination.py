@@ -20,7 +20,7 @@ from tap_zendesk_incremental.pagination import (
     RecordKey,
     Step,
     TimePaginator,
-    that_can_come_again,
+    repeatable_keys,
     traverse,
     until,
 )
@@ -474,4 +474,4 @@ def test_a_record_that_changed_within_the_shared_second_is_new() -> None:
 
 def test_a_record_without_id_or_second_is_never_taken_for_another() -> None:
     keys: set[RecordKey] = {("a", None), ("", 5), ("b", 4), ("c", 5), ("d", 6)}
-    assert that_can_come_again(keys, 5) == {("c", 5), ("d", 6)}
+    assert repeatable_keys(keys, 5) == {("c", 5), ("d", 6)}
