@@ -1,4 +1,4 @@
-"""The settings, and what can be wrong with them."""
+"""The settings and their checks."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ SUBDOMAIN = r"^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$(?!\n)"
 _HEADER = re.compile(r"[ -~]*")
 
 _DATE = re.compile(r"\d{4}-?(\d\d-?\d\d|W\d\d(-?\d)?)([Tt ].*)?")
-"""Python also takes 1711012312345 for a date, in the year 1711."""
+"""Stricter than Python, which reads 1711012312345 as a date in the year 1711."""
 
 _EPOCH = re.compile(r"(\d{10})(\d{3})?")
 """Epoch seconds, or milliseconds."""
 
 _BOOLEANS = frozenset({"true", "1", "yes", "on", "false", "0", "no", "off"})
-"""What a variable of the environment may say; the SDK takes anything else for false."""
+"""Valid values of an environment variable. The SDK reads any other value as false."""
 
 _JSON_TYPES: dict[str, tuple[str, type]] = {
     "integer": ("an integer", int),
@@ -212,11 +212,11 @@ def problems(config: dict[str, Any], schema: dict[str, Any]) -> list[str]:
     """Check the settings, and fill in their defaults.
 
     Args:
-        config: The settings as given; defaults are added to it.
-        schema: JSON Schema of the settings.
+        config: The settings as given. Defaults are added to this dictionary.
+        schema: The JSON Schema of the settings.
 
     Returns:
-        Everything that is wrong, a line each, without the values of secrets.
+        One line for each problem, without the values of secrets.
     """
     for name in [name for name, value in config.items() if _is_unset(value)]:
         del config[name]  # so that the default applies
@@ -224,7 +224,7 @@ def problems(config: dict[str, Any], schema: dict[str, Any]) -> list[str]:
     found += filter(None, (login_problem(config), _api_url_problem(config.get("api_url"))))
     found += _date_problems(config)
     found += [
-        f"{name} may hold printable ASCII only, without line feeds; copy it again"
+        f"{name} may contain only printable ASCII, without line feeds; copy it again"
         for name in ("access_token", "chat_access_token", "user_agent")
         if not _HEADER.fullmatch(str(config.get(name, "")))
     ]
@@ -237,11 +237,14 @@ def problems(config: dict[str, Any], schema: dict[str, Any]) -> list[str]:
 
 
 def unknown(config: Mapping[str, Any], known: Collection[str]) -> Iterator[str]:
-    """Say which settings the tap does not have, a line each.
+    """Report settings that the tap does not have.
 
     Args:
         config: The settings as given.
-        known: The names of all settings that there are.
+        known: The names of the tap's settings.
+
+    Yields:
+        One line for each unknown setting.
     """
     for name in sorted(set(config).difference(known)):
         yield f"{name} is not a setting of this tap and is ignored{did_you_mean(name, known)}"
@@ -253,24 +256,24 @@ def environment_problems(
     """Check the settings in the environment, where all values are text.
 
     Args:
-        environment: The variables.
-        prefix: What the name of a setting's variable starts with.
-        schema: JSON Schema of the settings.
+        environment: The environment variables.
+        prefix: The prefix of the variables that hold settings.
+        schema: The JSON Schema of the settings.
 
     Returns:
-        What is wrong with them, a line each, without their values: some are secrets.
+        One line for each problem, without the value, which may be a secret.
     """
     return [
-        f"{prefix}{name.upper()} is not {wrong}"
+        f"{prefix}{name.upper()} is not {expected}"
         for name, setting in schema["properties"].items()
         for type_ in setting.get("type", ())
         if (value := environment.get(prefix + name.upper()))
-        and (wrong := _should_be(type_, value.strip()))
+        and (expected := _expected_instead(type_, value.strip()))
     ]
 
 
-def _should_be(type_: str, value: str) -> str | None:
-    """Say what a variable's value should be, None if it is that."""
+def _expected_instead(type_: str, value: str) -> str | None:
+    """Describe the values that a type expects. Returns None if the value is one of them."""
     if type_ == "boolean" and value.lower() not in _BOOLEANS:
         return "true or false"
     if type_ not in _JSON_TYPES:
@@ -284,12 +287,12 @@ def _should_be(type_: str, value: str) -> str | None:
 
 
 def _is_unset(value: object) -> bool:
-    """Say whether a value counts as none: null, or blank as an empty variable is."""
+    """Return whether a value counts as not set: null, or blank like an empty variable."""
     return value is None or (isinstance(value, str) and not value.strip())
 
 
 def _innermost(error: ValidationError) -> ValidationError:
-    """Give the error that names the place, where a value may have one of several forms."""
+    """Return the most specific error, for a value that may have one of several forms."""
     errors = (error, *map(_innermost, error.context or ()))
     return max(errors, key=lambda found: len(found.absolute_path))
 
@@ -303,11 +306,11 @@ def _describe(error: ValidationError) -> str:
         return f"{name} must be of type {error.schema['type'][0]}"
     if error.validator == "pattern":
         return (
-            f"{name} {error.instance!r} may hold letters, digits and inner hyphens only; of "
-            "acme.zendesk.com, give acme"
+            f"{name} {error.instance!r} may contain only letters, digits and inner hyphens; for "
+            "acme.zendesk.com, set acme"
         )
     if error.validator == "anyOf":
-        return f"{name} is of a wrong type: {error.instance!r}"
+        return f"{name} has the wrong type: {error.instance!r}"
     return f"{name}: {error.message}"
 
 
@@ -333,7 +336,7 @@ def _is_date(date: str) -> bool:
 
 
 def _example(text: str) -> str:
-    """Give a date as it should be written: the same one, if the text holds epoch seconds."""
+    """Return a well-formed date as an example: the given one, if the text is an epoch time."""
     given = _EPOCH.fullmatch(text)
     return iso(int(given[1])) if given else "2024-01-01T00:00:00Z"
 
@@ -345,9 +348,9 @@ def _api_url_problem(url: object) -> str | None:
         parts = urlsplit(str(url))
         host = parts.hostname
     except ValueError:
-        return "api_url is not an address"
+        return "api_url is not a valid address"
     if parts.username or parts.password or parts.query or parts.fragment:
-        return "api_url may hold no credentials, query or fragment"
+        return "api_url must not contain credentials, a query or a fragment"
     if host and (parts.scheme == "https" or (parts.scheme == "http" and host in LOOPBACK_HOSTS)):
         return None
     return "api_url must start with https:// (http:// only for loopback addresses)"

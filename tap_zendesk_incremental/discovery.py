@@ -1,4 +1,4 @@
-"""What discovery asks the account: its custom fields and its custom objects."""
+"""Discovery of what differs between accounts: custom fields and custom objects."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from tap_zendesk_incremental.sdk import SdkTap
 
 CUSTOM_OBJECT_PREFIX = "custom_object_"
-"""What the name of a custom object's stream starts with."""
+"""The start of the name of a custom object's stream."""
 
 MAX_EMPTY_PAGES = 3
-"""Pages in a row without a row, after which a list that claims to go on counts as a loop."""
+"""How many empty pages in a row count as a loop."""
 
 FIELD_TYPES: dict[str, dict[str, Any]] = {
     "checkbox": {"type": ["boolean", "null"]},
@@ -37,23 +37,24 @@ FIELD_TYPES: dict[str, dict[str, Any]] = {
     "date": {"type": ["string", "null"], "format": "date-time"},
     "multiselect": {"type": ["array", "null"], "items": {"type": ["string", "null"]}},
 }
-"""Types of custom fields that are not strings."""
+"""The JSON Schema of each type of custom field that is not a string."""
 
 
 def list_rows(tap: SdkTap, client: Client, endpoint: Endpoint, key: str) -> list[dict[str, Any]]:
-    """Give a whole list, empty (and a line in the log) if the account does not have it.
+    """Return all rows of a list. If the account lacks the list, log a warning and return none.
 
-    Nor does discovery fail for want of an answer. A sync does, as it would leave records out.
+    If Zendesk does not answer, discovery does the same. A sync fails instead, because it would
+    leave records out.
 
     Args:
         tap: The tap.
-        client: Asks for it.
-        endpoint: Where the list is.
+        client: The client that fetches the list.
+        endpoint: The endpoint of the list.
         key: The key of a page that holds the rows.
 
     Raises:
         FatalAPIError: If Zendesk refuses the login, or does not answer.
-        FatalSyncError: If the list has no end.
+        FatalSyncError: If the list never ends.
     """
     if not client.account.is_worth_asking:
         return []
@@ -62,14 +63,16 @@ def list_rows(tap: SdkTap, client: Client, endpoint: Endpoint, key: str) -> list
     except FatalAPIError as error:
         if tap.is_discovering and isinstance(error.__cause__, retry.RETRIABLE_ERRORS):
             client.logger.warning(
-                "Zendesk does not answer (%s); custom fields and objects are left untyped or "
-                "out: check subdomain (or api_url) and the network, and discover again (with "
-                "Meltano: --refresh-catalog)",
+                "Zendesk does not answer (%s); discovery continues without the definitions of "
+                "custom fields and objects: check subdomain (or api_url) and the network, and "
+                "discover again (with Meltano: --refresh-catalog)",
                 retry.describe(error.__cause__),
             )
             return []
         if isinstance(error, RefusedError) and error.status in LACKING_STATUSES:
-            client.logger.warning("%s; %s are left untyped or out", error, key)
+            client.logger.warning(
+                "%s; discovery continues without the definitions of %s", error, key
+            )
             return []
         raise
 
@@ -86,25 +89,26 @@ def _all_rows(client: Client, endpoint: Endpoint, key: str) -> list[dict[str, An
 
 
 class TypedFields(StreamSchema):
-    """A stream's schema, in which an object of custom fields has the account's fields."""
+    """The schema of a stream, to which it adds the account's custom fields."""
 
     def __init__(self, fields_property: str, *, key: str | None = None) -> None:
-        """Say which property.
+        """Choose the schema, and the property that the fields are added to.
 
         Args:
-            fields_property: The property of the schema that holds the fields.
-            key: The name of the schema, if not the stream's.
+            fields_property: The property that holds the custom fields. The endpoint of their
+                definitions has the same name.
+            key: The name of the schema, if it is not the stream's name.
         """
         super().__init__(SchemaDirectory(schemas), key=key)
         self.fields_property = fields_property
         self._typed: WeakKeyDictionary[Stream, dict[str, Any]] = WeakKeyDictionary()
 
     def endpoint(self, stream: Any) -> Endpoint:  # noqa: ANN401, ARG002 (subclasses need it)
-        """Give where the definitions are."""
+        """Return the endpoint of the fields' definitions."""
         return cursor_list(f"/api/v2/{self.fields_property}.json")
 
     def get_stream_schema(self, stream: Any, stream_class: Any) -> dict[str, Any]:  # noqa: ANN401
-        """Give the schema; the definitions are read once."""
+        """Return the schema. The definitions are read only once for each stream."""
         if stream not in self._typed:
             schema = deepcopy(super().get_stream_schema(stream, stream_class))
             schema["properties"][self.fields_property]["properties"] = {
@@ -120,36 +124,39 @@ class TypedFields(StreamSchema):
 
     def _definitions(self, stream: Any) -> list[dict[str, Any]]:  # noqa: ANN401
         if stream.tap.input_catalog is not None:
-            return []  # a catalog has all that was found when it was made
+            return []  # the catalog holds what discovery found
         client = stream.client.named("discovery", stream.client.logger, is_hurried=True)
         return list_rows(stream.tap, client, self.endpoint(stream), self.fields_property)
 
 
 class CustomObjectSchema(TypedFields):
-    """The schema of a custom object's records, with the fields of that object."""
+    """The schema of a custom object's records, with the object's own fields."""
 
     def __init__(self) -> None:
         """See `TypedFields`."""
         super().__init__("custom_object_fields", key="custom_object_records")
 
     def endpoint(self, stream: Any) -> Endpoint:  # noqa: ANN401 (as its base class)
-        """Give where the definitions of this object are."""
+        """Return the endpoint of the definitions of this object's fields."""
         key = stream.name.removeprefix(CUSTOM_OBJECT_PREFIX)
         return cursor_list(f"/api/v2/custom_objects/{key}/fields.json")
 
 
 class Columns(msgspec.Struct):
-    """The part of a flat export's page that says which columns there are."""
+    """The part of a flat export's page that names the columns."""
 
     field_headers: dict[str, str]
 
 
 def sample_columns(client: Client, endpoint: Endpoint) -> dict[str, dict[str, Any]]:
-    """Give the columns of a flat export as properties of a schema, none if it has no sample.
+    """Return the columns of a flat export as properties of a schema.
 
     Args:
-        client: Asks for it.
-        endpoint: The export's sample.
+        client: The client that fetches the sample.
+        endpoint: The endpoint of the export's sample.
+
+    Returns:
+        The properties by name. Empty if the sample cannot be fetched.
     """
 
     def read(body: bytes, params: Params) -> Page[Columns]:
@@ -158,7 +165,7 @@ def sample_columns(client: Client, endpoint: Endpoint) -> dict[str, dict[str, An
     try:
         [columns] = client.fetch(endpoint, {"start_time": 0}, read).records
     except FatalAPIError:
-        return {}  # the export itself is about to say why
+        return {}  # the export is requested next, and reports the error
     return {
         key: {"description": title, "type": ["string", "null"]}
         for key, title in columns.field_headers.items()
@@ -166,13 +173,11 @@ def sample_columns(client: Client, endpoint: Endpoint) -> dict[str, dict[str, An
 
 
 def custom_object_keys(tap: SdkTap, client: Client) -> list[str]:
-    """Give the keys of the account's custom objects.
-
-    A catalog names them already; without one, the account is asked.
+    """Return the keys of the account's custom objects, from the catalog or else from Zendesk.
 
     Args:
         tap: The tap.
-        client: Asks the account.
+        client: The client that fetches the list.
     """
     if tap.input_catalog is not None:
         names = [entry.tap_stream_id for entry in tap.input_catalog.streams]

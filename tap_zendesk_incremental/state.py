@@ -1,14 +1,14 @@
-"""What the state says: where a stream starts, where it is after a page, what is wrong with it.
+"""The state: where a stream starts, its bookmark after each page, and checks of a given state.
 
 A bookmark holds Zendesk's own token of the first page that is not fully written, beside the
 SDK's replication key: `{"replication_key": "updated_at", "replication_key_value": "2023-09-18T
-21:52:43Z", "end_time": 1695073963}`. In place of `end_time` there is `cursor` for an export by
-cursor, and `after_cursor` for a list. `read_whole_at` is when a run began that read a list from its
+21:52:43Z", "end_time": 1695073963}`. A cursor export has `cursor` in place of `end_time`, and a
+list has `after_cursor`. `read_whole_at` is the start of the last run that read a list from its
 beginning to its end.
 
-States of other taps are taken over. singer-io/tap-zendesk names a bookmark after its property:
+The tap accepts the states of other taps. singer-io/tap-zendesk names a bookmark after its property:
 `{"tickets": {"generated_timestamp": "2024-01-31T12:00:00Z"}}`. MeltanoLabs/tap-zendesk writes the
-SDK's `replication_key` and `replication_key_value`, with `updated_at` also for tickets.
+SDK's `replication_key` and `replication_key_value`, with `updated_at` for tickets as well.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import time
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-# On Python 3.10 the SDK teaches fromisoformat what it knows from 3.11 on, when this is imported.
+# On Python 3.10, importing the SDK gives fromisoformat the formats that Python 3.11 accepts.
 import singer_sdk  # noqa: F401
 from singer_sdk.exceptions import SingerSDKError
 
@@ -37,10 +37,10 @@ KEY = "replication_key"
 VALUE = "replication_key_value"
 
 SAFE_SECONDS = 86_400
-"""How far before a record's time an export starts that has nothing better to start at.
+"""How far before a record's time an export starts if the bookmark has no token of Zendesk's.
 
-An export that took a day may have met records that changed during that day, so that their time is
-up to a day later than the place that it had reached."""
+An export that took a day may have read records that changed during that day. Their times are up to
+a day later than the position that the export had reached."""
 
 _OWN_KEYS: dict[str, type | tuple[type, ...]] = {
     CURSOR: str,
@@ -56,10 +56,10 @@ _SDK_KEYS = {"starting_replication_value", "replication_key_signpost", "progress
 
 
 def epoch(value: str | int) -> int:
-    """Give the epoch seconds of a bookmark's value or of an ISO 8601 date.
+    """Convert a replication key value or an ISO 8601 date to epoch seconds.
 
     Args:
-        value: Epoch seconds, or a date with or without time; UTC unless it says otherwise.
+        value: Epoch seconds, or a date with or without a time. Without an offset it is UTC.
 
     Raises:
         ValueError: If it is neither.
@@ -71,7 +71,7 @@ def epoch(value: str | int) -> int:
 
 
 def iso(second: int) -> str:
-    """Give epoch seconds as Zendesk writes dates: `2023-09-18T21:52:43Z`."""
+    """Format epoch seconds as Zendesk writes dates: `2023-09-18T21:52:43Z`."""
     return datetime.fromtimestamp(second, tz=timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -82,22 +82,25 @@ _CURSOR_KEYS = {
     "newest_first": AFTER_CURSOR,
     "chat": AFTER_CURSOR,
 }
-"""What a bookmark calls the cursor of an endpoint: those of lists and exports differ."""
+"""The key of a bookmark that holds the cursor, by `Endpoint.paging`.
+
+The cursors of lists and exports are not interchangeable, so they have different keys.
+"""
 
 
 def start(
     bookmark: Mapping[str, Any], endpoint: Endpoint, start_date: str | None
 ) -> tuple[Params, bool]:
-    """Give the parameters that an export starts with.
+    """Return the parameters of an export's first request.
 
-    A token of Zendesk's is exact. The value of the replication key is not: records come as they
-    are now, not as they were at their place in the export. Where nothing else is known, the
-    export starts a day before it.
+    Zendesk's own token is exact. The replication key value is not, because Zendesk sends records as
+    they are now and not as they were at their position in the export. If the bookmark has nothing
+    else, the export starts a day before that value.
 
     Args:
         bookmark: The stream's bookmark, empty for a new export.
-        endpoint: What is exported.
-        start_date: The setting; later than the bookmark, it wins.
+        endpoint: The endpoint of the export.
+        start_date: The setting. It takes precedence if it is later than the bookmark.
 
     Returns:
         The parameters, and whether they are exact.
@@ -123,7 +126,7 @@ def start(
 
 
 def value_of(bookmark: Mapping[str, Any]) -> int | None:
-    """Give the second (epoch) of a bookmark's replication key value, if it has one.
+    """Return the replication key value of a bookmark in epoch seconds, or None if it has none.
 
     Args:
         bookmark: The stream's bookmark.
@@ -139,13 +142,13 @@ def after(
     value: str | int | None,
     token: Params,
 ) -> dict[str, Any]:
-    """Give the bookmark after a page whose records are all written; it never goes back.
+    """Return the bookmark after a page whose records are all written. Its times never go back.
 
     Args:
-        bookmark: The bookmark before it.
-        endpoint: What is exported.
+        bookmark: The bookmark before the page.
+        endpoint: The endpoint of the export.
         key: The stream's replication key.
-        value: The replication key's highest value on the page, None on an empty page.
+        value: The highest replication key value on the page, or None if the page is empty.
         token: The parameters of the first page that is not written.
     """
     before = bookmark.get(VALUE) if bookmark.get(KEY) == key else None
@@ -168,35 +171,35 @@ def after(
 def checked_state(
     state: dict[str, Any], replication_keys: Mapping[str, str | None]
 ) -> dict[str, Any]:
-    """Give a state that can be gone on from.
+    """Check a state, and return it with all bookmarks in this tap's form.
 
     Args:
-        state: What `--state` holds.
-        replication_keys: That of each stream, None where it has none and so no bookmark; what a
-            state holds beside these streams stays as it is.
+        state: The state from `--state`.
+        replication_keys: The replication key of each stream. None if the stream has none, so that
+            it needs no bookmark. Bookmarks of other streams stay as they are.
 
     Raises:
         SingerSDKError: If the state is damaged, or a later version of the tap wrote it.
     """
     if problem := shape_problem(state):
         raise _unusable(problem)
-    given = dict(state.get("bookmarks", {}))
-    for name in given.keys() & replication_keys.keys():
-        given[name] = _adopted(given[name], replication_keys[name])
-        if problem := problem_of(given[name]):
+    bookmarks = dict(state.get("bookmarks", {}))
+    for name in bookmarks.keys() & replication_keys.keys():
+        bookmarks[name] = _converted(bookmarks[name], replication_keys[name])
+        if problem := problem_of(bookmarks[name]):
             problem = f"the bookmark of {name} {problem}"
             raise _unusable(problem)
-    return {**state, "bookmarks": given} if given else state
+    return {**state, "bookmarks": bookmarks} if bookmarks else state
 
 
 def _unusable(problem: str) -> SingerSDKError:
     return SingerSDKError(f"The state cannot be used: {problem}. Nothing was exported.")
 
 
-def _adopted(bookmark: dict[str, Any], key: str | None) -> dict[str, Any]:
-    """Give a bookmark of singer-io's tap the form of ours; any other stays as it is."""
+def _converted(bookmark: dict[str, Any], key: str | None) -> dict[str, Any]:
+    """Convert a bookmark of singer-io's tap to this tap's form; any other stays as it is."""
     if key is None:
-        return {}  # what is exported whole has no bookmark
+        return {}  # a stream that is exported whole has no bookmark
     if KEY in bookmark or key not in bookmark:
         return bookmark
     value = bookmark[key]
@@ -204,10 +207,10 @@ def _adopted(bookmark: dict[str, Any], key: str | None) -> dict[str, Any]:
 
 
 def shape_problem(state: object) -> str | None:
-    """Say whether a state is no state at all, None if it is one.
+    """Describe what keeps a JSON value from being a state. Returns None if it is one.
 
     Args:
-        state: The state as read from its file.
+        state: The value as read from its file.
     """
     if not isinstance(state, dict):
         return "it is not a JSON object"
@@ -223,27 +226,27 @@ def shape_problem(state: object) -> str | None:
 
 
 def problem_of(bookmark: Mapping[str, Any]) -> str | None:
-    """Say what is wrong with a bookmark, None if it can be gone on from.
+    """Describe what is wrong with a bookmark. Returns None if an export can resume from it.
 
     Args:
-        bookmark: What a state holds for a stream of ours.
+        bookmark: The bookmark of one of this tap's streams.
     """
     if unknown := sorted(bookmark.keys() - _OWN_KEYS.keys() - _SDK_KEYS):
         return f"has the unknown key {unknown[0]!r}; a later version of the tap may have written it"
     for key, type_ in _OWN_KEYS.items():
         value = bookmark.get(key)
         if value is not None and (not isinstance(value, type_) or isinstance(value, bool)):
-            return f"has a {key} of a wrong type: {value!r}"
+            return f"has a value of the wrong type in {key}: {value!r}"
     try:
         key, place = VALUE, value_of(bookmark) or 0
         iso(place)
         key, place = END_TIME, max(place, bookmark.get(END_TIME) or 0)
         moment = iso(place)
     except (ValueError, OverflowError, OSError):
-        return f"has a {key} that is not a date: {bookmark.get(key)!r}"
+        return f"has a value in {key} that is not a date: {bookmark.get(key)!r}"
     if place > time.time() + SAFE_SECONDS:
         return (
-            f"is at {moment}, which is in the future, so what changes until then would never be "
-            "exported; take the bookmark out of the state to export the stream anew"
+            f"is at {moment}, which is in the future, so changes until then would never be "
+            "exported; remove the bookmark from the state to export the stream from the beginning"
         )
     return None

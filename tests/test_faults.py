@@ -601,8 +601,8 @@ def test_a_cursor_that_is_always_refused_ends_the_run(tap: FastTap) -> None:
         ([], "Expected `object`, got `array`"),
         ({"bookmarks": []}, "bookmarks is not an object"),
         ({"bookmarks": {"tickets": "yesterday"}}, "bookmark of tickets"),
-        ({"bookmarks": {"tickets": {"cursor": 5}}}, "cursor of a wrong type"),
-        ({"bookmarks": {"tickets": {"end_time": "now"}}}, "end_time of a wrong type"),
+        ({"bookmarks": {"tickets": {"cursor": 5}}}, "wrong type in cursor"),
+        ({"bookmarks": {"tickets": {"end_time": "now"}}}, "wrong type in end_time"),
         ({"bookmarks": {"tickets": {"cursor_v2": {}}}}, "later version"),
         (
             {

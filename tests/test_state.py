@@ -151,13 +151,16 @@ def test_good_bookmarks(bookmark: Json) -> None:
 @pytest.mark.parametrize(
     ("bookmark", "problem"),
     [
-        ({"cursor": 5}, "has a cursor of a wrong type: 5"),
-        ({"end_time": "5"}, "has a end_time of a wrong type: '5'"),
-        ({"end_time": True}, "has a end_time of a wrong type: True"),
-        ({"replication_key_value": 1.5}, "has a replication_key_value of a wrong type: 1.5"),
+        ({"cursor": 5}, "has a value of the wrong type in cursor: 5"),
+        ({"end_time": "5"}, "has a value of the wrong type in end_time: '5'"),
+        ({"end_time": True}, "has a value of the wrong type in end_time: True"),
+        (
+            {"replication_key_value": 1.5},
+            "has a value of the wrong type in replication_key_value: 1.5",
+        ),
         (
             {"replication_key_value": "late"},
-            "has a replication_key_value that is not a date: '",
+            "has a value in replication_key_value that is not a date: '",
         ),
         ({"end_time": 4_102_444_800}, "is at 2100-01-01T00:00:00Z, which is in the future"),
         (
