@@ -1,4 +1,4 @@
-"""The console script: starts the command, and lets an interrupt during the start be none."""
+"""The console script: starts the command, and ends quietly on an interrupt during the start."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 def main() -> None:
     """Run the tap; see `command.run`."""
     try:
-        # Importing takes half a second, in which the tap's own signal handlers are not set yet.
+        # The import takes half a second, and the tap's own signal handlers are not set up yet.
         from tap_zendesk_incremental.command import run  # noqa: PLC0415
 
         run()

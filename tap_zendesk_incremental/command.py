@@ -1,4 +1,4 @@
-"""The command: the SDK's, with every error on one line and without a traceback."""
+"""The SDK's command, with every error on one line and without a traceback."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from tap_zendesk_incremental.errors import one_line
 from tap_zendesk_incremental.tap import TapZendeskIncremental
 
 SDK_NOISE = (
-    # said beside an error, which has a line of its own
+    # logged in addition to an error, which has its own line
     "An unhandled error occurred while syncing",
     "Config validation failed",
-    # said in every run, whatever the settings and the selection are
+    # logged in every run, whatever the settings and the selection
     "Skipping parse of env var settings",
     "Added '%s' as child stream to '%s'",
-    # said of each of the dozens of streams that nobody has selected
+    # logged for each of the dozens of deselected streams
     "Skipping deselected stream '%s'",
 )
-"""Lines of the SDK's that tell nobody anything, by how they start."""
+"""The beginnings of log lines of the SDK that are left out."""
 
 logger = logging.getLogger(TapZendeskIncremental.name)
 
 
 class _QuietFilter(logging.Filter):
-    """Leaves out what has been said, or is not worth it."""
+    """Leave out needless log lines of the SDK, and those of threads after the end of the run."""
 
     is_over = False
-    """Whether the run has ended, so that what threads were about to do next is untrue."""
+    """Whether the run has ended. What a thread says that it will do next is then untrue."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if self.is_over and record.thread != threading.main_thread().ident:
@@ -46,28 +46,28 @@ class _QuietFilter(logging.Filter):
 
 
 class _MetricFilter(logging.Filter):
-    """Leave out the SDK's METRIC lines, which are more than all others together.
+    """Leave out the SDK's METRIC lines, which outnumber all other lines.
 
-    They come at level DEBUG, or where the user gives their logger handlers of its own.
+    They appear at level DEBUG, or if the user gives their logger its own handlers.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        # The level of their logger is that of LOGLEVEL, whatever SINGER_SDK_LOG_CONFIG says.
+        # LOGLEVEL sets the level of their logger, whatever SINGER_SDK_LOG_CONFIG says.
         own = logging.getLogger(record.name)
         return bool(own.handlers) or min(own.level, logging.getLogger().level) <= logging.DEBUG
 
 
 def _handlers() -> set[logging.Handler]:
-    """Give the handlers of every logger: SINGER_SDK_LOG_CONFIG may set some beside the root's."""
+    """Return the handlers of all loggers, because SINGER_SDK_LOG_CONFIG may set any of them."""
     loggers = [logging.getLogger(), *map(logging.getLogger, logging.root.manager.loggerDict)]
     return {handler for one in loggers for handler in one.handlers}
 
 
 def _quieten(selection: logging.Logger) -> None:
-    """Leave out what the SDK says of each property at level DEBUG: a thousand lines a run.
+    """Leave out the SDK's DEBUG line for each property, about a thousand lines in a run.
 
     Args:
-        selection: The SDK's logger of selection; a level that the user has set stays.
+        selection: The SDK's logger of the selection. A level that the user has set stays.
     """
     if selection.level == logging.NOTSET:
         selection.setLevel(logging.INFO)
@@ -86,8 +86,8 @@ def _invoke(command: click.Command) -> int:
 
 
 def run() -> None:
-    """Run the tap as a command; what goes wrong ends it with exit code 1 and one line."""
-    command = TapZendeskIncremental.cli  # sets the SDK's log handlers up
+    """Run the tap as a command. An error ends it with one line and an exit code that is not 0."""
+    command = TapZendeskIncremental.cli  # sets up the SDK's log handlers
     quiet = _QuietFilter()
     for handler in _handlers():
         handler.addFilter(quiet)
@@ -100,7 +100,7 @@ def run() -> None:
             code = _invoke(command)
         finally:
             quiet.is_over = True
-    except click.Abort:  # what click makes of an interrupt before the tap handles signals
+    except click.Abort:  # click raises this on an interrupt before the tap handles signals
         code = shutdown.SIGNAL_EXIT_CODE + signal.SIGINT
     except click.ClickException as error:
         logger.error("%s", one_line(error.format_message()))  # noqa: TRY400
@@ -111,7 +111,7 @@ def run() -> None:
     except (SingerSDKError, OSError, ValueError) as error:
         logger.error("%s", one_line(str(error)))  # noqa: TRY400
         logger.debug("%s", traceback.format_exc())
-    except Exception as error:  # noqa: BLE001 (a bug of ours; its traceback is for the report)
+    except Exception as error:  # noqa: BLE001 (a bug in the tap, to be reported)
         logger.critical(
             "Unexpected %s: %s. Please report it, with what LOGLEVEL=DEBUG logs",
             type(error).__name__,

@@ -1,4 +1,4 @@
-"""The files of --config, --state and --catalog: checked before anything is sent."""
+"""The files of --config, --state and --catalog, which are checked before any request."""
 
 from __future__ import annotations
 
@@ -59,29 +59,29 @@ class _Entry(msgspec.Struct):
 
 
 class _Catalog(msgspec.Struct):
-    """What a catalog must have at least."""
+    """The parts that every catalog must have."""
 
     streams: list[_Entry]
 
 
 def is_stream(pattern: str) -> bool:
-    """Say whether there may be a stream of this name.
+    """Return whether a name or pattern may match a stream of this tap.
 
     Args:
-        pattern: A name, or a pattern of names as stream maps have them.
+        pattern: A name, or a pattern of names as in stream maps.
     """
     names = (*NAMES, CUSTOM_OBJECT_PREFIX)
     return pattern.startswith(CUSTOM_OBJECT_PREFIX) or any(fnmatchcase(n, pattern) for n in names)
 
 
 def read_config(path: str) -> Json:
-    """Read a file of settings.
+    """Read the file of `--config`.
 
     Args:
-        path: The file; may be a pipe.
+        path: The file, which may be a pipe.
 
     Raises:
-        SingerSDKError: If it is not there, or holds no JSON object.
+        SingerSDKError: If the file cannot be read, or is not a JSON object.
     """
     try:
         return _json_object(Path(path).read_bytes())
@@ -97,11 +97,11 @@ def read_state(path: str) -> Json:
     """Read the file of `--state`.
 
     Args:
-        path: The file, `-` for standard input. It holds a state, or what `meltano state get`
-            prints, which holds the state.
+        path: The file, or `-` for standard input. It is a state, or the output of
+            `meltano state get`, which contains the state.
 
     Raises:
-        SingerSDKError: If it holds no JSON object.
+        SingerSDKError: If the file cannot be read, or is not a JSON object.
     """
     state = _read(path, "state")
     inner = state.get("singer_state")
@@ -112,10 +112,10 @@ def read_catalog(path: str) -> Json:
     """Read the file of `--catalog`.
 
     Args:
-        path: The file, `-` for standard input.
+        path: The file, or `-` for standard input.
 
     Raises:
-        SingerSDKError: If it holds no JSON object.
+        SingerSDKError: If the file cannot be read, or is not a JSON object.
     """
     return _read(path, "catalog")
 
@@ -134,7 +134,7 @@ def _json_object(text: bytes) -> Json:
     """Decode a JSON object.
 
     Raises:
-        ValueError: If it is none; without a message if there is nothing at all.
+        ValueError: If the text is not a JSON object. Without a message if the text is empty.
     """
     try:
         return msgspec.json.decode(text.removeprefix(codecs.BOM_UTF8), type=Json)
@@ -143,14 +143,14 @@ def _json_object(text: bytes) -> Json:
 
 
 def checked_catalog(catalog: Json) -> Json:
-    """Check a catalog, and give it in the one form that the SDK understands.
+    """Check a catalog, and return it in the form that the SDK understands.
 
-    The metadata of an entry come before the entry: Singer defines the key and the replication
-    method there, and Meltano's `metadata` writes them there. The SDK has it the other way round,
-    and knows only a part of them.
+    An entry's metadata take precedence over the entry itself, because Singer defines the key and
+    the replication method there, and Meltano's `metadata` extra writes them there. The SDK does the
+    opposite, and reads only some of the metadata.
 
     Args:
-        catalog: What `--catalog` holds.
+        catalog: The catalog from `--catalog`.
 
     Raises:
         SingerSDKError: If it cannot be used.
@@ -186,7 +186,7 @@ def _checked_entry(entry: Json) -> Json:
 
 
 def _with_booleans(metadata: Json, name: str) -> Json:
-    """Give metadata in which "true" and "false" are no longer texts: any text would be true."""
+    """Replace the texts "true" and "false" by booleans, because the SDK reads any text as true."""
     found = dict(metadata)
     for key in {"selected", "selected-by-default"} & metadata.keys():
         value = metadata[key]
@@ -205,7 +205,7 @@ def _keys(entry: Json, root: Json, own: tuple[str, ...]) -> list[str]:
     given = root.get("table-key-properties") or entry.get("key_properties") or own
     keys = msgspec.convert(given, list[str])
     if unknown := sorted(set(keys).difference(entry["schema"]["properties"])):
-        msg = f"the schema of {entry['tap_stream_id']} lacks {unknown[0]}, which is in its key"
+        msg = f"the schema of {entry['tap_stream_id']} lacks {unknown[0]}, a part of the key"
         raise ValueError(msg)
     return keys
 
@@ -219,15 +219,15 @@ def _method(entry: Json, root: Json) -> str:
     )
     if method not in _METHODS:
         msg = (
-            f"{method!r} is not a replication method of {entry['tap_stream_id']}; it has "
-            f"{' and '.join(_METHODS)}"
+            f"{method!r} is not a replication method of {entry['tap_stream_id']}; use "
+            f"{' or '.join(_METHODS)}"
         )
         raise ValueError(msg)
     return str(method)
 
 
 def _automatic(keys: list[str], metadata: list[Json]) -> Iterator[Json]:
-    """Give metadata by which a key is always selected, for there are no rows without it."""
+    """Yield metadata that always select the key, because no row may lack its key."""
     given = {tuple(item["breadcrumb"]): item["metadata"] for item in metadata}
     for key in keys:
         breadcrumb = ("properties", key)
@@ -238,10 +238,13 @@ def _automatic(keys: list[str], metadata: list[Json]) -> Iterator[Json]:
 
 
 def unknown_streams(catalog: Json) -> Iterator[str]:
-    """Say which selected streams there are not, a line each, and whether none is left.
+    """Report selected streams that the tap does not have, and a selection without any stream.
 
     Args:
         catalog: A checked catalog.
+
+    Yields:
+        One line for each problem.
     """
     selected = [
         entry.tap_stream_id

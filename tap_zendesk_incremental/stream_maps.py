@@ -1,4 +1,4 @@
-"""The user's stream maps: checked at the start of a run, and made only for what is exported."""
+"""The user's stream maps: checked at the start of a run, and created only for exported streams."""
 
 from __future__ import annotations
 
@@ -45,36 +45,36 @@ _SDK_NAMES = {
     "record",
     "self",
 }
-"""What the SDK lets an expression use beside properties and functions."""
+"""Names that the SDK lets an expression use, besides properties and functions."""
 
 
 class StreamMapper(PluginMapper):
-    """The SDK's mapper, but without maps of deselected streams.
+    """The SDK's mapper, without maps of deselected streams.
 
-    A deselected stream has no selected properties, and a map that names one would fail.
+    A deselected stream has no selected properties, so a map that uses a property would fail.
     """
 
     def __init__(self, tap: Tap) -> None:
         """Read the settings.
 
         Args:
-            tap: The tap. Its streams are not looked at yet.
+            tap: The tap. Its streams are not needed yet.
 
         Raises:
             SingerSDKError: If `stream_maps` or the settings of flattening cannot be used.
         """
-        # The SDK takes a key out of the maps, which are the user's.
+        # A copy, because the SDK removes a key from the user's maps.
         maps = {"stream_maps": dict(tap.config.get("stream_maps", {}))}
         with _explained("stream_maps"):
             super().__init__(plugin_config={**tap.config, **maps}, logger=tap.logger)
         self.stream_maps = _MapsOnDemand(lambda name: self._register(tap.streams[name]))
 
     def _register(self, stream: Stream) -> None:
-        """Make the maps of a stream as if it was selected whole."""
+        """Create the maps of a stream as if all of it was selected."""
         self.register_raw_stream_schema(stream.name, stream.effective_schema, stream.primary_keys)
 
     def register_raw_streams_from_catalog(self, catalog: Catalog) -> None:
-        """Make the maps of the selected streams.
+        """Create the maps of the selected streams.
 
         Args:
             catalog: The catalog.
@@ -92,34 +92,34 @@ class StreamMapper(PluginMapper):
     def register_raw_stream_schema(
         self, stream_name: str, schema: dict[str, Any], key_properties: Sequence[str] | None
     ) -> None:
-        """Make the maps of a stream.
+        """Create the maps of a stream.
 
         Args:
             stream_name: The stream's name.
-            schema: JSON Schema of its records.
-            key_properties: Its key.
+            schema: The JSON Schema of its records.
+            key_properties: The properties of its key.
 
         Raises:
             SingerSDKError: If one of them cannot be used.
         """
         maps = self._maps_of(stream_name)
         for key, stream_map in maps.items():
-            list(_expressions(key, stream_map))  # each of them can be parsed
+            list(_expressions(key, stream_map))  # raises an error if one cannot be parsed
         what = f"stream_maps: {', '.join(maps)}" if maps else "the settings of flattening"
         with _explained(f"{what}: {stream_name}"):
             super().register_raw_stream_schema(stream_name, schema, key_properties)
         for made in self.stream_maps[stream_name]:
-            # Null means no key; without the list, a SCHEMA message is not one.
+            # Null means no key, but a SCHEMA message without the list is invalid.
             made.transformed_key_properties = made.transformed_key_properties or []
 
     def check_names(self, stream: Stream) -> None:
         """Check that expressions use only the properties that a stream has.
 
         Args:
-            stream: A selected stream, its catalog applied.
+            stream: A selected stream with its catalog applied.
 
         Raises:
-            SingerSDKError: If one uses another; the line names those that there are.
+            SingerSDKError: If an expression uses another name. The error lists the properties.
         """
         properties = {
             name
@@ -146,7 +146,7 @@ class StreamMapper(PluginMapper):
 
 
 class _MapsOnDemand(dict[str, list[StreamMap]]):
-    """The maps by stream; those that are missing are made when they are asked for."""
+    """The maps by stream. Missing ones are created on first use."""
 
     def __init__(self, make: Callable[[str], None]) -> None:
         super().__init__()
@@ -158,10 +158,13 @@ class _MapsOnDemand(dict[str, list[StreamMap]]):
 
 
 def unknown_streams(config: Mapping[str, Any]) -> Iterator[str]:
-    """Say which streams the stream maps name that the tap does not have, a line each.
+    """Report streams that the stream maps name but the tap does not have.
 
     Args:
         config: The settings.
+
+    Yields:
+        One line for each unknown stream.
     """
     maps = config.get("stream_maps")
     for key, stream_map in (maps if isinstance(maps, dict) else {}).items():
@@ -174,7 +177,7 @@ def unknown_streams(config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _source(key: str, stream_map: object) -> str:
-    """Give the name, or pattern, of the streams that a map is for."""
+    """Return the name, or the pattern of names, of the streams that a map applies to."""
     return str(stream_map.get(MAPPER_SOURCE_OPTION, key) if isinstance(stream_map, dict) else key)
 
 
@@ -183,7 +186,7 @@ def _functions(stream_map: StreamMap) -> Iterable[str]:
 
 
 def _expressions(key: str, stream_map: object) -> Iterator[tuple[str, ast.AST]]:
-    """Give the expressions of a map, with the key that each stands under.
+    """Yield the expressions of a map, each with its key in the map.
 
     Raises:
         SingerSDKError: If one cannot be parsed.
@@ -207,6 +210,6 @@ def _names_used(expression: ast.AST) -> set[str]:
 def _explained(what: str) -> Iterator[None]:
     try:
         yield
-    except Exception as error:  # whatever the SDK meets in what a user wrote
+    except Exception as error:  # the SDK raises many kinds for a user's mistake
         msg = f"{what} cannot be used: {error}"
         raise SingerSDKError(msg) from error

@@ -50,8 +50,8 @@ class TapZendeskIncremental(SdkTap):
         """Prepare a run; see `singer_sdk.Tap`.
 
         Args:
-            catalog: What `--catalog` holds.
-            options: What else the SDK's tap takes.
+            catalog: The catalog from `--catalog`.
+            options: The other arguments of the SDK's tap.
 
         Raises:
             SingerSDKError: If the catalog, the state or a stream map cannot be used.
@@ -65,7 +65,7 @@ class TapZendeskIncremental(SdkTap):
         super().__init__(catalog=catalog, **options)
 
     def discover_streams(self) -> Sequence[Stream]:
-        """Make every stream; they share one session, one login and one set of limits."""
+        """Create all streams. They share one session, one login and one set of rate limits."""
         client = self._client = Client(
             Account(self.config), "discovery", self.logger, is_hurried=True
         )
@@ -76,23 +76,23 @@ class TapZendeskIncremental(SdkTap):
         ]
 
     def setup_mapper(self) -> None:
-        """Make the stream maps of what is selected, and check them.
+        """Create the stream maps of the selected streams, and check them.
 
         Raises:
             SingerSDKError: If one of them cannot be used.
         """
         mapper = self.mapper = stream_maps.StreamMapper(self)
-        # Before there are streams, which may add to what the catalog says.
+        # This comes before the streams exist, because a stream may add to its catalog entry.
         mapper.register_raw_streams_from_catalog(self.catalog)
         for stream in self.streams.values():
             if stream.selected:
                 mapper.check_names(stream)
 
     def run_discovery(self) -> str:
-        """Print the catalog, and give it.
+        """Print the catalog, and return it.
 
         Raises:
-            TargetGoneError: If standard output does not take it.
+            TargetGoneError: If the catalog cannot be written to standard output.
         """
         self.is_discovering = True
         catalog = self.catalog_json_text
@@ -101,9 +101,9 @@ class TapZendeskIncremental(SdkTap):
 
     @classmethod
     def get_singer_command(cls) -> click.Command:
-        """Give the command, with our own reading of `--state` and `--catalog`.
+        """Return the command, in which the tap itself reads `--state` and `--catalog`.
 
-        The SDK does not say which file is no JSON, and leaves them open when `--discover` fails.
+        The SDK does not say which file is not JSON, and leaves files open when `--discover` fails.
         """
         command = super().get_singer_command()
         readers = {"state": input_files.read_state, "catalog": input_files.read_catalog}
@@ -114,13 +114,13 @@ class TapZendeskIncremental(SdkTap):
         return command
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Take over a state that can be gone on from.
+        """Check and load a state.
 
         Args:
-            state: What `--state` holds.
+            state: The state from `--state`.
 
         Raises:
-            SingerSDKError: If it is damaged, or a later version of the tap wrote it.
+            SingerSDKError: If the state is damaged, or a later version of the tap wrote it.
         """
         keys: dict[str, str | None] = {one.name: one.replication_key for one in STREAMS}
         bookmarks = state.get("bookmarks")
@@ -130,7 +130,7 @@ class TapZendeskIncremental(SdkTap):
         super().load_state(checked_state(state, keys))
 
     def after_sync(self) -> None:
-        """Fail where nothing that was selected is there.
+        """Fail if the account has none of the selected streams.
 
         Raises:
             FatalSyncError: If Zendesk has refused every stream.
@@ -144,16 +144,16 @@ class TapZendeskIncremental(SdkTap):
             raise FatalSyncError(msg)
 
     def may_run_at_once(self) -> bool:
-        """Say whether any request was served, or is waited for; see `SdkTap`."""
+        """Return whether any request was served, is retried or waits for a limit; see `SdkTap`."""
         account = self._client.account if self._client else None
         return account is not None and (bool(account.served) or account.is_sitting_out)
 
     def report(self) -> None:
-        """Say now and then how far the streams are; see `SdkTap`."""
+        """Report progress from time to time; see `SdkTap`."""
         self._progress.say()
 
     def report_end(self) -> None:
-        """Say what was exported; see `SdkTap`."""
+        """Report what was exported; see `SdkTap`."""
         self._progress.finish()
 
     @cached_property
@@ -183,14 +183,14 @@ class TapZendeskIncremental(SdkTap):
         return errors
 
     def needs_valid_config(self, given: Mapping[str, Any]) -> bool:
-        """Say whether discovery would send a login: no wrong setting may pass then."""
+        """Return whether discovery would log in. If so, no setting may be wrong; see `SdkTap`."""
         return any(map(given.get, LOGIN_SETTINGS))
 
 
 def _callback(
     read: Callable[[str], dict[str, Any]],
 ) -> Callable[[click.Context, click.Parameter, str | None], io.StringIO | None]:
-    """Give a callback of click's that reads a file and gives what the SDK expects: a file."""
+    """Return a callback for click that reads a file and returns it as the SDK expects: opened."""
 
     def callback(
         ctx: click.Context, param: click.Parameter, path: str | None

@@ -290,7 +290,7 @@ def test_what_has_arrived_is_written_before_a_login_that_failed_ends_the_run(
         def report(self) -> None:
             """Wait for it; nothing else tells."""
             for one in schedules:
-                while one._arrived.qsize() < one._called:  # noqa: SLF001 - see above
+                while one._arrived.qsize() < one._open_turns:  # noqa: SLF001 - see above
                     time.sleep(0.01)
 
         def report_end(self) -> None:

@@ -196,14 +196,14 @@ def test_a_text_that_says_false_is_false(zendesk_shared: Simulator, value: objec
         ({}, {"tap_stream_id": None}, "missing required field `tap_stream_id` - at `$.streams["),
         ({}, {"tap_stream_id": 5}, "Expected `str`, got `int` - at `$.streams["),
         ({"replication-method": "LOG_BASED"}, {}, "'LOG_BASED' is not a replication method of"),
-        ({"table-key-properties": ["uid"]}, {}, "the schema of users lacks uid, which is in its"),
+        ({"table-key-properties": ["uid"]}, {}, "the schema of users lacks uid, a part of the key"),
         ({"table-key-properties": "id"}, {}, "Expected `array`, got `str`"),
         ({}, {"metadata": [{"breadcrumb": []}]}, "missing required field `metadata`"),
         ({}, {"metadata": [{"metadata": {}}]}, "missing required field `breadcrumb`"),
         ({}, {"schema": {"properties": {"id": 5}}}, "Expected `object`, got `int`"),
         ({}, {"schema": {"properties": {"id": {"type": 5}}}}, "Expected `str | array | null`, got"),
         ({}, {"schema": {"properties": {"id": {"properties": {"x": []}}}}}, "Expected `object`, "),
-        ({}, {"schema": {"properties": {}}}, "the schema of users lacks id, which is in its key"),
+        ({}, {"schema": {"properties": {}}}, "the schema of users lacks id, a part of the key"),
     ],
 )
 def test_a_wrong_entry_of_a_catalog_is_named(

@@ -1,4 +1,4 @@
-"""The streams, as Zendesk serves them: declarations, a module a product."""
+"""Declarations of the streams that Zendesk serves, with a module for each product."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def _declared() -> Iterator[type[ExportStream | ChildStream]]:
 STREAMS: tuple[type[ExportStream], ...] = tuple(
     stream for stream in _declared() if issubclass(stream, ExportStream)
 )
-"""Every stream with pages of its own, but for those of custom objects."""
+"""All streams that have their own pages, except those of custom objects."""
 
 CHILD_STREAMS: tuple[type[ChildStream], ...] = tuple(
     stream for stream in _declared() if issubclass(stream, ChildStream)
 )
-"""Every stream that is written along with another."""
+"""All streams that are written with the pages of a parent."""

@@ -1,4 +1,4 @@
-"""Streams of Zendesk Chat, which has a login of its own."""
+"""Streams of Zendesk Chat, which has its own login."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tap_zendesk_incremental.http.endpoint import Endpoint
 
 
 def _chat_export(name: str) -> Endpoint:
-    """Give an incremental export of Chat, which sends whole records only where it is asked to."""
+    """Return an incremental export of Chat. It sends whole records only if `fields` asks for it."""
     return Endpoint(
         f"/api/v2/chat/incremental/{name}",
         "chat",
@@ -23,7 +23,7 @@ def _chat_export(name: str) -> Endpoint:
 
 
 class Chats(ExportStream):
-    """Chats and offline messages, with what was said; a chat that changes comes again."""
+    """Chats and offline messages with their text; a chat that changes is exported again."""
 
     name = "chats"
     replication_key = "update_timestamp"
@@ -32,7 +32,7 @@ class Chats(ExportStream):
 
 
 class ChatAgentTimeline(ExportStream):
-    """What status each agent had in Chat, from when on and how long."""
+    """Each status of an agent in Chat, with its start and duration."""
 
     name = "chat_agent_timeline"
     primary_keys = ("agent_id", "start_time")

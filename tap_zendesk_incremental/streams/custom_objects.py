@@ -1,4 +1,4 @@
-"""Streams of custom objects: one an object, found at discovery."""
+"""Streams of custom objects: one for each object that discovery finds."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class CustomObject(ExportStream):
 
         Args:
             tap: The tap.
-            client: Asks the account.
+            client: A client of the account, from which the stream makes its own.
             key: The custom object's key.
         """
         self.cursor = cursor_export(f"/api/v2/incremental/custom_objects/{key}/cursor.json")

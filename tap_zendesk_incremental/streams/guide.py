@@ -25,7 +25,7 @@ class HelpCenterCategories(ExportStream):
 
 
 class HelpCenterSections(ExportStream):
-    """Sections of the help center; `section_id` of articles joins them."""
+    """Sections of the help center; articles refer to them by `section_id`."""
 
     name = "help_center_sections"
     records_key = "sections"
@@ -52,7 +52,7 @@ class CommunityPosts(ExportStream):
 
 
 class CommunityPostComments(ListedChildStream):
-    """Comments on the community's posts: one request a post and more."""
+    """Comments on the community's posts: at least one request per post."""
 
     name = "community_post_comments"
     parent_stream_type = CommunityPosts
@@ -62,7 +62,7 @@ class CommunityPostComments(ListedChildStream):
 
 
 class CommunityPostVotes(ListedChildStream):
-    """Votes on the community's posts: one request a post and more."""
+    """Votes on the community's posts: at least one request per post."""
 
     name = "community_post_votes"
     parent_stream_type = CommunityPosts

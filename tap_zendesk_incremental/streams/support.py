@@ -137,7 +137,7 @@ class RoutingInstanceValues(ExportStream):
 
 
 class TicketFields(ExportStream):
-    """Definitions of the fields of tickets, to join the ids in `custom_fields` to titles."""
+    """Definitions of ticket fields, to join the ids in `custom_fields` to titles."""
 
     name = "ticket_fields"
     listing = cursor_list("/api/v2/ticket_fields.json")
@@ -173,7 +173,7 @@ class TicketExports(ExportStream):
     selected_by_default = False
 
     def apply_catalog(self, catalog: Catalog) -> None:
-        """Take a catalog over, with the columns that this account's rows have."""
+        """Apply a catalog, and add the columns that this account's rows have."""
         super().apply_catalog(catalog)
         if self.selected:
             schema = self.effective_schema
@@ -183,7 +183,7 @@ class TicketExports(ExportStream):
 
 
 class TicketMetrics(SideloadStream):
-    """How long tickets took, and how often they changed hands: one record a ticket."""
+    """How long tickets took, and how often they changed hands: one record per ticket."""
 
     name = "ticket_metrics"
     parent_stream_type = Tickets
@@ -194,14 +194,14 @@ class TicketMetrics(SideloadStream):
 
 
 class TicketComments(CommentStream):
-    """Comments, whole, with the time of the event that brought them."""
+    """Ticket comments in full, with the time of the event that added them."""
 
     name = "ticket_comments"
     parent_stream_type = TicketEvents
 
 
 class UserIdentities(SideloadStream):
-    """Addresses, numbers and accounts that users are known by."""
+    """Email addresses, phone numbers and accounts that identify users."""
 
     name = "user_identities"
     parent_stream_type = Users
@@ -224,7 +224,7 @@ class TicketAudits(ExportStream):
 
 
 class DeletedTickets(ExportStream):
-    """Tickets deleted in the last 30 days, with who deleted them."""
+    """Tickets deleted in the last 30 days, and who deleted them."""
 
     name = "deleted_tickets"
     replication_key = "deleted_at"
@@ -261,7 +261,7 @@ class SideConversationEvents(ExportStream):
 
 
 class SideConversations(ListedChildStream):
-    """Side conversations as they are now: one request and more a ticket that has events of them."""
+    """Side conversations as they are now: at least one request per ticket with new events."""
 
     name = "side_conversations"
     parent_stream_type = SideConversationEvents
@@ -272,7 +272,7 @@ class SideConversations(ListedChildStream):
 
 
 class SatisfactionRatings(ExportStream):
-    """Ratings of satisfaction with solved tickets."""
+    """Satisfaction ratings of solved tickets."""
 
     name = "satisfaction_ratings"
     replication_key = "updated_at"
@@ -281,10 +281,10 @@ class SatisfactionRatings(ExportStream):
 
 
 class SurveyResponses(ExportStream):
-    """Answers to surveys of satisfaction; they can change for 28 days."""
+    """Answers to satisfaction surveys, which can change for 28 days."""
 
     name = "survey_responses"
-    # The only time that a response shows; Zendesk filters by that of its creation.
+    # The only time in a response. Zendesk filters by the creation time, which it does not send.
     replication_key = "expires_at"
     listing = filtered_list(
         "/api/v2/guide/survey_responses.json",
@@ -298,7 +298,7 @@ class SurveyResponses(ExportStream):
 
 
 class AuditLogs(ExportStream):
-    """Changes to the account's settings, with who made them; for Enterprise plans."""
+    """Changes to the account's settings, and who made them; for Enterprise plans."""
 
     name = "audit_logs"
     replication_key = "created_at"
@@ -313,7 +313,7 @@ class AuditLogs(ExportStream):
 
 
 class DeletedUsers(ExportStream):
-    """Users that were deleted and not yet forgotten."""
+    """Users that were deleted, but not permanently."""
 
     name = "deleted_users"
     listing = cursor_list("/api/v2/deleted_users.json")
@@ -350,21 +350,21 @@ class Brands(ExportStream):
 
 
 class TicketForms(ExportStream):
-    """Forms of tickets, with their fields and conditions."""
+    """Ticket forms, with their fields and conditions."""
 
     name = "ticket_forms"
     listing = cursor_list("/api/v2/ticket_forms.json")
 
 
 class CustomStatuses(ExportStream):
-    """Ticket statuses of the account; `custom_status_id` of tickets joins them."""
+    """Ticket statuses of the account; tickets refer to them by `custom_status_id`."""
 
     name = "custom_statuses"
     listing = single_page("/api/v2/custom_statuses.json")
 
 
 class CustomRoles(ExportStream):
-    """Roles of agents; `custom_role_id` of users joins them."""
+    """Roles of agents; users refer to them by `custom_role_id`."""
 
     name = "custom_roles"
     listing = single_page("/api/v2/custom_roles.json")
@@ -393,7 +393,7 @@ class Schedules(ExportStream):
 
 
 class ScheduleHolidays(ListedChildStream):
-    """Holidays of the business hours: one request a schedule."""
+    """Holidays of the business hours: one request per schedule."""
 
     name = "schedule_holidays"
     parent_stream_type = Schedules
@@ -403,7 +403,7 @@ class ScheduleHolidays(ListedChildStream):
 
 
 class Tags(ExportStream):
-    """The most used tags of the last 60 days, with how often they were used."""
+    """The most used tags of the last 60 days, and how often each was used."""
 
     name = "tags"
     primary_keys = ("name",)
@@ -436,7 +436,7 @@ class Automations(ExportStream):
 
 
 class Views(ExportStream):
-    """Views: the shared ones, and those of the login."""
+    """Shared views, and the personal views of the login."""
 
     name = "views"
     listing = cursor_list("/api/v2/views.json")
@@ -460,7 +460,7 @@ class Locales(ExportStream):
 
 
 class SatisfactionReasons(ExportStream):
-    """Reasons for bad ratings to choose from."""
+    """Reasons that a user can give for a bad rating."""
 
     name = "satisfaction_reasons"
     records_key = "reasons"
@@ -469,7 +469,7 @@ class SatisfactionReasons(ExportStream):
 
 
 class RecipientAddresses(ExportStream):
-    """Addresses at which the account gets mail."""
+    """Email addresses at which the account receives mail."""
 
     name = "recipient_addresses"
     listing = cursor_list("/api/v2/recipient_addresses.json")
@@ -477,7 +477,7 @@ class RecipientAddresses(ExportStream):
 
 
 class DynamicContentItems(ExportStream):
-    """Texts with their translations."""
+    """Dynamic content: texts with their translations."""
 
     name = "dynamic_content_items"
     records_key = "items"

@@ -8,7 +8,7 @@ from tap_zendesk_incremental.http.rate_limit import Pace
 
 
 def _talk_export(name: str) -> Endpoint:
-    """Give an incremental export of Talk, which has a limit of its own and no page size."""
+    """Return an incremental export of Talk, which has its own limit and no page size."""
     return Endpoint(
         f"/api/v2/channels/voice/stats/incremental/{name}.json",
         "time",
