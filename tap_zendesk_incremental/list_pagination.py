@@ -215,9 +215,8 @@ class ChatPaginator(Paginator):
         self._run_start = self._run_start or newest
         place, cursor = page.end_time or 0, page.after_cursor
         if newest is not None and place > newest:
-            # Zendesk does not accept a start_time in the future, and changes until then would be
-            # lost. Nor is it certain to be a position, so the latest record shows how far the page
-            # reaches.
+            # Zendesk may not accept this start_time yet, and changes until then would be lost. It
+            # may not even be a position, so the latest record shows how far the page reaches.
             place, cursor = min(page.latest or start, newest), None
         if self._checks_for_more or (not page.records and place <= start):
             if any(second is None or second <= (newest or second) for _, second in page.keys):
@@ -263,9 +262,9 @@ class OffsetPaginator(Paginator):
     A row that is deleted or moved during a read shifts other rows onto pages that the tap has
     already read, and nothing on a page shows that. So the tap reads a list of several pages again,
     until one read has no row twice and the next read has all of its rows. Then the rows of all
-    pages but the last still existed when Zendesk made the last page. They fill all places before
-    it, so no other row can have been there. Each row is returned only once. A list of one page
-    needs no second read, because it shows a single moment.
+    pages but the last still existed when Zendesk made the last page. They fill all pages
+    before it, so no other row can have been there. Each row is returned only once. A list of one
+    page needs no second read, because it shows a single moment.
 
     ```json
     {"sla_policies": […], "next_page": "https://acme.zendesk.com/api/v2/…?page=2", "count": 250}

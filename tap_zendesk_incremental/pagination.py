@@ -151,7 +151,7 @@ def repeatable_keys(seen: Iterable[RecordKey], start_time: int) -> set[RecordKey
 
 
 class CursorPaginator(Paginator):
-    """Requests `start_time` once, then the cursor of each page. The pages do not overlap.
+    """A traversal by cursor: `start_time` once, then each page's cursor. Pages do not overlap.
 
     ```json
     {"tickets": […], "after_cursor": "MTY5NTA2MjcyNC4wfHwxNTcxfA==", "end_of_stream": false}
@@ -219,7 +219,7 @@ class CursorPaginator(Paginator):
 
 
 class TimePaginator(Paginator):
-    """Requests `start_time`, then the `end_time` of each page.
+    """A traversal by time: `start_time`, then the `end_time` of each page.
 
     `start_time` is inclusive, so adjacent pages share a second. Its records are returned only once.
 
@@ -283,7 +283,7 @@ class TimePaginator(Paginator):
         return page.end_of_stream
 
     def _end_of(self, page: Page[Any], *, is_last: bool) -> int:
-        """Return the time up to which the export is read after a page (epoch seconds).
+        """Return the time (epoch seconds) up to which everything is read after a page.
 
         After the last page, that is everything that Zendesk served.
         """
@@ -378,7 +378,7 @@ class TimePaginator(Paginator):
 
 
 class EventsPaginator(TimePaginator):
-    """Requests `start_time`, then `end_time`, until `next_page` is null.
+    """A traversal by time that ends at the page whose `next_page` is null.
 
     The `end_time` of the last page can be far later than the last event, so the next run starts at
     the last event.

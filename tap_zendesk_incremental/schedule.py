@@ -107,7 +107,7 @@ class Schedule(Generic[K, T]):
     def arrivals(
         self,
         timeout_seconds: float | None = None,
-        may_run_at_once: Callable[[], bool] = lambda: True,
+        may_run_concurrently: Callable[[], bool] = lambda: True,
     ) -> Generator[Arrival[K, T] | None, None, None]:
         """Fetch and yield what arrives, until every source has ended or `stop` is called.
 
@@ -115,14 +115,14 @@ class Schedule(Generic[K, T]):
 
         Args:
             timeout_seconds: How long to wait for an arrival; None waits without a limit.
-            may_run_at_once: While this returns False, only one item is fetched at a time.
+            may_run_concurrently: While this returns False, only one item is fetched at a time.
 
         Yields:
             Each arrival, or None whenever nothing has arrived in time.
         """
         lines, started = iter(self._lines.values()), list[_Line[K, T]]()
         try:
-            while not may_run_at_once():
+            while not may_run_concurrently():
                 if not self._open_turns:  # the line that ran alone has ended
                     if (line := next(lines, None)) is None:
                         break

@@ -21,7 +21,7 @@ from singer_sdk.mapper import RemoveRecordTransform
 from tap_zendesk_incremental import shutdown
 from tap_zendesk_incremental.errors import StreamMapError
 from tap_zendesk_incremental.schedule import one_ahead
-from tap_zendesk_incremental.sync import concerns_one_stream, export_at_once
+from tap_zendesk_incremental.sync import concerns_one_stream, export_concurrently
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class SdkTap(Tap, abc.ABC):
-    """A tap that checks its settings itself, and exports its streams at once."""
+    """A tap that checks its settings itself, and exports its streams concurrently."""
 
     is_discovering = False
     """Whether the run only writes the catalog."""
@@ -154,8 +154,8 @@ class SdkTap(Tap, abc.ABC):
             SingerSDKError: If the run has failed.
         """
 
-    def may_run_at_once(self) -> bool:
-        """Return whether streams may run at once; see `sync.export_at_once`."""
+    def may_run_concurrently(self) -> bool:
+        """Return whether streams may run concurrently; see `sync.export_concurrently`."""
         return True
 
     def report(self) -> None:
@@ -171,7 +171,7 @@ class SdkTap(Tap, abc.ABC):
     """The error of a stream that was exported alone, raised after the others are exported."""
 
     def sync_all(self) -> None:  # type: ignore[misc] # final, but the SDK has no hook behind it
-        """Sync all streams: the SDK begins each of them, and then they are exported at once."""
+        """Sync all streams: the SDK begins each of them, then they are exported concurrently."""
         begun = self.begun = []
         self.report()
         try:
@@ -179,7 +179,7 @@ class SdkTap(Tap, abc.ABC):
                 super().sync_all()
             finally:
                 self.begun = None
-            export_at_once(begun, self.report, self.may_run_at_once)
+            export_concurrently(begun, self.report, self.may_run_concurrently)
             if self.failure is not None:
                 raise self.failure
         finally:
@@ -361,7 +361,7 @@ class SdkPagedStream(SdkStream):
         elif isinstance(self.tap, SdkTap) and self.tap.begun is not None:
             self.tap.begun.append(self)
         else:
-            export_at_once([self])
+            export_concurrently([self])
 
     def _batched_records(self) -> Iterator[dict[str, Any]]:
         """Yield the records for batch files, with the stream's map applied: the SDK applies none.

@@ -142,7 +142,7 @@ def after(
     value: str | int | None,
     token: Params,
 ) -> dict[str, Any]:
-    """Return the bookmark after a page whose records are all written. Its times never go back.
+    """Return the bookmark after a page whose records are all written. It never goes back.
 
     Args:
         bookmark: The bookmark before the page.

@@ -39,10 +39,10 @@ class PagedStream(Protocol):
         """Write the pages: a coroutine that takes each page, and None after the last one."""
 
 
-def export_at_once(
+def export_concurrently(
     streams: Sequence[PagedStream],
     report: Callable[[], None] = lambda: None,
-    may_run_at_once: Callable[[], bool] = lambda: True,
+    may_run_concurrently: Callable[[], bool] = lambda: True,
 ) -> None:
     """Export streams: many threads fetch pages, and this one writes them.
 
@@ -53,7 +53,7 @@ def export_at_once(
     Args:
         streams: The streams; each has written its SCHEMA message.
         report: Called after each page, and once a second.
-        may_run_at_once: Returns False while one stream has to find out whether Zendesk answers
+        may_run_concurrently: Returns False while one stream has to find out whether Zendesk answers
             and takes the login, so that the others do not fail for the same reason.
 
     Raises:
@@ -69,7 +69,7 @@ def export_at_once(
             next(writer)
             line, threads = stream.line
             schedule.add(stream, stream.fetched_pages(), line, threads)
-        arrivals = schedule.arrivals(REPORT_SECONDS, may_run_at_once)
+        arrivals = schedule.arrivals(REPORT_SECONDS, may_run_concurrently)
         for arrival in stack.enter_context(contextlib.closing(arrivals)):
             error = arrival and _write(writers, arrival)
             if arrival and error and not schedule.is_stopped:

@@ -143,7 +143,7 @@ class TapZendeskIncremental(SdkTap):
             )
             raise FatalSyncError(msg)
 
-    def may_run_at_once(self) -> bool:
+    def may_run_concurrently(self) -> bool:
         """Return whether any request was served, is retried or waits for a limit; see `SdkTap`."""
         account = self._client.account if self._client else None
         return account is not None and (bool(account.served) or account.is_sitting_out)

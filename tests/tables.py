@@ -67,7 +67,7 @@ def children_table() -> str:
             _summary(stream),
             ", ".join(f"`{key}`" for key in stream.primary_keys),
             f"`{_parent(stream)}`",
-            "no request" if stream.include else "a request and more for each record of the parent",
+            "no request" if stream.include else "at least one request per record of the parent",
         )
         for stream in CHILD_STREAMS
     ]

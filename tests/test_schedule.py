@@ -178,18 +178,18 @@ def test_one_item_at_a_time_until_more_may_be_fetched() -> None:
         "is served": Source(end=3),
         "other line": Source(end=3),
     }
-    may_run_at_once = False
+    may_run_concurrently = False
     schedule: Schedule[str, int] = Schedule()
     for key, source in sources.items():
         schedule.add(key, source.items(), line=key if key == "other line" else "pool", threads=2)
-    arrivals = schedule.arrivals(may_run_at_once=lambda: may_run_at_once)
+    arrivals = schedule.arrivals(may_run_concurrently=lambda: may_run_concurrently)
     for key in ("ends at once", "is refused", "is served", "is served"):
         arrival = next(arrivals)
         assert arrival
         assert arrival.key == key
         time.sleep(0.02)
         assert sources["other line"].made == 0
-    may_run_at_once = True
+    may_run_concurrently = True
     came = [arrival.key for arrival in arrivals if arrival]
     assert came.count("is served") == 2
     assert came.count("other line") == 4
@@ -220,7 +220,7 @@ def test_what_may_never_run_at_once_comes_to_its_end() -> None:
     schedule: Schedule[str, int] = Schedule()
     for key in "abc":
         schedule.add(key, iter(range(2)), line=key)
-    came = [a.key for a in schedule.arrivals(may_run_at_once=lambda: False) if a]
+    came = [a.key for a in schedule.arrivals(may_run_concurrently=lambda: False) if a]
     assert came == [*"aaabbbccc"]
 
 
