@@ -89,7 +89,7 @@ def _all_rows(client: Client, endpoint: Endpoint, key: str) -> list[dict[str, An
 
 
 class TypedFields(StreamSchema):
-    """The schema of a stream, to which it adds the account's custom fields."""
+    """A stream's schema, extended with the account's custom fields."""
 
     def __init__(self, fields_property: str, *, key: str | None = None) -> None:
         """Choose the schema, and the property that the fields are added to.
