@@ -21,7 +21,7 @@ from singer_sdk.schema.source import SchemaDirectory, StreamSchema
 
 from tap_zendesk_incremental import schemas
 from tap_zendesk_incremental.errors import RefusedError
-from tap_zendesk_incremental.http.status import LACKING_STATUSES
+from tap_zendesk_incremental.http.status import UNAVAILABLE_STATUSES
 from tap_zendesk_incremental.list_pagination import PAGINATORS
 from tap_zendesk_incremental.pagination import traverse
 from tap_zendesk_incremental.progress import StreamProgress
@@ -132,7 +132,7 @@ class ListedChildStream(ChildStream):
     parent_key: str = ""
     """The property of this stream for the same value; filled in where Zendesk leaves it out."""
 
-    tolerated_statuses: frozenset[int] = LACKING_STATUSES
+    tolerated_statuses: frozenset[int] = UNAVAILABLE_STATUSES
     """HTTP statuses by which Zendesk says that a record has no list, or the account has none."""
 
     @property

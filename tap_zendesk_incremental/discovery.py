@@ -14,7 +14,7 @@ from tap_zendesk_incremental import schemas
 from tap_zendesk_incremental.errors import RefusedError
 from tap_zendesk_incremental.http import retry
 from tap_zendesk_incremental.http.endpoint import Endpoint, cursor_list
-from tap_zendesk_incremental.http.status import LACKING_STATUSES
+from tap_zendesk_incremental.http.status import UNAVAILABLE_STATUSES
 from tap_zendesk_incremental.pagination import CursorPaginator, Page, Params, traverse
 from tap_zendesk_incremental.records.decode import page_type, to_page
 
@@ -56,7 +56,7 @@ def list_rows(tap: SdkTap, client: Client, endpoint: Endpoint, key: str) -> list
         FatalAPIError: If Zendesk refuses the login, or does not answer.
         FatalSyncError: If the list never ends.
     """
-    if not client.account.is_worth_asking:
+    if not client.account.expects_answers:
         return []
     try:
         return _all_rows(client, endpoint, key)
@@ -69,7 +69,7 @@ def list_rows(tap: SdkTap, client: Client, endpoint: Endpoint, key: str) -> list
                 retry.describe(error.__cause__),
             )
             return []
-        if isinstance(error, RefusedError) and error.status in LACKING_STATUSES:
+        if isinstance(error, RefusedError) and error.status in UNAVAILABLE_STATUSES:
             client.logger.warning(
                 "%s; discovery continues without the definitions of %s", error, key
             )

@@ -86,7 +86,7 @@ def did_you_mean(name: str, known: Collection[str]) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
-def zendesk_says(body: bytes) -> str:
+def error_message(body: bytes) -> str:
     """Give the message of an error response, or "" where there is none to show.
 
     Zendesk has four shapes of errors (`docs/export-api.md`); OAuth adds `error_description`.

@@ -15,7 +15,7 @@ from tap_zendesk_incremental import schemas, state
 from tap_zendesk_incremental.child_stream import ChildStream
 from tap_zendesk_incremental.errors import RefusedError
 from tap_zendesk_incremental.export import Export
-from tap_zendesk_incremental.http.status import LACKING_STATUSES
+from tap_zendesk_incremental.http.status import UNAVAILABLE_STATUSES
 from tap_zendesk_incremental.progress import StreamProgress
 from tap_zendesk_incremental.records import output
 from tap_zendesk_incremental.records.writer import CollectingWriter
@@ -91,7 +91,7 @@ class ExportStream(SdkPagedStream):
     parameters: tuple[str, ...] = ()
     """Settings that the tap passes on as query parameters."""
 
-    tolerated_statuses: frozenset[int] = LACKING_STATUSES
+    tolerated_statuses: frozenset[int] = UNAVAILABLE_STATUSES
     """HTTP statuses by which Zendesk says that the account lacks the resource: skip the stream."""
 
     primary_keys: tuple[str, ...] = ("id",)

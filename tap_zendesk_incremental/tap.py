@@ -146,7 +146,7 @@ class TapZendeskIncremental(SdkTap):
     def may_run_concurrently(self) -> bool:
         """Return whether any request was served, is retried or waits for a limit; see `SdkTap`."""
         account = self._client.account if self._client else None
-        return account is not None and (bool(account.served) or account.is_sitting_out)
+        return account is not None and (bool(account.served) or account.has_backed_off)
 
     def report(self) -> None:
         """Report progress from time to time; see `SdkTap`."""

@@ -263,7 +263,7 @@ def test_a_record_lacks_its_key_if_a_part_of_it_is_missing(few: Simulator, tmp_p
 
 def test_times_are_counted_as_the_endpoint_does() -> None:
     endpoint = chat.ChatAgentTimeline.time
-    second, cursor = endpoint.place(1_607_918_912_301_292, "abc/d")
+    second, cursor = endpoint.from_ticks(1_607_918_912_301_292, "abc/d")
     assert (second, cursor) == (1_607_918_912, "1607918912301292/abc/d")
     asked_for = dict(endpoint.query({"start_time": second, "cursor": str(cursor), "per_page": 7}))
     assert asked_for == {
@@ -273,4 +273,4 @@ def test_times_are_counted_as_the_endpoint_does() -> None:
         "limit": 7,
     }
     assert dict(endpoint.query({"start_time": 5}))["start_time"] == 5_000_000
-    assert chat.Chats.time.place(5, "abc") == (5, "abc")
+    assert chat.Chats.time.from_ticks(5, "abc") == (5, "abc")

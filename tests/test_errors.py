@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_zendesk_incremental.errors import MAX_LENGTH, one_line, zendesk_says
+from tap_zendesk_incremental.errors import MAX_LENGTH, error_message, one_line
 
 
 @pytest.mark.parametrize(
@@ -37,13 +37,13 @@ from tap_zendesk_incremental.errors import MAX_LENGTH, one_line, zendesk_says
         ("text", ""),
     ],
 )
-def test_zendesk_says(payload: object, says: str) -> None:
-    assert zendesk_says(json.dumps(payload).encode()) == says
+def test_error_message(payload: object, says: str) -> None:
+    assert error_message(json.dumps(payload).encode()) == says
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>Bad gateway</html>", b"\xff\xfe", b'{"error":'])
 def test_what_is_not_json_says_nothing(body: bytes) -> None:
-    assert zendesk_says(body) == ""
+    assert error_message(body) == ""
 
 
 @given(st.text(max_size=500))

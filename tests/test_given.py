@@ -94,7 +94,7 @@ def test_a_redirect_is_no_reason_to_skip(zendesk: Simulator, tmp_path: Path) -> 
     run = run_tap(tmp_path, config_for(zendesk), catalog=select("articles"))
     assert run.exit_code == 1
     [line] = run.log("ERROR")
-    assert "sends requests to another address" in line
+    assert "redirects to another address" in line
 
 
 def test_a_run_in_which_every_stream_is_refused_fails(zendesk: Simulator, tmp_path: Path) -> None:

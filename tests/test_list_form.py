@@ -150,7 +150,7 @@ def test_a_closed_export_names_the_way_out(zendesk: Simulator, tmp_path: Path, s
     run = run_tap(tmp_path, config_for(zendesk), catalog=select("tickets"))
     assert run.exit_code == 1
     [line] = run.log("ERROR")
-    assert "export_method list does without them" in line
+    assert "export_method list works without them" in line
     listed = export(tmp_path, zendesk, *LISTED, "ticket_events")
     assert set(listed.records) == set(LISTED)
     assert "ticket_events has no list; it is skipped. Select ticket_audits" in listed.stderr

@@ -18,7 +18,7 @@ from tap_zendesk_incremental.http.rate_limit import (
     RateLimits,
     Turn,
     Wait,
-    account_left,
+    account_remaining,
     limit_waits,
     retry_after_seconds,
 )
@@ -58,7 +58,7 @@ def test_export_limit(headers: dict[str, str], wait: float) -> None:
     ],
 )
 def test_account_limit(headers: dict[str, str], left: tuple[float | None, float]) -> None:
-    assert account_left(CaseInsensitiveDict(headers)) == left
+    assert account_remaining(CaseInsensitiveDict(headers)) == left
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_an_answer_that_is_overtaken_gives_nothing_back(limits: Limits) -> None:
 
 def test_a_request_without_an_answer_ends(limits: Limits) -> None:
     limits.send("a")
-    limits.lost()
+    limits.count_unanswered()
     limits.answer("b", account(1))
     limits.send("b")
     assert limits.seconds("b") == 30

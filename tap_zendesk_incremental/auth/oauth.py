@@ -16,7 +16,7 @@ from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 from tap_zendesk_incremental import shutdown
 from tap_zendesk_incremental.auth.redaction import hide
 from tap_zendesk_incremental.auth.token_file import Token, TokenPair, fingerprint
-from tap_zendesk_incremental.errors import one_line, zendesk_says
+from tap_zendesk_incremental.errors import error_message, one_line
 from tap_zendesk_incremental.http import retry
 from tap_zendesk_incremental.http.session import read_body
 
@@ -169,7 +169,7 @@ class RenewingAuthenticator(OAuthAuthenticator):
 
     def _request_token(self, post: Callable[[], Answer]) -> Answer:
         try:
-            return retry.retried(post, self.max_tries, self._log_retry)()
+            return retry.with_retries(post, self.max_tries, self._log_retry)()
         except retry.RETRIABLE_ERRORS as error:
             msg = f"No access token from {self.auth_endpoint}: {retry.describe(error)}"
             if not isinstance(error, RetriableAPIError):  # nothing has answered
@@ -188,7 +188,7 @@ class RenewingAuthenticator(OAuthAuthenticator):
         with response:
             body = read_body(response, MAX_ANSWER_BYTES)
         status = response.status_code
-        says = f"HTTP {status} {zendesk_says(body)}".rstrip()
+        says = f"HTTP {status} {error_message(body)}".rstrip()
         if retry.is_retriable(status) or status == HTTPStatus.TOO_MANY_REQUESTS:
             raise RetriableAPIError(says, response)
         if status == HTTPStatus.NOT_FOUND or response.is_redirect:
@@ -203,7 +203,7 @@ class RenewingAuthenticator(OAuthAuthenticator):
         try:
             answer = msgspec.json.decode(body, type=Answer)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            msg = f"the answer is not JSON with an access_token {zendesk_says(body)}".rstrip()
+            msg = f"the answer is not JSON with an access_token {error_message(body)}".rstrip()
             raise RetriableAPIError(msg, response) from error
         hide(answer.access_token, answer.refresh_token)
         return answer

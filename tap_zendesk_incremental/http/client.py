@@ -1,4 +1,4 @@
-"""The client: a request's address, login, limits and faults; the answer becomes a page."""
+"""The client: sends requests with their login, obeys limits, retries faults, and returns pages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tap_zendesk_incremental.errors import (
     RateLimitedError,
     UnreadablePageError,
     brief,
-    zendesk_says,
+    error_message,
 )
 from tap_zendesk_incremental.http import rate_limit, retry, status
 from tap_zendesk_incremental.http.endpoint import MAX_PAGE_SIZE
@@ -45,9 +45,9 @@ if TYPE_CHECKING:
     ReadPage = Callable[[bytes, Params], Page[Any]]
 
 SAME_BODIES = 3
-"""How often an unreadable page has to come, byte for byte, to be given up."""
+"""How often the same unreadable bytes have to arrive before the client gives the page up."""
 
-MIN_SAID_SECONDS = 0.5
+MIN_LOGGED_SECONDS = 0.5
 """The log does not mention shorter waits."""
 
 
@@ -62,27 +62,28 @@ class _Tries:
 
 
 class Account:
-    """What the clients of a run share.
+    """The state that the clients of a run share.
 
     Attributes:
         config: The tap's settings.
         api_url: The base of Zendesk's API.
-        is_worth_asking: Whether there is a login to ask with, and nothing was given up for want of
-            an answer.
-        has_answered: Whether any request has been answered, be it with an error.
-        is_sitting_out: Whether some page was asked for again, or has to wait for a limit: what is
-            there can come back.
-        is_down: Whether a page was given up after all tries, and no page was served meanwhile or
-            since: Zendesk may be down for all, so that no other stream is waited for as long.
-        served: The products that have served a page, None for what every account has.
+        expects_answers: Whether a request is likely to succeed. False without a login, and after
+            a client gave a request up early because of faults.
+        has_answered: Whether any request has been answered, even with an error.
+        has_backed_off: Whether any page had to be retried or had to wait for a limit, once Zendesk
+            had answered. Such waits can be long, so other streams need not wait for that page.
+        is_down: Whether a page was given up after all tries while no other page was served.
+            Zendesk may then be down for everyone, so the tap retries other pages less long. The
+            next page that is served resets it.
+        served: The products that have served a page; None stands for what every account has.
         served_at: When the last page was served, by `time.monotonic`.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
-        """Prepare for requests; none is sent yet.
+        """Prepare the session and the login; send nothing yet.
 
         Args:
-            config: The tap's settings; discovery needs no login.
+            config: The tap's settings. They may lack a login, because discovery needs none.
         """
         self.config = config
         self.api_url = str(
@@ -92,32 +93,32 @@ class Account:
         self.session.headers["User-Agent"] = config.get("user_agent", "")
         self.authenticator = new_authenticator(config, self.api_url, self.session)
         self.limits = rate_limit.RateLimits()
-        self.is_worth_asking = login_problem(config) is None
-        self.has_answered = self.is_sitting_out = self.is_down = False
+        self.expects_answers = login_problem(config) is None
+        self.has_answered = self.has_backed_off = self.is_down = False
         self.served_at = 0.0
         self.served: set[str | None] = set()
 
 
 class Client:
-    """Asks Zendesk for pages, one at a time.
+    """Requests pages from Zendesk, one at a time.
 
-    A client is for one thread at a time; clients of one account may be used at once.
+    Only one thread may use a client at a time. Clients of the same account may run in parallel.
 
     Attributes:
-        account: What it shares with other clients.
-        name: Names it in messages: that of its stream.
-        logger: Says what is waited for.
-        is_hurried: Whether somebody waits for an answer, so that faults are not sat out.
-        query: Parameters of all its requests.
-        requests: How many it has sent, those for pages that had to be asked for again too.
+        account: The state that it shares with other clients.
+        name: The name of its stream, for messages.
+        logger: Logs retries and waits.
+        is_hurried: Whether someone is waiting for the answer, so that the client gives up soon.
+        query: Query parameters of all its requests.
+        requests: How many requests it has sent, retries included.
         waited_seconds: How long limits and faults made it wait.
-        waits_until: When the wait that it is in ends, by `time.monotonic`; 0 in none.
+        waits_until: When the current wait ends, by `time.monotonic`; 0 while it is not waiting.
     """
 
     def __init__(
         self, account: Account, name: str, logger: logging.Logger, *, is_hurried: bool = False
     ) -> None:
-        """Prepare for requests; see the attributes."""
+        """Start without any request; for the arguments, see the attributes."""
         self.account = account
         self.name = name
         self.logger = logger
@@ -131,9 +132,9 @@ class Client:
 
     @contextlib.contextmanager
     def in_use(self) -> Iterator[None]:
-        """Ask for a page again only until the end of the block: nobody waits for it after that.
+        """Allow retries only until the end of the block, because nobody needs the page after that.
 
-        A thread that did would hold up its limit, and outlive the run.
+        A thread that went on retrying would block its rate limit, and outlive the run.
         """
         self._is_wanted = True
         try:
@@ -142,34 +143,34 @@ class Client:
             self._is_wanted = False
 
     def named(self, name: str, logger: logging.Logger, *, is_hurried: bool = False) -> Client:
-        """Give a client of the same account; see the attributes."""
+        """Return another client of the same account; for the arguments, see the attributes."""
         return type(self)(self.account, name, logger, is_hurried=is_hurried)
 
     def fetch(self, endpoint: Endpoint, params: Params, read: ReadPage) -> Page[Any]:
-        """Get one page, however long its limits and faults make it take.
+        """Fetch one page. Waits for rate limits as long as needed, and retries faults.
 
         Args:
-            endpoint: Where it is.
+            endpoint: The list that the page belongs to.
             params: The page's token.
-            read: Makes a page of a body and the parameters it was asked with; raises a
-                `msgspec.MsgspecError` if the body is not such a page, and an
-                `UnreadablePageError` if it is, but for something that it holds.
+            read: Turns a body and the parameters of its request into a page. Raises a
+                `msgspec.MsgspecError` if the body is not a page of this list, and an
+                `UnreadablePageError` if it is one but has unreadable content.
 
         Raises:
-            RefusedError: If Zendesk refuses.
-            GivenUpError: If the tries are used up.
+            RefusedError: If Zendesk refuses the request.
+            GivenUpError: If all tries have failed.
             FatalAPIError: If another try is pointless for other reasons, or Zendesk serves nothing.
-            FatalSyncError: If the page cannot be read, and comes again as it is.
+            FatalSyncError: If the page cannot be read, and further tries bring the same bytes.
         """
         self._tries = _Tries()
-        attempt = retry.retried(
+        attempt = retry.with_retries(
             self._attempt, retry.MAX_TRIES, self._before_next_try, self._is_final
         )
         while True:
             try:
                 return attempt(endpoint, params, read)
             except RateLimitedError as error:  # noqa: PERF203 (a try takes seconds)
-                self.account.is_sitting_out = True
+                self.account.has_backed_off = True
                 wait = rate_limit.Wait.of(error.wait_seconds)
                 self._wait(wait, "Zendesk says 429, too many requests")
             except retry.RETRIABLE_ERRORS as error:
@@ -177,7 +178,10 @@ class Client:
 
     @property
     def _is_patient(self) -> bool:
-        """Whether to sit faults out: only what is there can come back, and once is enough."""
+        """Whether to use all tries. Only a server that has answered once is likely to come back.
+
+        During an outage, one page that used all its tries is enough.
+        """
         account = self.account
         return account.has_answered and not account.is_down and not self.is_hurried
 
@@ -185,7 +189,7 @@ class Client:
     def _max_tries(self) -> int:
         if self._is_patient:
             return retry.MAX_TRIES
-        is_hopeful = self.account.is_worth_asking or self.account.is_down
+        is_hopeful = self.account.expects_answers or self.account.is_down
         return retry.HURRIED_TRIES if is_hopeful else retry.GIVEN_UP_TRIES
 
     def _is_final(self, error: Exception) -> bool:
@@ -195,16 +199,17 @@ class Client:
             return False
         if self._tries.count >= self._max_tries:
             return True
-        # What takes long to answer may do with a smaller page; a page may have waited for limits.
+        # Here only the tries count, not the time: a slow page may succeed with fewer records, and
+        # a page that is requested during an outage may have spent the time waiting for limits.
         is_slow = isinstance(error, requests.exceptions.ReadTimeout) or self.account.is_down
         if is_slow and not self.is_hurried:
             return False
         return time.monotonic() - self._tries.began_at >= retry.HURRIED_SECONDS
 
     def _given_up(self, params: Params, error: Exception) -> FatalAPIError:
-        """Give the error that ends the stream, or the run if Zendesk serves no other stream."""
+        """Return the error that ends the stream, or the run if Zendesk serves no other stream."""
         account, was_patient = self.account, self._is_patient
-        account.is_worth_asking = was_patient
+        account.expects_answers = was_patient
         if not account.has_answered:
             msg = (
                 f"{self.name}: no answer from {account.api_url}: {retry.describe(error)}; "
@@ -214,16 +219,16 @@ class Client:
         msg = (
             f"{self.name}: gave up on the page at {_position(params)} with per_page="
             f"{self._tries.size}: {retry.describe(error)}. The last state is safe: run again with "
-            "it to go on from this page."
+            "it to resume at this page."
         )
-        if account.is_down:  # since another page was given up, for which the tap has waited
+        if account.is_down:  # another page has used all its tries already
             return FatalAPIError(msg)
         account.is_down = was_patient and account.served_at < self._tries.began_at
         return GivenUpError(msg)
 
     def _before_next_try(self, details: Any) -> None:  # noqa: ANN401 (backoff's type is private)
-        """Say once what failed and what happens next."""
-        self.account.is_sitting_out |= self._is_patient
+        """Log what failed and when the next try is."""
+        self.account.has_backed_off |= self._is_patient
         self.waited_seconds += details["wait"]
         self.waits_until = time.monotonic() + details["wait"]
         self.logger.warning(
@@ -235,7 +240,7 @@ class Client:
         )
 
     def _attempt(self, endpoint: Endpoint, params: Params, read: ReadPage) -> Page[Any]:
-        """Ask for a page and read it, once."""
+        """Request a page once and read it."""
         self.waits_until = 0.0
         tries = self._tries
         tries.count += 1
@@ -246,14 +251,16 @@ class Client:
         body, sent_at = b"", int(time.time())
         try:
             with self._send(endpoint, params) as response:
-                self._size.answered(response.status_code, size)
+                self._size.observe(response.status_code, size)
                 status.check(response, self.name, endpoint, params, self.account.served)
                 body = read_body(response)
             page = read(body, params)
             if page.end_time is not None:
-                page.end_time, page.after_cursor = endpoint.place(page.end_time, page.after_cursor)
+                page.end_time, page.after_cursor = endpoint.from_ticks(
+                    page.end_time, page.after_cursor
+                )
         except requests.exceptions.ReadTimeout:
-            self._size.too_much(size)
+            self._size.shrink(size)
             raise
         except UnreadablePageError as error:
             tries.unreadable_bodies.append(body)
@@ -262,37 +269,39 @@ class Client:
                 raise RetriableAPIError(msg, response) from error
             msg = (
                 f"{self.name}: the page at {_position(params)} cannot be read, and Zendesk sends "
-                f"it again byte for byte: {error}. The last state is safe. Have Zendesk support "
-                "correct what the page holds, or deselect the stream to go on without it."
+                f"the same bytes each time: {error}. The last state is safe. Ask Zendesk support "
+                "to correct the page, or deselect the stream to go on without it."
             )
             raise FatalSyncError(msg) from error
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            why = zendesk_says(body) or brief(str(error))
+            why = error_message(body) or brief(str(error))
             msg = f"the answer is not a page of {self.name}: {why}"
             raise RetriableAPIError(msg, response) from error
         made_at = rate_limit.date_seconds(response.headers) or sent_at
         page.newest = made_at - endpoint.newest_seconds
-        self._size.good_page()
-        self.account.served.add(status.product(endpoint))
+        self._size.count_good_page()
+        self.account.served.add(status.product_of(endpoint))
         self.account.served_at, self.account.is_down = time.monotonic(), False
         return page
 
     def _send(self, endpoint: Endpoint, params: Params) -> requests.Response:
-        """Send a request, and again while a login that was refused may still be taken."""
+        """Send a request. After a refused login, send it again if a token may still be accepted."""
         authenticator = self._authenticator_of(endpoint)
-        for times in itertools.count(1):
-            response = self._send_once(endpoint, params)
+        for attempt in itertools.count(1):
+            response = self._send_once(endpoint, params, authenticator)
             if not isinstance(authenticator, RenewingAuthenticator):
                 break
-            wait_seconds = authenticator.wait_before_resending(response, times)
+            wait_seconds = authenticator.wait_before_resending(response, attempt)
             if wait_seconds is None:
                 break
             response.close()
             self._sleep(wait_seconds)
         return response
 
-    def _send_once(self, endpoint: Endpoint, params: Params) -> requests.Response:
-        """Wait for a request's turn, log in and send it."""
+    def _send_once(
+        self, endpoint: Endpoint, params: Params, authenticator: APIAuthenticatorBase
+    ) -> requests.Response:
+        """Wait for the limits, then send a request with the login."""
         account = self.account
         turn = self._wait_for_turn(endpoint)
         timeout_seconds = float(account.config["request_timeout"])
@@ -302,13 +311,13 @@ class Client:
             response = account.session.get(
                 account.api_url + endpoint.path,
                 params=endpoint.query({**self.query, **params}),
-                auth=partial(self._log_in, self._authenticator_of(endpoint)),
+                auth=partial(self._log_in, authenticator),
                 timeout=(min(CONNECT_TIMEOUT_SECONDS, timeout_seconds), timeout_seconds),
-                allow_redirects=False,  # credentials go to api_url alone
+                allow_redirects=False,  # credentials are sent to api_url only
                 stream=True,
             )
         except BaseException:
-            account.limits.lost()
+            account.limits.count_unanswered()
             raise
         account.has_answered = True
         self._measure(endpoint, response)
@@ -323,20 +332,20 @@ class Client:
     def _log_in(
         self, authenticator: APIAuthenticatorBase, request: requests.PreparedRequest
     ) -> requests.PreparedRequest:
-        """Put the login into a request that is about to be sent."""
+        """Add the login to a request that is about to be sent."""
         if isinstance(authenticator, RenewingAuthenticator):
             authenticator.max_tries = self._max_tries
         try:
             request = authenticator(request)
         except FatalAPIError as error:
             if isinstance(error.__cause__, retry.RETRIABLE_ERRORS):
-                self.account.is_worth_asking = self._is_patient
+                self.account.expects_answers = self._is_patient
             raise
         self.requests += 1
         return request
 
     def _measure(self, endpoint: Endpoint, response: requests.Response) -> None:
-        """Log the SDK's metric of a request."""
+        """Log the duration of a request as a metric of the SDK."""
         is_good = response.status_code < HTTPStatus.BAD_REQUEST
         point = metrics.Point(
             "timer",
@@ -360,7 +369,7 @@ class Client:
         return turn
 
     def _wait(self, wait: rate_limit.Wait, why: str) -> None:
-        if wait.seconds >= MIN_SAID_SECONDS:
+        if wait.seconds >= MIN_LOGGED_SECONDS:
             self.logger.info("%s: %s%s; waiting %.0f s", self.name, why, wait.remark, wait.seconds)
         self._sleep(wait.seconds)
 

@@ -1,4 +1,4 @@
-"""Where Zendesk serves a list of records, and what is peculiar about asking there."""
+"""Endpoints: where Zendesk serves each list of records, and how to request it there."""
 
 from __future__ import annotations
 
@@ -15,47 +15,48 @@ NEWEST_SERVED_SECONDS = 60
 """Zendesk never exports the newest minute, and refuses a start_time inside it."""
 
 MAX_PAGE_SIZE = 1000
-"""Records that an export may be asked for at most."""
+"""The largest page of an export, in records."""
 
 MAX_LIST_SIZE = 100
-"""Records that another list may be asked for at most; more is an error there."""
+"""The largest page of other lists, in records; Zendesk answers larger sizes with an error."""
 
 LIST_TRAIL_SECONDS = 300
-"""How long after its time a record may appear in a list; other connectors saw minutes."""
+"""How long after its timestamp a record may appear in a list; other connectors saw minutes."""
 
 Paging = Literal[
     "cursor", "time", "events", "changes", "filtered", "newest_first", "chat", "offset", "single"
 ]
-"""How the pages of a list lead on: the names of the paginators."""
+"""How to get from one page of a list to the next: the names of the paginators."""
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A list of records: where it is, and what is peculiar about asking there.
+    """A list of records: where Zendesk serves it, and how to request it there.
 
-    Paginators have names of their own for what a request says: `start_time` and `end_time` (epoch
-    seconds), `cursor`, `page` and `per_page`. An endpoint knows what Zendesk calls them there.
+    Paginators use the same parameter names for all lists: `start_time` and `end_time` (epoch
+    seconds), `cursor`, `page` and `per_page`. An endpoint translates them into Zendesk's names.
 
     Attributes:
-        path: Where it is served.
-        paging: How its pages lead on.
-        limit: What shares a rate limit, as the header `zendesk-ratelimit-…` names it. Headers
-            with other names count for it as well, once an answer has brought them.
-        start_parameter: The query parameter that says where to start, None if there is none.
-        end_parameter: The one that says where to end, likewise.
-        cursor_parameter: The one that takes a cursor.
-        size_parameter: The one that takes the number of records, None if there is none.
-        time_format: Makes what those of time take of epoch seconds.
-        ticks_per_second: What its times count, if not seconds; its cursors hold them exactly then.
-        token_setting: The setting that holds its token, where the account's login is not taken.
+        path: The path below the API's base address.
+        paging: The name of its paginator.
+        limit: Its rate limit, as the header `zendesk-ratelimit-…` names it. Endpoints with the
+            same limit share it. Headers of other names apply, too, once a response has had them.
+        start_parameter: The query parameter for the start time, None if there is none.
+        end_parameter: The query parameter for the end time, None if there is none.
+        cursor_parameter: The query parameter for a cursor.
+        size_parameter: The query parameter for the page size, None if there is none.
+        time_format: Converts epoch seconds into the format of the start and end parameters.
+        ticks_per_second: The unit of its times, if that is not seconds. Cursors then also hold the
+            exact time; see `from_ticks`.
+        token_setting: The setting that holds its token, where Zendesk refuses the account's login.
         fixed: Query parameters of every request.
-        max_size: The most records that may be asked for.
-        newest_seconds: How old a `start_time` has to be at least.
-        pace: What is known of the limit and no header mentions.
-        trail_seconds: How long after its time a record can appear at most: so far behind the
-            newest second the bookmark stays.
-        replication_key: What the list is ordered by, where that is not the stream's own.
-        is_incremental_export: Whether it is one of those that Zendesk closes to third parties.
+        max_size: The largest page, in records.
+        newest_seconds: The minimum age of a `start_time`.
+        pace: A limit that no header mentions.
+        trail_seconds: How long after its timestamp a record may still appear. The bookmark stays
+            this far behind the newest second.
+        replication_key: The property that the list is ordered by, if not the stream's own key.
+        is_incremental_export: Whether it is an export that Zendesk closes to third parties.
     """
 
     path: str
@@ -78,17 +79,17 @@ class Endpoint:
 
     @property
     def has_own_limit(self) -> bool:
-        """Whether it counts against more than the account's limit, as far as is known."""
+        """Whether it is known to have a limit besides the account's."""
         return self.limit != self.path
 
     def query(self, params: Mapping[str, int | str]) -> list[tuple[str, int | str]]:
-        """Give the query of a request.
+        """Return the query of a request.
 
         Args:
-            params: What the request says, by the paginators' names; others are left as they are.
+            params: The parameters under the paginators' names. Other names are kept as they are.
         """
         if self.ticks_per_second > 1:
-            params = self._in_ticks(params)
+            params = self._to_ticks(params)
         names = {
             "start_time": self.start_parameter,
             "end_time": self.end_parameter,
@@ -102,18 +103,21 @@ class Endpoint:
                 query.append((parameter, self.time_format(int(value)) if is_time else value))
         return query
 
-    def place(self, end_time: int, cursor: str | None) -> tuple[int, str | None]:
-        """Give the second of an `end_time`, and a cursor that leads to that very time.
+    def from_ticks(self, end_time: int, cursor: str | None) -> tuple[int, str | None]:
+        """Convert an `end_time` into seconds, and keep its exact value in the cursor.
 
         Args:
-            end_time: What an answer says.
-            cursor: What it says to ask with for the next page.
+            end_time: The `end_time` of a response, in ticks.
+            cursor: The cursor for the next page, if the response has one.
+
+        Returns:
+            The second, and the cursor for the paginator: `{end_time}/{cursor}`.
         """
         if self.ticks_per_second == 1:
             return end_time, cursor
         return end_time // self.ticks_per_second, f"{end_time}/{cursor or ''}"
 
-    def _in_ticks(self, params: Mapping[str, int | str]) -> dict[str, int | str]:
+    def _to_ticks(self, params: Mapping[str, int | str]) -> dict[str, int | str]:
         exact, _, cursor = str(params.get("cursor", "")).partition("/")
         start = exact or int(params["start_time"]) * self.ticks_per_second
         return {**params, "start_time": start, **({"cursor": cursor} if cursor else {})}
@@ -130,12 +134,12 @@ sample = partial(time_export, limit="incremental-exports-sample", max_size=50)
 
 
 def milliseconds(second: int) -> int:
-    """Give epoch milliseconds."""
+    """Convert epoch seconds into epoch milliseconds."""
     return second * 1000
 
 
 def cursor_list(path: str, paging: Paging = "cursor", **fixed: str) -> Endpoint:
-    """Give a list that is paged by cursor, 100 records a page, with no limit but the account's."""
+    """Return a list with cursor paging, 100 records a page, and only the account's limit."""
     return Endpoint(
         path,
         paging,
@@ -149,7 +153,7 @@ def cursor_list(path: str, paging: Paging = "cursor", **fixed: str) -> Endpoint:
 
 
 def changes_list(path: str, replication_key: str = "updated_at") -> Endpoint:
-    """Give a list in the order of changes, whose cursors last."""
+    """Return a list in the order of changes, whose cursors stay valid between runs."""
     return replace(
         cursor_list(path, "changes", sort=replication_key), replication_key=replication_key
     )
@@ -165,7 +169,7 @@ def filtered_list(  # noqa: PLR0913 (all named, and few set)
     max_size: int = MAX_LIST_SIZE,
     trail_seconds: int = LIST_TRAIL_SECONDS,
 ) -> Endpoint:
-    """Give a list in any order that can be cut to what changed since a time."""
+    """Return a list in any order, with a filter for what changed since a time."""
     return replace(
         cursor_list(path, "filtered"),
         start_parameter=start_parameter,
@@ -178,10 +182,10 @@ def filtered_list(  # noqa: PLR0913 (all named, and few set)
 
 
 def offset_list(path: str) -> Endpoint:
-    """Give a list that is paged by number, with no limit but the account's."""
+    """Return a list with numbered pages, and only the account's limit."""
     return Endpoint(path, "offset", limit=path, start_parameter=None, max_size=MAX_LIST_SIZE)
 
 
 def single_page(path: str) -> Endpoint:
-    """Give a list that comes whole."""
+    """Return a list that Zendesk serves in one page."""
     return Endpoint(path, "single", limit=path, start_parameter=None, size_parameter=None)

@@ -1,8 +1,8 @@
-"""Response headers in, seconds to wait out.
+"""Rate limits: reads the headers of responses, and decides when the next request may be sent.
 
-Zendesk limits the export requests of an account to 10 a minute, 30 with the High Volume add-on (the
-users' cursor export apart), and all its requests as well. Good responses say what is left, but some
-carry none of these headers.
+Zendesk limits the export requests of an account to 10 a minute, or 30 with the High Volume add-on
+(the cursor export of users has its own limit), and limits all requests together as well. Successful
+responses say how many requests remain, but some have none of these headers.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DEFAULT_RETRY_AFTER_SECONDS = 60.0
-"""How long to wait after a 429 without `Retry-After`: the limits are per minute."""
+"""How long to wait after a 429 without `Retry-After`, since the limits are per minute."""
 
 MAX_WAIT_SECONDS = 900.0
-"""The longest wait, whatever a server asks for; after it, the tap asks again."""
+"""The longest wait, even if a server asks for more. After it, the tap sends the request again."""
 
 _PREFIX = "zendesk-ratelimit-"
 _ACCOUNT_REMAINING = ("ratelimit-remaining", "x-rate-limit-remaining")
@@ -33,8 +33,8 @@ class Wait(NamedTuple):
     """A wait that a server asked for.
 
     Attributes:
-        seconds: What is waited.
-        asked_seconds: What the server asked for.
+        seconds: How long the tap waits.
+        asked_seconds: How long the server asked it to wait.
     """
 
     seconds: float
@@ -42,32 +42,32 @@ class Wait(NamedTuple):
 
     @classmethod
     def of(cls, asked_seconds: float) -> Wait:
-        """Bound what a server asks for."""
+        """Limit the wait that a server asks for to `MAX_WAIT_SECONDS`."""
         return cls(min(asked_seconds, MAX_WAIT_SECONDS), asked_seconds)
 
     @property
     def remark(self) -> str:
-        """What to add in the log where the wait is shorter than what the server asked for."""
+        """A note for the log if the server asked for a longer wait, otherwise ""."""
         if self.asked_seconds <= MAX_WAIT_SECONDS:
             return ""
-        return f" (it asks to wait {self.asked_seconds:.0f} s, which is more than the tap waits)"
+        return f" (the server asks for {self.asked_seconds:.0f} s, more than the tap ever waits)"
 
 
 class Pace(NamedTuple):
-    """A limit that no header mentions: so many requests in so many seconds, in bursts or not."""
+    """A limit that no header mentions: this many requests in this many seconds, bursts allowed."""
 
     requests: int
     seconds: float
 
 
 class Turn(NamedTuple):
-    """Whether a request may be sent.
+    """The permission to send a request, or the wait before the next attempt to get it.
 
     Attributes:
-        wait: What to wait before; 0 s means that the request counts as sent.
-        until: When that wait is over, by `time.monotonic`.
-        ended: How many requests had ended when this one was sent.
-        sent_at: When that was, by `time.monotonic`.
+        wait: How long to wait; 0 s means that the request may be sent and is counted as sent.
+        until: When the wait ends, by `time.monotonic`.
+        ended: How many requests had ended at that time.
+        sent_at: When the request was sent, by `time.monotonic`.
     """
 
     wait: Wait
@@ -77,32 +77,33 @@ class Turn(NamedTuple):
 
 
 class RateLimits:
-    """When the next request of each limit may go out, as the headers of responses say.
+    """Decides when the next request of each limit may be sent, from the headers of responses.
 
-    The account's own headers bind all requests. Every `zendesk-ratelimit-…` header, whatever its
-    name, binds the requests of the limits in whose answers it came. Threads may share it: requests
-    of one limit are sent one after the other, but the account's are under way at the same time, so
-    what its headers say may be too much already when it is read.
+    The account's headers apply to all requests. A `zendesk-ratelimit-…` header, whatever its name,
+    applies to every limit whose responses have had it. Threads may share an instance. Requests of
+    one limit are sent one after the other, but requests of different limits overlap. So the number
+    of requests that an account header says are left may be too high by the time it is read.
     """
 
     def __init__(self) -> None:
-        """Start with nothing known."""
+        """Start without any known limit."""
         self._lock = threading.Lock()
-        # When each limit is free, by `time.monotonic`, and the wait that was asked for until then.
+        # When each limit allows a request, by `time.monotonic`, and the wait the server asked for.
         self._free_at: dict[str, tuple[float, float]] = {}
         self._headers_of: dict[str, set[str]] = defaultdict(set)
         self._ends_of: dict[str, deque[float]] = defaultdict(deque)
         self._sent = self._ended = 0
-        self._account_left = 0.0  # a float takes whatever number a header says
+        self._account_remaining = 0.0  # a float, because a header may hold any number
         self._account_free_at = (0.0, 0.0)
         self._account_resets_after = 0.0
 
     def take_turn(self, limit: str, waited_until: float = 0.0) -> Turn:
-        """Let a request be sent, or say what to wait before.
+        """Allow a request and count it as sent, or return how long to wait before asking again.
 
         Args:
-            limit: What it counts against.
-            waited_until: When the last wait for this request was over: no second wait for that.
+            limit: The limit that the request counts against.
+            waited_until: When the last wait for this request was to end. A sleep that ended a
+                little early causes no second wait.
         """
         with self._lock:
             until, asked_seconds = self._next_turn(limit)
@@ -110,27 +111,27 @@ class RateLimits:
             if until > now:
                 return Turn(Wait(until - now, asked_seconds), until, self._ended, now)
             self._sent += 1
-            self._account_left -= 1
+            self._account_remaining -= 1
             return Turn(Wait(0.0, 0.0), until, self._ended, now)
 
     def _next_turn(self, limit: str) -> tuple[float, float]:
-        """Give when the next request of a limit may go out, and the wait that was asked for."""
+        """Return when a limit allows the next request, and the wait that the server asked for."""
         names = {limit, *self._headers_of[limit]}
         turns = [self._free_at[name] for name in names if name in self._free_at]
-        if self._account_left <= 0:
+        if self._account_remaining <= 0:
             turns.append(self._account_free_at)
         return max(turns, default=(0.0, 0.0))
 
     def observe(
         self, limit: str, headers: Mapping[str, str], turn: Turn, pace: Pace | None = None
     ) -> None:
-        """Learn from a response.
+        """Update the limits from a response.
 
         Args:
-            limit: What its request counted against.
+            limit: The limit that its request counted against.
             headers: Its headers.
-            turn: The request's.
-            pace: What no header says of the limit.
+            turn: The turn of its request.
+            pace: The part of the limit that no header mentions, if any.
         """
         with self._lock:
             now = time.monotonic()
@@ -143,23 +144,25 @@ class RateLimits:
             self._ended += 1
 
     def _observe_account(self, headers: Mapping[str, str], turn: Turn, now: float) -> None:
-        """Learn how many requests the account has left at least, and when it has all of them.
+        """Update the minimum number of requests the account has left, and when the limit resets.
 
-        Answers overtake each other, and each of them was made at some time since its request was
-        sent. An answer from a window that is over says nothing any more.
+        Responses overtake each other, and Zendesk may have made each at any time since its request
+        was sent. A response from an earlier window no longer counts.
         """
-        left, asked_seconds = account_left(headers)
+        left, asked_seconds = account_remaining(headers)
         reset_seconds = Wait.of(asked_seconds).seconds
         resets_at = now + reset_seconds
         if left is None or resets_at < self._account_resets_after:
             return
-        # Those that were sent and had not ended when this one was may have been counted or not.
+        # Zendesk may or may not have counted the requests that overlapped with this one.
         at_least = left - max(0, self._sent - turn.ended - 1)
-        # If it is less than was sure to be left, other clients have asked, too.
-        others_asked = left < self._account_left
-        self._account_left = at_least if others_asked else max(at_least, self._account_left)
+        # If fewer are left than our own requests can explain, other clients use the account, too.
+        has_other_clients = left < self._account_remaining
+        self._account_remaining = (
+            at_least if has_other_clients else max(at_least, self._account_remaining)
+        )
         self._account_free_at = (resets_at, asked_seconds)
-        self._account_resets_after = turn.sent_at + reset_seconds - 1  # it says whole seconds
+        self._account_resets_after = turn.sent_at + reset_seconds - 1  # the header rounds seconds
 
     def _pace_wait_seconds(self, limit: str, pace: Pace | None, now: float) -> float:
         if pace is None:
@@ -170,21 +173,21 @@ class RateLimits:
             return 0.0
         return max(0.0, ends.popleft() + pace.seconds - now)
 
-    def lost(self) -> None:
-        """Count a request that got no response."""
+    def count_unanswered(self) -> None:
+        """Count a request that ended without a response."""
         with self._lock:
             self._ended += 1
 
 
 def limit_waits(headers: Mapping[str, str]) -> dict[str, float]:
-    """Give the seconds until the next request of each limit: 0 unless none is left.
+    """Return how long to wait before the next request of each limit, 0 while requests are left.
 
     Args:
-        headers: Headers of a response, with parts such as
+        headers: Headers of a response, such as
             `zendesk-ratelimit-incremental-exports: total=10; remaining=9; resets=2`.
 
     Returns:
-        The seconds by the limits' names, such as `incremental-exports`.
+        The seconds for each limit, by its name, such as `incremental-exports`.
     """
     waits: dict[str, float] = {}
     for name, value in headers.items():
@@ -197,18 +200,18 @@ def limit_waits(headers: Mapping[str, str]) -> dict[str, float]:
     return waits
 
 
-def account_left(headers: Mapping[str, str]) -> tuple[float | None, float]:
-    """Give the requests of any kind that the account has left, and for how many seconds.
+def account_remaining(headers: Mapping[str, str]) -> tuple[float | None, float]:
+    """Return how many requests the account has left, and in how many seconds the limit resets.
 
     Args:
-        headers: Headers of a response, such as `ratelimit-remaining` and `ratelimit-reset`,
-            found by their names in any case.
+        headers: Headers of a response, such as `ratelimit-remaining` and `ratelimit-reset`. Their
+            names may be in any case.
 
     Returns:
-        The least that a header says, None where none does; the seconds go with it.
+        The smallest number in any of the headers, or None if there is none, and the seconds.
     """
-    said = [_number(headers.get(name, "")) for name in _ACCOUNT_REMAINING]
-    left = min((number for number in said if number is not None), default=None)
+    numbers = [_number(headers.get(name, "")) for name in _ACCOUNT_REMAINING]
+    left = min((number for number in numbers if number is not None), default=None)
     if left is None:
         return None, 0.0
     reset_seconds = _number(headers.get("ratelimit-reset", ""))
@@ -216,12 +219,12 @@ def account_left(headers: Mapping[str, str]) -> tuple[float | None, float]:
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """Give the seconds that `Retry-After` asks for, None where it is absent or unreadable.
+    """Return the seconds that `Retry-After` asks for, None if it is absent or unreadable.
 
     Args:
-        headers: Headers of a response, found by their names in any case. `Retry-After` is in
-            seconds or an HTTP date (RFC 9110), the latter taken against the response's own `Date`
-            where it has one.
+        headers: Headers of a response. Their names may be in any case. `Retry-After` holds seconds
+            or an HTTP date (RFC 9110). A date is compared with the response's own `Date`, or with
+            this machine's clock if there is none.
     """
     value = headers.get("retry-after", "")
     if (seconds := _number(value)) is not None:
@@ -234,10 +237,10 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
 
 
 def date_seconds(headers: Mapping[str, str]) -> int | None:
-    """Give when a response was made, in epoch seconds by Zendesk's own clock, if it says so.
+    """Return when Zendesk made a response, in epoch seconds by its own clock, None if unknown.
 
     Args:
-        headers: Headers of a response, found by their names in any case.
+        headers: Headers of a response. Their names may be in any case.
     """
     date = _http_date(headers.get("date", ""))
     return None if date is None else int(date.timestamp())

@@ -1,4 +1,4 @@
-"""The HTTP session: for one address, with a deadline and a size for each answer."""
+"""The HTTP session: one address, and a deadline and a maximum size for each response."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ import requests
 from requests.adapters import HTTPAdapter
 from singer_sdk.exceptions import FatalAPIError
 
-from tap_zendesk_incremental.errors import zendesk_says
+from tap_zendesk_incremental.errors import error_message
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Iterator
 
 CONNECT_TIMEOUT_SECONDS = 10.0
-"""For a connection, and again for its TLS handshake."""
+"""Applies to the connection, and again to its TLS handshake."""
 
 MAX_CONNECTIONS = 32
-"""Kept open for the threads that fetch: one a rate limit, and a few for what has none."""
+"""Connections kept open: one for each rate limit's thread, and a few for unlimited lists."""
 
 MAX_BODY_BYTES = 512 * 1024 * 1024
-"""A page is about 3 MB. One that unpacks to more than this is an attack or a mistake."""
+"""A page is about 3 MB. One that decompresses to more than this is an attack or a mistake."""
 
 MAX_ERROR_BYTES = 64 * 1024
 
@@ -33,14 +33,14 @@ _CHUNK_BYTES = 64 * 1024
 
 
 class ZendeskSession(requests.Session):
-    """Talks to no address but the one it is given, and never waits for ever."""
+    """Follows no redirect, and never waits forever."""
 
     def __init__(self, api_url: str) -> None:
-        """Take no cookies: every request carries its login.
+        """Set up the session without cookies, because every request has its own login.
 
         Args:
-            api_url: The address. Over plain http, which is for loopback addresses, the session
-                ignores the environment: no proxy may see what it sends.
+            api_url: The address. With plain http, which is for loopback addresses only, the
+                session ignores the proxies of the environment, so that no proxy sees the login.
         """
         super().__init__()
         self.trust_env = not api_url.lower().startswith("http:")
@@ -49,19 +49,19 @@ class ZendeskSession(requests.Session):
             self.mount(scheme, _DeadlineAdapter(pool_maxsize=MAX_CONNECTIONS))
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Give none; requests reads the whole body of a redirect even where it follows none."""
+        """Return no target. Otherwise requests reads all of a redirect's body, without a limit."""
         del resp
 
 
 class _DeadlineAdapter(HTTPAdapter):
-    """Makes the time-out of a request one for the whole answer, whatever its pieces."""
+    """Applies the time-out of a request to the whole response, not to each read."""
 
     def get_connection_with_tls_context(
         self,
         *args: Any,  # noqa: ANN401 (as in requests)
         **kwargs: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401 (typeshed has a base class without ConnectionCls)
-        """Give a pool whose connections read their answers until a deadline."""
+        """Return a pool whose connections read each response with a deadline."""
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
         connection = pool.ConnectionCls
         if connection.response_class is not _DeadlineResponse:
@@ -72,9 +72,9 @@ class _DeadlineAdapter(HTTPAdapter):
 
 
 class _DeadlineResponse(HTTPResponse):
-    """An answer that has to be complete, headers and body, within the time-out of one read.
+    """A response whose headers and body have to arrive within the time-out of a single read.
 
-    A socket's own time-out starts anew with every byte.
+    A socket's own time-out starts again with every byte.
     """
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
@@ -83,7 +83,7 @@ class _DeadlineResponse(HTTPResponse):
 
 
 class _DeadlineReader(io.RawIOBase):
-    """Reads from a socket with what is left of the socket's time-out."""
+    """Reads from a socket, each time with the time that is left until the deadline."""
 
     def __init__(self, sock: socket.socket, raw: io.RawIOBase) -> None:
         self._sock = sock
@@ -110,15 +110,15 @@ class _DeadlineReader(io.RawIOBase):
 
 
 def read_body(response: requests.Response, max_bytes: int = MAX_BODY_BYTES) -> bytes:
-    """Give the whole body, unpacked.
+    """Return the whole body, decompressed.
 
     Args:
         response: A response whose body has not been read.
-        max_bytes: What it may unpack to.
+        max_bytes: The largest size allowed after decompression.
 
     Raises:
-        FatalAPIError: If it is larger than any page, found out before memory is gone.
-        requests.exceptions.ReadTimeout: If it is not complete in time.
+        FatalAPIError: If the body is larger. The check comes before it can fill the memory.
+        requests.exceptions.ReadTimeout: If the body is not complete in time.
     """
     chunks, size = [], 0
     for chunk in _chunks(response):
@@ -134,9 +134,9 @@ def read_body(response: requests.Response, max_bytes: int = MAX_BODY_BYTES) -> b
 
 
 def read_error(response: requests.Response) -> str:
-    """Give what an error response says, "" if that cannot be read or shown."""
+    """Return the message of an error response, "" if it cannot be read or shown."""
     try:
-        return zendesk_says(read_body(response, MAX_ERROR_BYTES))
+        return error_message(read_body(response, MAX_ERROR_BYTES))
     except (requests.exceptions.RequestException, FatalAPIError):
         return ""
 
@@ -147,7 +147,7 @@ def _chunks(response: requests.Response) -> Iterator[bytes]:
     except requests.exceptions.SSLError:
         raise
     except requests.exceptions.ConnectionError as error:
-        # What requests makes of a time-out while it reads a body.
+        # requests raises this for a time-out while it reads a body.
         raise requests.exceptions.ReadTimeout(*error.args) from error
-    except (ValueError, OverflowError) as error:  # a chunk of a length below zero
+    except (ValueError, OverflowError) as error:  # a chunk with a negative length
         raise requests.exceptions.ChunkedEncodingError(*error.args) from error

@@ -1,4 +1,4 @@
-"""A status in, an error out: what may pass, what is final, and what to do about it."""
+"""Turns the status of a response into an error: retriable or final, with advice."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tap_zendesk_incremental.http.endpoint import Endpoint
 
-LACKING_STATUSES = frozenset(
+UNAVAILABLE_STATUSES = frozenset(
     {
         HTTPStatus.PAYMENT_REQUIRED,
         HTTPStatus.FORBIDDEN,
@@ -26,15 +26,15 @@ LACKING_STATUSES = frozenset(
         HTTPStatus.GONE,
     }
 )
-"""What an account answers that does not have a resource."""
+"""What Zendesk answers if an account does not have a resource."""
 
 TOO_RECENT = "Too recent start_time"
 CURSOR_STATUSES = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
 ADVICE: dict[int, str] = {
-    HTTPStatus.UNAUTHORIZED: "check the settings to log in; a token may have ended",
+    HTTPStatus.UNAUTHORIZED: "check the login settings; a token may have expired",
     HTTPStatus.FORBIDDEN: (
         "the exports need an admin's login (OAuth: a token of an admin with the scope read), and "
-        "some need a plan that has them"
+        "some need a plan that includes them"
     ),
     HTTPStatus.NOT_FOUND: "check subdomain (or api_url), and whether the account has this export",
 }
@@ -45,16 +45,16 @@ PRODUCTS = {
     "/channels/voice/": "Talk",
     "/chat/": "Chat",
 }
-"""What an account may be without, by a part of the paths of its endpoints."""
+"""Products that an account may lack, by a part of the paths of their endpoints."""
 
 CLOSED_STATUSES = frozenset(
     {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 )
-"""What a closed export may answer; what it really is, is not known yet."""
+"""What a closed export may answer. The real status is not known yet."""
 
 CLOSED = (
-    "Zendesk closes incremental exports to third parties in December 2026: export_method list does "
-    "without them"
+    "Zendesk closes incremental exports to third parties in December 2026: export_method list "
+    "works without them"
 )
 
 
@@ -65,21 +65,21 @@ def check(
     params: Mapping[str, int | str],
     served: Collection[str | None],
 ) -> None:
-    """Raise what a response that is not a page means.
+    """Raise the error that a response stands for, unless it is a page.
 
     Args:
-        response: The response, its body not read.
-        name: Names what was asked for: the stream.
-        endpoint: Where it was asked for.
-        params: What the request said.
-        served: The products that have served this login, None for what every account has.
+        response: The response, with its body not read yet.
+        name: The stream's name, for messages.
+        endpoint: The endpoint of the request.
+        params: The parameters of the request.
+        served: The products that have served this login; None stands for what every account has.
 
     Raises:
-        RateLimitedError: On 429.
-        RetriableAPIError: On what may pass.
-        CursorRefusedError: If Zendesk does not take a cursor.
-        FatalSyncError: If Zendesk does not take a token that this endpoint has of its own.
-        RefusedError: On everything else that is not a page.
+        RateLimitedError: After 429.
+        RetriableAPIError: If the fault may pass.
+        CursorRefusedError: If Zendesk no longer accepts the cursor.
+        FatalSyncError: If Zendesk refuses the token of an endpoint that has its own.
+        RefusedError: In all other cases.
     """
     status = response.status_code
     if status < HTTPStatus.MULTIPLE_CHOICES:
@@ -89,21 +89,21 @@ def check(
         raise RateLimitedError(
             rate_limit.DEFAULT_RETRY_AFTER_SECONDS if wait is None else max(wait, 1.0)
         )
-    says = read_error(response)
-    what = f"HTTP {status}{f', {says}' if says else ''}"
-    if retry.is_retriable(status) or TOO_RECENT in says:
+    message = read_error(response)
+    what = f"HTTP {status}{f', {message}' if message else ''}"
+    if retry.is_retriable(status) or TOO_RECENT in message:
         raise RetriableAPIError(what, response)
     if status < HTTPStatus.BAD_REQUEST:
         msg = (
-            f"{name}: HTTP {status}: Zendesk sends requests to another address, which "
-            "are not followed; set subdomain (or api_url) to the account's own address"
+            f"{name}: HTTP {status}: Zendesk redirects to another address, which the tap does not "
+            "follow; set subdomain (or api_url) to the account's own address"
         )
         raise RefusedError(msg, status)
     if status in CURSOR_STATUSES and "cursor" in params:
-        msg = f"{name}: {what}; Zendesk does not take the cursor any more"
+        msg = f"{name}: {what}; Zendesk no longer accepts the cursor"
         raise CursorRefusedError(msg, status)
     if status == HTTPStatus.UNAUTHORIZED and endpoint.token_setting:
-        msg = f"{name}: {what}; check {endpoint.token_setting}: no other login is taken here"
+        msg = f"{name}: {what}; check {endpoint.token_setting}: no other login works here"
         raise FatalSyncError(msg)  # the login of the other streams may be good
     is_closed = endpoint.is_incremental_export and status in CLOSED_STATUSES
     advice = (_advice(status, endpoint, served), CLOSED if is_closed else None)
@@ -111,8 +111,8 @@ def check(
     raise RefusedError(msg, status)
 
 
-def product(endpoint: Endpoint) -> str | None:
-    """Give the product that an endpoint belongs to, None for what every account has.
+def product_of(endpoint: Endpoint) -> str | None:
+    """Return the product that an endpoint belongs to, None if every account has it.
 
     Args:
         endpoint: The endpoint.
@@ -121,8 +121,13 @@ def product(endpoint: Endpoint) -> str | None:
 
 
 def _advice(status: int, endpoint: Endpoint, served: Collection[str | None]) -> str | None:
-    """Say what to do about a refusal: a login that is served elsewhere is not at fault."""
-    lacks = product(endpoint) if status in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND} else None
-    if lacks and (served or endpoint.token_setting) and lacks not in served:
-        return f"this account may not have {lacks}, or has not enabled it"
+    """Return what to do about a refusal. A login that works for other streams is not at fault."""
+    product = product_of(endpoint)
+    if (
+        status in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
+        and product
+        and product not in served
+        and (served or endpoint.token_setting)
+    ):
+        return f"this account may not have {product}, or has not enabled it"
     return ADVICE.get(status)
