@@ -371,7 +371,7 @@ def test_a_token_is_renewed_once_for_all_threads(zendesk: Simulator, tmp_path: P
     assert [request.status for request in exchanges] == [200] * 4
     used = {request.headers.get("authorization", "") for request in zendesk.requests}
     assert len(used - {"", f"Bearer {credentials.CHAT_ACCESS_TOKEN}"}) == len(exchanges)
-    assert run.stderr.count("the access token has ended") == 3
+    assert run.stderr.count("the access token has expired") == 3
     assert zendesk.api.auth.tokens[-1].refresh_token in path.read_text()
 
 
@@ -392,7 +392,7 @@ def test_a_token_that_is_not_known_everywhere_yet_is_renewed_once_for_all_thread
     assert run.exit_code == 0, run.stderr
     check_complete([run], zendesk, *MANY, once=False)
     assert [r.status for r in zendesk.requests if r.path == "/oauth/tokens"] == [200, 200]
-    assert run.stderr.count("the access token has ended") == 1
+    assert run.stderr.count("the access token has expired") == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -372,7 +372,7 @@ def test_a_disk_that_fails_after_all(
     monkeypatch.setattr(Slots, "write", fail)
     file = TokenFile(str(tmp_path / "tokens.json"))
     config = CLIENT | {"refresh_token": known.REFRESH_TOKEN}
-    with pytest.raises(FatalAPIError, match=r"could not be kept .* a new authorization is needed"):
+    with pytest.raises(FatalAPIError, match=r"could not be saved .* a new authorization is needed"):
         authorized(RefreshTokenAuthenticator(config, zendesk.url, session, file))
 
 

@@ -102,7 +102,7 @@ def test_a_token_that_is_not_known_everywhere_yet(zendesk: Simulator, tmp_path: 
     assert ended.exit_code == 0
     check_complete([ended], zendesk, once=True)
     assert posts(zendesk) == [200, 200]
-    assert ["just given" in line for line in ended.log("WARNING")] == [True, True]
+    assert ["just issued" in line for line in ended.log("WARNING")] == [True, True]
 
 
 def test_tokens_are_renewed_before_they_end(tap: FastTap) -> None:

@@ -1,4 +1,4 @@
-"""Settings in, an authenticator out."""
+"""Chooses the authenticator from the settings, and checks that they name exactly one login."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ API_TOKENS_END = "2027-04-30"
 
 class _Login(NamedTuple):
     required: frozenset[str]
-    # A path that nothing is kept in does no harm, wherever it comes from.
+    # A token file that the login does not use does no harm.
     optional: frozenset[str] = frozenset({"oauth_token_path"})
 
     def __str__(self) -> str:
@@ -43,17 +43,20 @@ ACCESS_TOKEN = _Login(frozenset({"access_token"}))
 API_TOKEN = _Login(frozenset({"email", "api_token"}))
 PASSWORD = _Login(frozenset({"email", "password"}))
 LOGINS = (CLIENT_CREDENTIALS, REFRESH, ACCESS_TOKEN, API_TOKEN, PASSWORD)
-"""The ways to log in, by the settings that each takes; the recommended one first."""
+"""The ways to log in, each with its settings. The recommended one comes first."""
 
 LOGIN_SETTINGS = frozenset[str]().union(*(login.required for login in LOGINS))
 SECRETS = {"chat_access_token", *LOGIN_SETTINGS} - {"client_id", "email", "oauth_token_path"}
 
 
 def login_problem(config: Mapping[str, Any]) -> str | None:
-    """Say what is wrong with the settings to log in, None if they name exactly one way.
+    """Describe what is wrong with the login settings.
 
     Args:
         config: The tap's settings.
+
+    Returns:
+        The problem, or None if the settings name exactly one way to log in.
     """
     if damaged := sorted(name for name in LOGIN_SETTINGS if not _is_text(config.get(name))):
         return f"{', '.join(damaged)}: not UTF-8 text; copy it again"
@@ -79,7 +82,7 @@ def login_problem(config: Mapping[str, Any]) -> str | None:
 
 
 def _is_text(value: object) -> bool:
-    """Say whether a setting can be sent; the environment may hold bytes that are no text."""
+    """Return whether a setting is valid text; an environment variable may hold any bytes."""
     text = str(value or "")
     return "\0" not in text and text == text.encode(errors="ignore").decode()
 
@@ -91,7 +94,7 @@ def _login(config: Mapping[str, Any]) -> _Login | None:
 
 
 def hide_secrets(config: Mapping[str, Any]) -> None:
-    """Have every secret of the settings and of the environment's proxies hidden in all logs.
+    """Hide the secrets of the settings, and the passwords of the environment's proxies, in logs.
 
     Args:
         config: The tap's settings, valid or not.
@@ -101,11 +104,12 @@ def hide_secrets(config: Mapping[str, Any]) -> None:
         hide(f"{username}:{secret}")
     for proxy in getproxies().values():
         password = proxy.rpartition("@")[0].rpartition("://")[2].partition(":")[2]
-        hide(password, unquote(password), *re.split("[/?#]", password))  # quoted in parts, too
+        # Error messages may quote only a part of the address.
+        hide(password, unquote(password), *re.split("[/?#]", password))
 
 
 def _basic_credentials(config: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Give the user name and secret that Basic authentication takes, if the settings do."""
+    """Return the user names and secrets for Basic authentication that the settings contain."""
     email = config.get("email")
     return [
         (f"{email}{suffix}", str(config[name]))
@@ -117,11 +121,11 @@ def _basic_credentials(config: Mapping[str, Any]) -> list[tuple[str, str]]:
 def new_authenticator(
     config: Mapping[str, Any], api_url: str, session: requests.Session
 ) -> APIAuthenticatorBase:
-    """Make the authenticator that the settings ask for.
+    """Create the authenticator for the settings.
 
     Args:
         config: The tap's settings, with exactly one way to log in.
-        api_url: Where tokens are asked for.
+        api_url: The base of Zendesk's API, where tokens are requested.
         session: Sends the requests for tokens.
     """
     login = _login(config)
@@ -138,10 +142,10 @@ def new_authenticator(
 
 
 def token_authenticator(config: Mapping[str, Any], setting: str) -> BearerTokenAuthenticator:
-    """Make the authenticator of an endpoint that takes a token of its own.
+    """Create the authenticator for an endpoint that needs its own token.
 
     Args:
         config: The tap's settings.
-        setting: The one that holds the token.
+        setting: The name of the setting that holds the token.
     """
     return BearerTokenAuthenticator(token=config[setting])

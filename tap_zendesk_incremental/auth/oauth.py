@@ -1,4 +1,4 @@
-"""OAuth: tokens that the tap gets, keeps and renews by itself."""
+"""OAuth: the tap requests, stores and renews its own tokens."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ TOKEN_TIMEOUT_SECONDS = 60
 MAX_ANSWER_BYTES = 1024 * 1024
 
 REFUSAL_WAITS_SECONDS = (0, 1, 2, 4, 8)
-"""The waits after each refusal of a request in a row: another token, then time for Zendesk's
-replicas to hear of it. One more refusal is final."""
+"""The wait after each 401 to the same request. The first one leads to a new token; the others give
+Zendesk's replicas time to learn of it. One more 401 is final."""
 
 
 class Answer(msgspec.Struct):
-    """What Zendesk's token endpoint answers.
+    """The answer of Zendesk's token endpoint.
 
     Attributes:
-        access_token: For requests.
-        refresh_token: For the next pair; None if the one that was used stays.
-        expires_in: Seconds that the access token lives; nothing if it does not end.
-        scope: What was granted, words in one text.
+        access_token: The token for requests.
+        refresh_token: The token for the next pair, None if the old one stays valid.
+        expires_in: The lifetime of the access token in seconds, None if it does not expire.
+        scope: The scopes that Zendesk granted, separated by spaces or commas.
     """
 
     access_token: Token
@@ -56,19 +56,19 @@ class Answer(msgspec.Struct):
 
 
 class RenewingAuthenticator(OAuthAuthenticator):
-    """OAuth with client credentials: gets its own token, and a new one before that ends.
+    """OAuth with client credentials: requests a token, and a new one before it expires.
 
     Attributes:
-        max_tries: How often it may ask for a token until it gives up.
+        max_tries: How many requests for a token it may send before it gives up.
     """
 
     def __init__(self, config: Mapping[str, Any], api_url: str, session: requests.Session) -> None:
-        """Remember what a token is asked for with; none is asked for yet.
+        """Remember the credentials; request no token yet.
 
         Args:
             config: The tap's settings.
             api_url: The base of Zendesk's API.
-            session: Sends the requests.
+            session: Sends the requests for tokens.
         """
         super().__init__(
             auth_endpoint=f"{api_url}/oauth/tokens",
@@ -85,7 +85,7 @@ class RenewingAuthenticator(OAuthAuthenticator):
 
     @property
     def oauth_request_body(self) -> dict[str, Any]:
-        """What Zendesk's token endpoint takes."""
+        """The body of a request to Zendesk's token endpoint."""
         body = {
             "grant_type": "client_credentials",
             "client_id": self.client_id,
@@ -96,7 +96,7 @@ class RenewingAuthenticator(OAuthAuthenticator):
         return {name: value for name, value in body.items() if value}
 
     def is_token_valid(self) -> bool:
-        """Count a token as ended a little early: an answer can take minutes."""
+        """Treat a token as expired a little early, because a response can take minutes."""
         if self.last_refreshed is None or not self.expires_in:
             return self.last_refreshed is not None
         age = datetime.now(timezone.utc) - self.last_refreshed
@@ -104,63 +104,65 @@ class RenewingAuthenticator(OAuthAuthenticator):
         return age.total_seconds() < self.expires_in - margin_seconds
 
     def authenticate_request(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Put the token into a request; threads that find it ended get one new token together."""
+        """Add the token to a request. Threads that find it expired share one new token."""
         with self._lock:
             return super().authenticate_request(request)
 
-    def wait_before_resending(self, response: requests.Response, times: int) -> float | None:
-        """Decide whether a request is sent again, with `authenticate_request`.
+    def wait_before_resending(self, response: requests.Response, attempt: int) -> float | None:
+        """Decide whether to send a request again, with the token that is current then.
 
-        After a 401, its token may have ended, or may be so new that not all of Zendesk's servers
-        know it.
+        After a 401, the token may have expired, or may be so new that not all of Zendesk's servers
+        know it yet.
 
         Args:
-            response: What the request got.
-            times: How often it has been sent.
+            response: The response to the request.
+            attempt: The number of the attempt, 1 for the first.
 
         Returns:
-            The seconds to wait before, None if the response stands.
+            The seconds to wait before the next attempt, None if the response is final.
         """
         sent = response.request.headers.get("Authorization")
         if response.status_code != HTTPStatus.UNAUTHORIZED:
-            self._accepted = sent  # without the lock, so that no answer waits for a new token
+            self._accepted = sent  # without the lock, so that no response waits for a new token
             return None
-        if times > len(REFUSAL_WAITS_SECONDS):
+        if attempt > len(REFUSAL_WAITS_SECONDS):
             return None
         with self._lock:
-            # Or another thread has renewed it, or is about to.
+            # If it is not current, another thread has renewed it or is about to.
             is_current = sent == f"Bearer {self.access_token}" and self.last_refreshed is not None
-            # What has replaced another is new, not ended, until it was accepted.
-            has_ended = sent == self._accepted or not self._has_renewed
-            if times == 1 and is_current and has_ended:
-                self.logger.info("Zendesk says that the access token has ended; getting a new one")
+            # A renewed token that Zendesk has not accepted yet is too new, not expired.
+            has_expired = sent == self._accepted or not self._has_renewed
+            if attempt == 1 and is_current and has_expired:
+                self.logger.info(
+                    "Zendesk says that the access token has expired; getting a new one"
+                )
                 self.last_refreshed = None
                 self._has_renewed = True
-        wait = REFUSAL_WAITS_SECONDS[times - 1]
+        wait = REFUSAL_WAITS_SECONDS[attempt - 1]
         if wait:
             self.logger.warning(
-                "Zendesk refuses an access token that it has just given; next try in %d s", wait
+                "Zendesk refuses an access token that it has just issued; next try in %d s", wait
             )
         return wait
 
     def update_access_token(self) -> None:
-        """Get a token.
+        """Request a token.
 
-        Overridden because the SDK's sends a form, follows redirects with the secret and logs
-        the answer.
+        Replaces the SDK's method, which sends a form, follows redirects with the secret, and logs
+        the response.
 
         Raises:
-            FatalAPIError: If Zendesk gives none that can read.
+            FatalAPIError: If Zendesk issues no token, or one without read access.
         """
         answer = self._request_token(self._post)
         self._take(answer.access_token, answer.expires_in, answer.scope)
 
     def _take(self, access_token: str, expires_in: object, scope: object = None) -> None:
-        # A rotated pair is stored by now: the old one is void, whatever the new one may do.
+        # A rotated pair is stored before this check, because the old pair is void in any case.
         if isinstance(scope, str) and "read" not in scope.replace(",", " ").split():
             msg = (
                 f"The OAuth client was granted the scope {one_line(scope)!r}, which cannot "
-                "read exports; allow it the scope read in Zendesk's Admin Center"
+                "read exports; give it the scope read in Zendesk's Admin Center"
             )
             raise FatalAPIError(msg)
         self.access_token = access_token
@@ -172,7 +174,7 @@ class RenewingAuthenticator(OAuthAuthenticator):
             return retry.with_retries(post, self.max_tries, self._log_retry)()
         except retry.RETRIABLE_ERRORS as error:
             msg = f"No access token from {self.auth_endpoint}: {retry.describe(error)}"
-            if not isinstance(error, RetriableAPIError):  # nothing has answered
+            if not isinstance(error, RetriableAPIError):  # there was no response at all
                 msg += "; check subdomain (or api_url) and the network"
             raise FatalAPIError(msg) from error
 
@@ -180,7 +182,7 @@ class RenewingAuthenticator(OAuthAuthenticator):
         response = self._http.post(
             self.auth_endpoint,
             json=self.oauth_request_body,
-            auth=lambda request: request,  # or requests looks for credentials in ~/.netrc
+            auth=lambda request: request,  # without it, requests looks for a login in ~/.netrc
             timeout=TOKEN_TIMEOUT_SECONDS,
             allow_redirects=False,
             stream=True,
@@ -188,15 +190,15 @@ class RenewingAuthenticator(OAuthAuthenticator):
         with response:
             body = read_body(response, MAX_ANSWER_BYTES)
         status = response.status_code
-        says = f"HTTP {status} {error_message(body)}".rstrip()
+        what = f"HTTP {status} {error_message(body)}".rstrip()
         if retry.is_retriable(status) or status == HTTPStatus.TOO_MANY_REQUESTS:
-            raise RetriableAPIError(says, response)
+            raise RetriableAPIError(what, response)
         if status == HTTPStatus.NOT_FOUND or response.is_redirect:
-            msg = f"No Zendesk account at {self._api_url} ({says}); check subdomain (or api_url)"
+            msg = f"No Zendesk account at {self._api_url} ({what}); check subdomain (or api_url)"
             raise FatalAPIError(msg)
         if not response.ok:
             msg = (
-                f"Zendesk gave no access token: {says}; check client_id, client_secret and, if "
+                f"Zendesk issued no access token: {what}; check client_id, client_secret and, if "
                 "used, refresh_token: a used or expired one needs a new authorization"
             )
             raise FatalAPIError(msg)
@@ -226,7 +228,7 @@ class RefreshTokenAuthenticator(RenewingAuthenticator):
         session: requests.Session,
         file: TokenFile,
     ) -> None:
-        """Remember where the current pair is kept; see `RenewingAuthenticator`."""
+        """Remember the token file; for the other arguments, see `RenewingAuthenticator`."""
         super().__init__(config, api_url, session)
         self._file = file
         self._setting = str(config["refresh_token"])
@@ -236,7 +238,7 @@ class RefreshTokenAuthenticator(RenewingAuthenticator):
 
     @property
     def oauth_request_body(self) -> dict[str, Any]:
-        """What Zendesk's token endpoint takes."""
+        """The body of a request to Zendesk's token endpoint."""
         return {
             **super().oauth_request_body,
             "grant_type": "refresh_token",
@@ -244,17 +246,18 @@ class RefreshTokenAuthenticator(RenewingAuthenticator):
         }
 
     def update_access_token(self) -> None:
-        """Take the pair of another run if there is a newer one, or exchange the one there is.
+        """Use the pair of another run if it is newer; otherwise, exchange the current one.
 
         Raises:
-            FatalAPIError: If the file or Zendesk refuses.
+            FatalAPIError: If the file cannot be used, or Zendesk refuses the exchange.
         """
         with contextlib.ExitStack() as opened:
             try:
                 slots = opened.enter_context(self._file.locked())
                 kept = slots.read()
                 self._check_owner(kept)
-                current = kept if kept and kept.seed == self._seed else None  # or a new setting
+                # A pair from an earlier value of the setting does not count.
+                current = kept if kept and kept.seed == self._seed else None
                 if current and current.access_token != self.access_token and _is_alive(current):
                     self._take(current.access_token, _seconds_left(current))
                     return
@@ -262,15 +265,16 @@ class RefreshTokenAuthenticator(RenewingAuthenticator):
             except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
                 msg = (
                     f"oauth_token_path {self._file.path} cannot be used: {one_line(str(error))}; "
-                    "it must be a file that this tap wrote, an empty one or none yet, and the tap "
-                    "must be allowed to write it"
+                    "it must name a file that this tap wrote, an empty file, or a new file, and "
+                    "the tap must be allowed to write to it"
                 )
                 raise FatalAPIError(msg) from error
             self.refresh_token = current.refresh_token if current else self._setting
             number = kept.number + 1 if kept else 1
 
             def exchange() -> Answer:
-                # The old pair is void once there is an answer: nothing may end the process then.
+                # Once Zendesk answers, the old pair is void: no signal may end the process before
+                # the new pair is on the disk.
                 with shutdown.held_off(for_answer=True) as answered:
                     answer = self._post()
                     answered()
@@ -295,13 +299,13 @@ class RefreshTokenAuthenticator(RenewingAuthenticator):
             slots.write(pair)
         except OSError as error:
             msg = (
-                f"The new refresh token could not be kept in {self._file.path}: "
-                f"{one_line(str(error))}; the old one is used up: a new authorization is needed"
+                f"The new refresh token could not be saved in {self._file.path}: "
+                f"{one_line(str(error))}; the old one is void, so a new authorization is needed"
             )
             raise FatalAPIError(msg) from error
 
     def _check_owner(self, kept: TokenPair | None) -> None:
-        """Refuse the pair of another account or client, which would be sent to this one."""
+        """Refuse the pair of another account or client, so that it is not sent to this account."""
         if kept is None:
             return
         if kept.account in {"", self._account} and kept.client in {"", self._client}:
@@ -315,7 +319,10 @@ class RefreshTokenAuthenticator(RenewingAuthenticator):
 
 
 def _seconds(expires_in: object) -> int | None:
-    """Give a token's life, None if it has no end; a life that makes no sense is a short one."""
+    """Return a token's lifetime in seconds, None if it does not expire.
+
+    If the value makes no sense, the shortest lifetime is assumed.
+    """
     if not expires_in:
         return None
     try:
@@ -326,7 +333,7 @@ def _seconds(expires_in: object) -> int | None:
 
 
 def _seconds_left(pair: TokenPair) -> float | None:
-    """Give what is left of a kept token's life, None if it has no end."""
+    """Return the seconds until a stored token expires, None if it does not expire."""
     return None if pair.expires_at is None else pair.expires_at - time.time()
 
 

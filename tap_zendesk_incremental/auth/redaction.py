@@ -1,4 +1,4 @@
-"""Keeps secrets out of everything that is logged, whoever logs it."""
+"""Keeps secrets out of everything that is logged, including what libraries log."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from urllib.parse import quote
 MASK = "(hidden)"
 
 _MIN_LENGTH = 4
-"""Shorter texts are no secrets, and hiding them would only garble the log."""
+"""Shorter values are not secrets, and hiding them would only garble the log."""
 
 _secrets: set[str] = set()
 
 
 def hide(*secrets: object) -> None:
-    """Have these values hidden in all text from now on, as they are and as others write them.
+    """Hide these values in all text from now on.
 
-    That is in base64, in an address, and quoted by Python or JSON.
+    Also hides them encoded in base64 or for a URL, and as Python or JSON quotes them.
     """
     for secret in secrets:
         text = str(secret or "").strip()
@@ -30,29 +30,29 @@ def hide(*secrets: object) -> None:
 
 
 def redact(text: str) -> str:
-    """Replace every secret in a text; the longest first, as one may hold another."""
+    """Replace every secret in a text. The longest comes first, as one may contain another."""
     for secret in sorted(_secrets, key=len, reverse=True):
         text = text.replace(secret, MASK)
     return text
 
 
 class RedactingFilter(logging.Filter):
-    """For log handlers: what a library or a server says may hold a secret."""
+    """Removes secrets from log records; text from a library or a server may contain some."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let every record pass, without its secrets."""
+        """Remove the secrets from a record, and let it pass."""
         message: str | None
         try:
             message = record.getMessage()
             clean = redact(message)
-        except Exception:  # noqa: BLE001 (whatever a library's arguments raise)
-            # `logging` itself would show the arguments that do not fit, secrets and all.
+        except Exception:  # noqa: BLE001 (a library's arguments may raise anything)
+            # `logging` itself would print the mismatched arguments, secrets included.
             message, clean = None, redact(f"{record.msg} (with arguments that do not fit)")
         if clean != message:
             record.msg, record.args = clean, ()
         if record.exc_info:
             formatted = logging.Formatter().formatException(record.exc_info)
             if (hidden := redact(formatted)) != formatted:
-                # Formatters use exc_text where it is set, and never the exception itself then.
+                # Formatters use exc_text instead of the exception if it is set.
                 record.exc_text, record.exc_info = hidden, None
         return True

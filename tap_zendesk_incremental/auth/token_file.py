@@ -1,14 +1,15 @@
 """The file that keeps the current pair of OAuth tokens between runs.
 
-Zendesk voids a refresh token at its first use. Whoever loses the new one is locked out, so a pair
-is on the disk before it is used, and whether the disk takes it is found out before the old one is
-spent.
+Zendesk voids a refresh token at its first use, and a tap that loses the new one is locked out. So
+the tap checks that it can write to the disk before it spends the old token, and stores the new pair
+before it uses it.
 
-The file is written in place: a file that is mounted into a container cannot be replaced by another,
-a symbolic link must stay one, and what is never made need not be cleaned up after a kill. It has
-two slots of a fixed size, each a line of JSON. A new pair goes into the slot that does not hold the
-current one, so that a machine that stops in the middle of a write leaves one of the two. Earlier
-versions wrote one pair and nothing else, which is what a file with one slot looks like.
+The file is written in place, without a temporary file: a file that is mounted into a container
+cannot be replaced, a symbolic link has to remain a link, and a kill leaves nothing to clean up.
+
+The file has two slots of a fixed size, each with a line of JSON. A new pair goes into the slot that
+does not hold the current one. If the machine stops in the middle of a write, the other slot is
+intact. Earlier versions wrote only one pair; such a file is read as one with a single slot in use.
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_TOKEN_LENGTH = 4096
-"""Zendesk's tokens have 64 characters. A slot takes two of the greatest length."""
+"""Zendesk's tokens have 64 characters. A slot has room for two tokens of this length."""
 
 Token = Annotated[str, msgspec.Meta(pattern=r"^[!#-\[\]-~]+\Z", max_length=MAX_TOKEN_LENGTH)]
-"""What a token may hold by RFC 6749, appendix A, so that it fits into a header and a slot."""
+"""A token as RFC 6749, appendix A, allows it, so that it fits into a header and a slot."""
 
 _SLOT_BYTES = 4 * MAX_TOKEN_LENGTH
 _SLOTS = 2
@@ -41,16 +42,16 @@ _BLANK = b" \n\0"
 
 
 class TokenPair(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a slot holds.
+    """The content of a slot.
 
     Attributes:
-        access_token: For requests.
-        refresh_token: For the next pair.
-        expires_at: When the access token ends, epoch seconds; None if it does not.
+        access_token: The token for requests.
+        refresh_token: The token for the next pair.
+        expires_at: When the access token expires, in epoch seconds; None if it does not.
         seed: Fingerprint of the setting `refresh_token` that the pair descends from.
-        account: The address that gave the pair; "" in a file of an earlier version.
-        client: Fingerprint of the OAuth client's identifier; "" in a file of an earlier version.
-        number: Which pair of this file it is; the greatest one is current.
+        account: The address of the account that issued the pair; "" in files of earlier versions.
+        client: Fingerprint of the OAuth client's identifier; "" in files of earlier versions.
+        number: The pair's number in this file. The pair with the highest number is current.
     """
 
     access_token: Token
@@ -63,30 +64,30 @@ class TokenPair(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def fingerprint(text: str) -> str:
-    """Give what tells one text from another without holding it."""
+    """Return a hash that identifies a text without revealing it."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 class TokenFile:
-    """Opens the file for one run at a time."""
+    """Opens the token file for one run at a time."""
 
     def __init__(self, path: str) -> None:
-        """Name the file.
+        """Remember the path; open nothing yet.
 
         Args:
-            path: Where it is or shall be; `~` is the home folder.
+            path: The path of a file that need not exist yet; `~` stands for the home folder.
         """
         self.path = Path(os.path.expanduser(path))  # noqa: PTH111 (pathlib's fails without a home)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[Slots]:
-        """Hold the file, made if need be; another run waits, then finds the new pair.
+        """Open and lock the file, and create it if necessary.
 
-        The lock is on the file itself. It excludes a run that reaches the file by another path,
-        or from another container.
+        Another run waits for the lock, and then finds the new pair. The lock is on the file itself,
+        so it also excludes runs that use another path to the file, or another container.
 
         Raises:
-            OSError: If the file cannot be made, read and written to.
+            OSError: If the file cannot be created, read and written to.
         """
         with contextlib.ExitStack() as opened:
             while True:
@@ -96,7 +97,7 @@ class TokenFile:
                     msg = "it is not a regular file"
                     raise OSError(msg)
                 fcntl.flock(handle, fcntl.LOCK_EX)
-                # Whoever held it may have put another file in its place.
+                # The previous holder may have replaced the file.
                 with contextlib.suppress(FileNotFoundError):
                     if os.path.samestat(os.fstat(handle), self.path.stat()):
                         break
@@ -104,26 +105,27 @@ class TokenFile:
             yield Slots(handle, self.path)
 
     def _open(self) -> int:
-        # Linux refuses O_CREAT for a file of somebody else's in a shared folder such as /tmp.
+        # In a shared folder such as /tmp, Linux refuses O_CREAT for another user's file.
         with contextlib.suppress(FileNotFoundError):
             return os.open(self.path, os.O_RDWR)
         return os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
 
 
 class Slots:
-    """The open file."""
+    """The slots of a token file that is open and locked."""
 
     def __init__(self, handle: int, path: Path) -> None:
-        """Take over a file that is open and locked; it stays the caller's to close."""
+        """Use an open file; the caller closes it."""
         self._handle = handle
         self._path = path
         self._next = 0
 
     def read(self) -> TokenPair | None:
-        """Give the current pair, None if the file is empty.
+        """Return the current pair, None if the file is empty.
 
         Raises:
-            msgspec.MsgspecError: If the file is not one of ours, or damaged.
+            msgspec.MsgspecError: If the file is not a token file, or damaged.
+            UnicodeDecodeError: Likewise.
             OSError: If it cannot be read.
         """
         current, damage = None, None
@@ -132,7 +134,7 @@ class Slots:
             try:
                 pair = msgspec.json.decode(content, type=TokenPair) if content else None
             except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-                damage = error  # a machine that stopped while this slot was written
+                damage = error  # the machine may have stopped while it wrote this slot
                 continue
             if pair and (current is None or pair.number > current.number):
                 current, self._next = pair, (slot + 1) % _SLOTS
@@ -143,17 +145,17 @@ class Slots:
         return current
 
     def reserve(self) -> None:
-        """Prove that a pair can be written, before the old one is spent; call `read` first.
+        """Check that a pair can be written, before the old one is spent. Call `read` first.
 
         Raises:
-            OSError: If the disk is full or refuses for another reason.
+            OSError: If the disk is full, or refuses the write for another reason.
         """
-        with contextlib.suppress(OSError):  # it may be another user's, shared with this one
+        with contextlib.suppress(OSError):  # another user may own the file and share it
             os.fchmod(self._handle, 0o600)
         size = os.fstat(self._handle).st_size
         self._put(size, b" " * (_SLOTS * _SLOT_BYTES - size))
         self._put(self._next * _SLOT_BYTES, _line(b""))
-        with contextlib.suppress(OSError):  # not all file systems let a folder be synchronized
+        with contextlib.suppress(OSError):  # some file systems cannot synchronize a folder
             folder = os.open(self._path.parent, os.O_RDONLY)
             try:
                 os.fsync(folder)
@@ -161,10 +163,10 @@ class Slots:
                 os.close(folder)
 
     def write(self, pair: TokenPair) -> None:
-        """Put a pair in place: all of it or nothing, also if the machine stops now.
+        """Write a pair into the next slot. If the machine stops meanwhile, the old pair remains.
 
         Raises:
-            OSError: If the disk refuses.
+            OSError: If the disk refuses the write.
         """
         self._put(self._next * _SLOT_BYTES, _line(msgspec.json.encode(pair)))
 
