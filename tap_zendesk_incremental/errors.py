@@ -1,4 +1,4 @@
-"""What went wrong, as one line: Zendesk's error bodies read, and the tap's own errors."""
+"""The tap's own errors, and error texts cut to one line, Zendesk's included."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 MAX_LENGTH = 300
-"""Characters kept of what a server says."""
+"""How many characters of a server's message are kept."""
 
 
 class RefusedError(FatalAPIError):
-    """Zendesk refuses a request, and asking again is pointless."""
+    """Zendesk refuses a request, and a retry is pointless."""
 
     def __init__(self, message: str, status: int) -> None:
         """Remember the status.
 
         Args:
-            message: What to say.
+            message: The message for the log.
             status: The HTTP status.
         """
         super().__init__(message)
@@ -33,64 +33,64 @@ class RefusedError(FatalAPIError):
 
 
 class StreamMapError(SingerSDKError):
-    """A stream map of the user's fails on a record."""
+    """A user's stream map fails on a record."""
 
 
 class GivenUpError(FatalAPIError):
-    """A page is not served, however often it is asked for; those of other streams may be."""
+    """All tries of a page have failed. The pages of other streams may still be served."""
 
 
 class CursorRefusedError(RefusedError):
-    """Zendesk does not take the cursor any more (400, 422)."""
+    """Zendesk no longer accepts a cursor (400, 422)."""
 
 
 class UnreadablePageError(msgspec.MsgspecError):
-    """A page has come whole, and holds what cannot be read."""
+    """A page is complete, but some of its content cannot be read."""
 
 
 class RateLimitedError(Exception):
-    """Zendesk answered 429; waited out as often as it takes, never counted as a retry."""
+    """Zendesk answered 429. The client waits as often as necessary, and counts no retry."""
 
     def __init__(self, wait_seconds: float) -> None:
         """Remember the wait.
 
         Args:
-            wait_seconds: What `Retry-After` asked for.
+            wait_seconds: The wait that `Retry-After` asked for.
         """
         super().__init__(f"rate limited for {wait_seconds:.0f} s")
         self.wait_seconds = wait_seconds
 
 
 def one_line(text: str) -> str:
-    """Fold a text into one printable line, without secrets."""
+    """Turn a text into one printable line, without secrets."""
     return re.sub(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", redact(text)).strip()
 
 
 def brief(text: str) -> str:
-    """Fold what a server says into one line of at most `MAX_LENGTH` characters.
+    """Turn a server's message into one line, cut to `MAX_LENGTH` characters.
 
-    Secrets are hidden before it is cut: of half a secret, no log filter would know.
+    Secrets are hidden before the cut, because no log filter would recognize half a secret.
     """
-    folded = one_line(text)
-    return folded if len(folded) <= MAX_LENGTH else f"{folded[:MAX_LENGTH]}…"
+    line = one_line(text)
+    return line if len(line) <= MAX_LENGTH else f"{line[:MAX_LENGTH]}…"
 
 
 def did_you_mean(name: str, known: Collection[str]) -> str:
-    """Give the end of a line about an unknown name: the known one that is like it, if any.
+    """Return the end of a message about an unknown name: a similar known name, or "" if none is.
 
     Args:
-        name: The name, perhaps misspelt.
-        known: The names that there are.
+        name: The name, which may be misspelt.
+        known: All valid names.
     """
     near = get_close_matches(name, known, 1)
     return f"; did you mean {near[0]}?" if near else ""
 
 
 def error_message(body: bytes) -> str:
-    """Give the message of an error response, or "" where there is none to show.
+    """Return the message of an error response, or "" if there is none to show.
 
-    Zendesk has four shapes of errors (`docs/export-api.md`); OAuth adds `error_description`.
-    HTML of a proxy, or any other text, is not shown.
+    Zendesk's errors have four shapes (`docs/export-api.md`), and OAuth adds `error_description`.
+    A proxy's HTML, or any other text, is not shown.
 
     Args:
         body: The response's body.

@@ -164,7 +164,7 @@ class ExportStream(SdkPagedStream):
 
     def opened_records(self, records: list[Any]) -> Iterator[dict[str, Any]]:
         """Yield records as dictionaries; see `SdkPagedStream`."""
-        return output.opened(self, self._records, records)
+        return output.decoded(self, self._records, records)
 
     @property
     def line(self) -> tuple[str, int]:

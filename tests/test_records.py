@@ -171,9 +171,9 @@ def test_each_unknown_property_is_rescued_and_said_once(
     [
         ({}, [], "Records pass through as bytes"),
         ({}, [("properties", "a")], "Records pass through as bytes"),
-        ({}, [OPENED], "Records are opened, and written by the SDK"),
-        (MAPPED, [], "Records are opened for stream maps"),
-        ({"flattening_enabled": True, "flattening_max_depth": 2}, [], "Records are opened for"),
+        ({}, [OPENED], "Records are decoded, and written by the SDK"),
+        (MAPPED, [], "Records are decoded for stream maps"),
+        ({"flattening_enabled": True, "flattening_max_depth": 2}, [], "Records are decoded for"),
     ],
 )
 def test_the_path_is_chosen_and_said(

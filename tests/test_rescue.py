@@ -147,7 +147,7 @@ def test_what_a_catalog_lacks_but_the_tap_knows_is_left_out(
                 del record[name]
         assert {record["id"]: record for record in run.records[stream]} == expected
         [line] = [line for line in run.log("INFO") if f"{stream}: the catalog lacks" in line]
-        assert f"lacks {', '.join(names)}, left out" in line
+        assert f"lacks {', '.join(names)}, so the tap leaves them out" in line
     assert not run.log("WARNING")
 
 

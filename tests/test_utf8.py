@@ -30,7 +30,7 @@ def body(name: bytes, size: int) -> bytes:
 @pytest.mark.parametrize("place", range(-1, 5))
 def test_letters_at_the_edge_of_a_piece(records: Records, letter: str, place: int) -> None:
     page = records.read(body(letter.encode(), EDGE + place), {})
-    (record,) = records.opened(page.records)
+    (record,) = records.decoded(page.records)
     assert record["name"].lstrip() == letter
 
 

@@ -136,7 +136,7 @@ def run_in_shell(folder: Path, redirection: str, *arguments: str, config: Json |
 @pytest.mark.parametrize(
     ("redirection", "says"),
     [
-        (">/dev/full", "Standard output cannot be written to: No space left on device"),
+        (">/dev/full", "Cannot write to standard output: No space left on device"),
         (">&-", "Standard output is closed; the tap writes its messages there"),
     ],
 )

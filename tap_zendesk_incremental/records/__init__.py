@@ -1,1 +1,1 @@
-"""From the body of a page to lines of standard output."""
+"""Turns the bodies of pages into lines of standard output."""

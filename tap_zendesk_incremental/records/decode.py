@@ -1,9 +1,9 @@
-"""Records as the bytes that Zendesk sent, a property a piece.
+"""Splits pages into records, and records into properties that stay the bytes Zendesk sent.
 
-Of each record only id and time are looked at; the selected properties go out as they came, so
-that no number, string or nested key can change on the way. Records that something must see are
-opened one at a time, when they are written: a whole page, opened, does not fit the processor's
-caches, and took twice the time.
+Only the id and the time of each record are decoded. The selected properties are written as they
+arrived, so that no number, string or nested key can change on the way. If a stream map or another
+feature has to see the records, they are decoded one at a time, just before they are written. A
+whole decoded page does not fit the processor's caches, and took twice the time.
 """
 
 from __future__ import annotations
@@ -32,47 +32,47 @@ if TYPE_CHECKING:
     from tap_zendesk_incremental.pagination import Params, RecordKey
 
 RESCUED = "_rescued_data"
-"""The property that keeps what no schema knows, as file loaders name it."""
+"""The property that keeps values the schema does not know; file loaders use the same name."""
 
 ABSENT = Raw()
-"""What a property that is not there is set to; msgspec leaves it out by its identity."""
+"""The value of a missing property. msgspec omits it, because it is the very default object."""
 
 _PIECE_BYTES = 64 * 1024
 
-_ODD_NAME = re.compile(r'["\\\x00-\x1f]')
-"""What msgspec allows in no name of a struct's field."""
+_INVALID_NAME = re.compile(r'["\\\x00-\x1f]')
+"""The characters that msgspec does not allow in the name of a struct's field."""
 
 _ESCAPE = re.compile(
     rb"\\(?:u(?P<half>[dD][89a-fA-F][0-9a-fA-F]{2})"
     rb"(?P<other>(?<=[dD][89abAB]..)\\u[dD][c-fC-F][0-9a-fA-F]{2})?|.)",
     re.DOTALL,
 )
-"""An escape in a JSON string; `half` is half of a surrogate pair, `other` the one it belongs to."""
+"""An escape in a JSON string. `half` is half of a surrogate pair, `other` is its second half."""
 
 _MIN_SECOND, _MAX_SECOND = -62_135_596_800, 253_402_300_799
-"""The seconds (epoch) that a date can have: those of the years 1 to 9999."""
+"""The range of a date in epoch seconds: the years 1 to 9999."""
 
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 _decode_object = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_rescued = msgspec.json.Decoder(dict[str, Raw] | None).decode
 _decode_time = msgspec.json.Decoder(int | datetime | None).decode
-_open = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal).decode
+_decode_record = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal).decode
 
 
 @dataclass(frozen=True)
 class RecordSpec:
-    """What is to be known of a stream's records.
+    """Describes the records of a stream.
 
     Attributes:
         stream: The stream's name.
-        records_key: The key of a page that holds the records.
-        id_keys: The properties that together tell one record from another.
-        time_key: The property that holds the time it is exported under, if any.
+        records_key: The key that holds the records in a page.
+        id_keys: The properties that together identify a record.
+        time_key: The property with the time that the export is ordered by, if any.
         properties: The properties of the schema, in Zendesk's order.
-        deselected: Those among them that the catalog leaves out.
-        excluded: Properties that are known and never wanted.
-        sideloads: Arrays beside the records that other streams are made of.
+        deselected: The properties among them that the catalog deselects.
+        excluded: Known properties that are never written.
+        sideloads: Keys of sideloaded arrays in a page that other streams need.
     """
 
     stream: str
@@ -86,33 +86,33 @@ class RecordSpec:
 
 
 class Records:
-    """Takes the pages of a stream apart."""
+    """Decodes the pages of a stream, and learns properties that the schema does not know."""
 
     def __init__(self, spec: RecordSpec, logger: logging.Logger) -> None:
-        """Prepare for a stream's pages.
+        """Create the decoder for a stream's pages.
 
         Args:
-            spec: What its records look like.
-            logger: Says which properties no schema knows.
+            spec: Describes the stream's records.
+            logger: Logs properties that the schema does not know.
         """
         self.spec = spec
         self._logger = logger
         self._unknown: list[str] = []
         self._rescues = RESCUED in spec.properties
-        self._has_mended = False
+        self._has_repaired = False
         self._make_record_type()
 
     def _make_record_type(self) -> None:
-        """Make the struct that takes a record apart.
+        """Make the struct that splits a record into its properties.
 
-        It knows every property, so that msgspec refuses a record with another one: that is how
-        unknown properties are noticed without looking for them.
+        It lists every known property, so that msgspec refuses a record with any other one. This
+        is how unknown properties are noticed without a search for them.
         """
         spec = self.spec
         keys = {key for key in (*spec.id_keys, spec.time_key) if key}
-        self._learned = [name for name in self._unknown if not _ODD_NAME.search(name)]
-        odd = {RESCUED} if len(self._learned) < len(self._unknown) else ()
-        known = (*spec.properties, *keys, *sorted(spec.excluded), *self._learned, *odd)
+        self._learned = [name for name in self._unknown if not _INVALID_NAME.search(name)]
+        rescued = {RESCUED} if len(self._learned) < len(self._unknown) else ()
+        known = (*spec.properties, *keys, *sorted(spec.excluded), *self._learned, *rescued)
         names = [*dict.fromkeys(known)]
         attributes = {name: f"p{index}" for index, name in enumerate(names)}
         record_type = msgspec.defstruct(
@@ -133,37 +133,37 @@ class Records:
         self._time_of = attrgetter(attributes[spec.time_key]) if spec.time_key else None
 
     def read(self, body: bytes, params: Params) -> Page[Any]:
-        """Take a page apart.
+        """Decode a page.
 
         Args:
             body: The response's body.
-            params: What was asked for.
+            params: The parameters of its request.
 
         Raises:
-            UnreadablePageError: If it is such a page, but for something that it holds.
-            msgspec.MsgspecError: If it is no such page.
+            UnreadablePageError: If it is a page of this stream with unreadable content.
+            msgspec.MsgspecError: If it is not a page of this stream.
             UnicodeDecodeError: If it is not even text.
             RecursionError: If it is nested too deep.
         """
         try:
             return self._read(body, params)
         except _UNREADABLE as error:
-            if (mended := _ESCAPE.sub(_mended, body)) != body:
-                if not self._has_mended:
-                    self._has_mended = True
+            if (repaired := _ESCAPE.sub(_repaired, body)) != body:
+                if not self._has_repaired:
+                    self._has_repaired = True
                     self._logger.warning(
                         "%s: Zendesk sends text with half of a character (an unpaired surrogate); "
-                        "such halves become U+FFFD",
+                        "the tap replaces each such half with U+FFFD",
                         self.spec.stream,
                     )
-                return self.read(mended, params)
-            if why := _what_is_unreadable(body, self.spec.records_key, error):
+                return self.read(repaired, params)
+            if why := _unreadable_content(body, self.spec.records_key, error):
                 raise UnreadablePageError(why) from error
             raise
 
     def _read(self, body: bytes, params: Params) -> Page[Any]:
-        _check_utf8(body)  # msgspec does not look into what it leaves raw
-        if b"\n" in body or b"\r" in body:  # pretty-printed: a message is one line
+        _check_utf8(body)  # msgspec does not check the bytes that it leaves raw
+        if b"\n" in body or b"\r" in body:  # pretty-printed, but a message has to be one line
             body = msgspec.json.format(body, indent=-1)
         try:
             page = self._decoder.decode(body)
@@ -173,7 +173,7 @@ class Records:
         return to_page(page, params, self._keys_of(page.records), self.spec.sideloads)
 
     def pieces(self, records: Iterable[Any], names: Sequence[str]) -> Iterator[tuple[Raw, ...]]:
-        """Give some properties of each record as JSON, `ABSENT` where it has none.
+        """Yield some properties of each record as JSON, `ABSENT` if the record lacks one.
 
         Args:
             records: Records that were read and not yet trimmed.
@@ -184,12 +184,12 @@ class Records:
             yield tuple(getattr(record, attribute) for attribute in attributes)
 
     def fill(self, records: Iterable[Any], name: str, value: Raw) -> None:
-        """Give records a property that they lack.
+        """Add a property to the records that lack it.
 
         Args:
             records: Records that were read.
             name: The property.
-            value: What it is, as JSON.
+            value: Its value, as JSON.
         """
         attribute = self._attributes[name]
         for record in records:
@@ -197,25 +197,25 @@ class Records:
                 setattr(record, attribute, value)
 
     def trim(self, records: Sequence[Any]) -> None:
-        """Leave of each record what goes out: rescue the unknown, drop what is not wanted."""
+        """Prepare records for the output: rescue unknown properties, and drop unwanted ones."""
         if self._rescues:
-            held = attrgetter(self._attributes[RESCUED])
+            rescued_of = attrgetter(self._attributes[RESCUED])
             for record in records:
-                if self._unknown or held(record) is not ABSENT:
+                if self._unknown or rescued_of(record) is not ABSENT:
                     self._rescue(record)
         for attribute in self._dropped:
             for record in records:
                 setattr(record, attribute, ABSENT)
 
-    def opened(self, records: Iterable[Any]) -> Iterator[dict[str, Any]]:
-        """Give the records as dictionaries, made one by one; numbers keep their digits."""
+    def decoded(self, records: Iterable[Any]) -> Iterator[dict[str, Any]]:
+        """Decode records into dictionaries, one at a time. Numbers keep all their digits."""
         for record in records:
-            yield _open(encoder.encode(record))
+            yield _decode_record(encoder.encode(record))
 
     def _keys_of(self, records: Sequence[Any]) -> list[RecordKey]:
         to_id = bytes if len(self.spec.id_keys) == 1 else _joined
         ids = [to_id(self._id_of(record)) for record in records]
-        if b"null" in ids:  # which is no id either
+        if b"null" in ids:  # null counts as a missing id
             ids = [b"" if id_ == b"null" else id_ for id_ in ids]
         if self._time_of is None:
             return [(id_, None) for id_ in ids]
@@ -225,9 +225,12 @@ class Records:
         ]
 
     def _learn_from(self, body: bytes) -> bytes:
-        """Find the unknown properties of a page, say so, and know them from now on.
+        """Log the unknown properties of a page, and add them to the record type.
 
-        Those whose names no struct can have are rescued at once: the page comes back without.
+        Properties whose names a struct cannot have are moved into `_rescued_data` right away.
+
+        Returns:
+            The page without these properties.
         """
         spec = self.spec
         raw_page = page_type(spec.records_key, dict[str, Raw], spec.sideloads)
@@ -241,22 +244,22 @@ class Records:
                 spec.stream,
                 self._fate(name),
             )
-        if odd := set(filter(_ODD_NAME.search, found)):
+        if invalid := set(filter(_INVALID_NAME.search, found)):
             for record in page.records:
-                if moved := {name: record.pop(name) for name in sorted(odd & record.keys())}:
-                    held = _rescued_by_zendesk(record.get(RESCUED, ABSENT))
-                    record[RESCUED] = Raw(encoder.encode(held | moved))
+                if moved := {name: record.pop(name) for name in sorted(invalid & record.keys())}:
+                    rescued = _already_rescued(record.get(RESCUED, ABSENT))
+                    record[RESCUED] = Raw(encoder.encode(rescued | moved))
             body = encoder.encode(page)
         self._make_record_type()
         return body
 
     def _fate(self, name: str) -> str:
         if not self._rescues:
-            return "left out" if _ODD_NAME.search(name) else "kept as it is"
+            return "left out" if _INVALID_NAME.search(name) else "kept as it is"
         return "left out" if RESCUED in self.spec.deselected else f"kept in {RESCUED}"
 
     def _rescue(self, record: msgspec.Struct) -> None:
-        rescued = _rescued_by_zendesk(getattr(record, self._attributes[RESCUED]))
+        rescued = _already_rescued(getattr(record, self._attributes[RESCUED]))
         for name in sorted(self._learned):
             attribute = self._attributes[name]
             if (value := getattr(record, attribute)) is not ABSENT:
@@ -267,7 +270,7 @@ class Records:
 
 
 class Meta(msgspec.Struct):
-    """How lists that are no exports say whether there is more."""
+    """The paging fields of lists that are not exports."""
 
     has_more: bool | None = None
     after_cursor: str | None = None
@@ -282,8 +285,8 @@ def page_type(
 
     Args:
         records_key: The key that holds the records.
-        record_type: What to make of each of them.
-        sideloads: The keys of arrays beside the records that are wanted too.
+        record_type: The type to decode each record into.
+        sideloads: The keys of sideloaded arrays to decode as well.
     """
     return msgspec.defstruct(
         "Body",
@@ -303,7 +306,7 @@ def page_type(
 
 
 def _query_of(address: str) -> dict[str, str]:
-    """Give the query of an address; nothing else is taken of one that a response holds."""
+    """Return the query of an address in a response. The rest of such an address is not used."""
     try:
         return dict(parse_qsl(urlsplit(address).query))
     except ValueError as error:
@@ -317,10 +320,10 @@ def to_page(
     keys: list[RecordKey],
     sideloads: Sequence[str] = (),
 ) -> Page[Any]:
-    """Give a decoded body the form that paginators take.
+    """Convert a decoded body into the form that paginators need.
 
     Raises:
-        UnreadablePageError: If the address of the next page is none.
+        UnreadablePageError: If the address of the next page is not an address.
     """
     end_of_stream, after_cursor = body.end_of_stream, body.after_cursor
     if body.end_id:
@@ -330,7 +333,7 @@ def to_page(
         end_of_stream = None if has_more is None else not has_more
     next_page = None if body.next_page is None else _query_of(body.next_page)
     if end_of_stream is None and next_page is None and isinstance(body.links, dict):
-        # Beside meta it says the same; alone, it is all that says that there is more.
+        # Next to `meta`, the link adds nothing; without it, only the link leads to the next page.
         link = body.links.get("next")
         next_page = _query_of(link) if isinstance(link, str) and link else None
     if body.meta is None and after_cursor is None and next_page:
@@ -349,16 +352,16 @@ def to_page(
 
 
 def _joined(parts: Sequence[Raw]) -> bytes:
-    """Give the id of a key of several properties, none if one of them is missing."""
+    """Return the id of a record with several key properties, empty if one of them is missing."""
     pieces = [*map(bytes, parts)]
     return b"" if {b"", b"null"}.intersection(pieces) else b",".join(pieces)
 
 
 def _check_utf8(body: bytes) -> None:
-    """Raise a UnicodeDecodeError for what is not UTF-8.
+    """Raise a UnicodeDecodeError if a body is not UTF-8.
 
-    Piece by piece, because the text of a whole page takes up to four times its bytes; to get
-    so much memory and give it back took half of the time that a page takes.
+    Decodes it piece by piece. The text of a whole page needs up to four times as much memory as
+    its bytes, and to allocate and free that took half of the time of a page.
     """
     decoder = getincrementaldecoder("utf-8")()
     for start in range(0, len(body), _PIECE_BYTES):
@@ -376,28 +379,31 @@ def _second_of(value: Raw) -> int | None:
     return time if time is not None and _MIN_SECOND <= time <= _MAX_SECOND else None
 
 
-def _rescued_by_zendesk(held: Raw) -> dict[str, Raw]:
-    """Give what a property of Zendesk's own with the name of `RESCUED` holds."""
-    if held is ABSENT:
+def _already_rescued(value: Raw) -> dict[str, Raw]:
+    """Return the content of the property `RESCUED`, in case Zendesk itself sends one."""
+    if value is ABSENT:
         return {}
     try:
-        return _decode_rescued(held) or {}
+        return _decode_rescued(value) or {}
     except msgspec.ValidationError:
-        return {RESCUED: held}  # no object: kept as an unknown property is
+        return {RESCUED: value}  # not an object, so it is kept like an unknown property
 
 
-def _mended(escape: re.Match[bytes]) -> bytes:
+def _repaired(escape: re.Match[bytes]) -> bytes:
     is_alone = escape["half"] and not escape["other"]
     return rb"\ufffd" if is_alone else escape[0]
 
 
-def _what_is_unreadable(body: bytes, records_key: str, error: Exception) -> str | None:
-    """Say what it is on a page that cannot be read, None if the body is no whole page.
+def _unreadable_content(body: bytes, records_key: str, error: Exception) -> str | None:
+    """Describe what on a page cannot be read.
 
     Args:
         body: The page.
         records_key: The key that holds the records.
-        error: What was found when it was read as a whole.
+        error: The error from reading the page as a whole.
+
+    Returns:
+        The description, or None if the body is not a complete page.
     """
     text = body.decode("utf-8", "surrogateescape")
     array = re.search(rf'"{re.escape(records_key)}"\s*:\s*\[', text)
@@ -414,7 +420,7 @@ def _what_is_unreadable(body: bytes, records_key: str, error: Exception) -> str 
             _decode_object(record)
         except RecursionError:
             why = "it is nested too deep"
-        except ValueError as fault:  # of JSON, of msgspec, of UTF-8
+        except ValueError as fault:  # from JSON, msgspec or UTF-8
             why = str(fault)
         if why:
             id_ = re.compile(r'[^}]*?"id"\s*:\s*("[^"]{1,99}"|\d{1,99})').match(text, start)

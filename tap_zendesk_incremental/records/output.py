@@ -1,6 +1,6 @@
-"""Chooses once per stream how its records leave: as bytes, or opened.
+"""Chooses, once for each stream, whether its records are written as raw bytes or decoded.
 
-Nothing else in the tap knows which of the two it is.
+No other module knows which of the two a stream uses.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from tap_zendesk_incremental.sdk import SdkStream
 
 Write = Callable[[Iterable[Any], "datetime | None"], None]
-"""Writes records of a page that was read at a given time."""
+"""Writes records of a page, given the time at which the page was read."""
 
 _TOP_LEVEL = 2
-"""Length of a top-level property's breadcrumb."""
+"""The length of a top-level property's breadcrumb."""
 
 
 def records_of(
@@ -38,18 +38,18 @@ def records_of(
     excluded: frozenset[str] = frozenset(),
     sideloads: Sequence[str] = (),
 ) -> Records:
-    """Make what takes the pages of a stream apart.
+    """Create the decoder for the pages of a stream.
 
     Args:
         stream: The stream, with its catalog applied.
-        records_key: The key of a page that holds its records.
-        excluded: Properties that are known and never wanted.
-        sideloads: Arrays beside the records that other streams are made of.
+        records_key: The key that holds its records in a page.
+        excluded: Known properties that are never written.
+        sideloads: Keys of sideloaded arrays in a page that other streams need.
     """
     properties, declared = stream.effective_schema["properties"], stream.schema["properties"]
     if lacking := sorted(declared.keys() - properties.keys()):
         stream.logger.info(
-            "%s: the catalog lacks %s, left out; discover again to have them",
+            "%s: the catalog lacks %s, so the tap leaves them out; run discovery again to get them",
             stream.name,
             ", ".join(lacking),
         )
@@ -71,13 +71,13 @@ def choose(stream: SdkStream, records: Records, writer: GenericSingerWriter[Any,
 
     Args:
         stream: The stream, with its catalog applied.
-        records: What takes its pages apart.
-        writer: The tap's message writer; whole pages are for ours alone.
+        records: The decoder of its pages.
+        writer: The tap's message writer. Only a `CollectingWriter` can write whole pages.
     """
 
-    def write_walked(page: Iterable[Any], read_at: datetime | None) -> None:
-        del read_at  # the SDK has its own
-        for record in opened(stream, records, page):
+    def write_with_sdk(page: Iterable[Any], read_at: datetime | None) -> None:
+        del read_at  # the SDK takes the time itself
+        for record in decoded(stream, records, page):
             stream.write_record(record)
 
     if (
@@ -85,42 +85,42 @@ def choose(stream: SdkStream, records: Records, writer: GenericSingerWriter[Any,
         or (stream.emit_activate_version_messages and stream.replication_method == "FULL_TABLE")
         or _selects_nested(stream)
     ):
-        # The SDK's way walks through every record, which costs as much as all the rest.
-        stream.logger.debug("Records are opened, and written by the SDK")
-        return write_walked
+        # The SDK visits every value of a record, which costs as much as all the rest.
+        stream.logger.debug("Records are decoded, and written by the SDK")
+        return write_with_sdk
 
-    def write_passed(page: Iterable[Any], read_at: datetime | None) -> None:
+    def write_raw(page: Iterable[Any], read_at: datetime | None) -> None:
         writer.write_records(stream.name, page, read_at)
 
     def write_mapped(page: Iterable[Any], read_at: datetime | None) -> None:
         for stream_map in stream.stream_maps:
-            mapped = _mapped(stream_map, opened(stream, records, page), stream.name)
+            mapped = _mapped(stream_map, decoded(stream, records, page), stream.name)
             writer.write_records(stream_map.stream_alias, mapped, read_at)
 
-    if _is_untouched(stream):
+    if _passes_through(stream):
         stream.logger.debug("Records pass through as bytes")
-        return write_passed
+        return write_raw
     stream.logger.debug(
-        "Records are opened for stream maps, flattening, batch files or post_process"
+        "Records are decoded for stream maps, flattening, batch files or post_process"
     )
     return write_mapped
 
 
-def opened(stream: Stream, records: Records, page: Iterable[Any]) -> Iterator[dict[str, Any]]:
-    """Give records as dictionaries, as the stream's `post_process` leaves them.
+def decoded(stream: Stream, records: Records, page: Iterable[Any]) -> Iterator[dict[str, Any]]:
+    """Yield records as dictionaries, after the stream's `post_process`.
 
     Args:
         stream: The stream.
-        records: What took the page apart.
-        page: Its records.
+        records: The decoder of its pages.
+        page: The records of a page.
     """
-    for record in records.opened(page):
+    for record in records.decoded(page):
         if (processed := stream.post_process(record)) is not None:
             yield processed
 
 
 def is_removed(stream: Stream) -> bool:
-    """Say whether stream maps leave nothing of a stream."""
+    """Return whether the stream maps remove the whole stream."""
     return all(isinstance(stream_map, RemoveRecordTransform) for stream_map in stream.stream_maps)
 
 
@@ -140,7 +140,7 @@ def _selects_nested(stream: Stream) -> bool:
     )
 
 
-def _is_untouched(stream: Stream) -> bool:
+def _passes_through(stream: Stream) -> bool:
     maps = stream.stream_maps
     return (
         len(maps) == 1

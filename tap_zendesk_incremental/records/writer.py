@@ -1,6 +1,6 @@
-"""Collects messages and writes them out together: at each STATE, and at about a megabyte.
+"""Collects RECORD messages, and writes them together: before other messages, and at about 1 MB.
 
-A flush for every message costs more than the message, and hands the interpreter's lock to the
+A flush for each message costs more than the message, and hands the interpreter's lock to the
 thread that fetches.
 """
 
@@ -27,22 +27,22 @@ MAX_COLLECTED_BYTES = 1024 * 1024
 
 
 class TargetGoneError(SingerSDKError):
-    """Nobody reads what the tap writes any more, or there is no room for it."""
+    """The tap cannot write to standard output: the target has ended, or the disk is full."""
 
 
 class CollectingWriter(MsgSpecWriter):
     """Writes Singer messages to standard output."""
 
     def __init__(self) -> None:
-        """Start with nothing collected."""
+        """Start without messages."""
         super().__init__()
         self._lines = bytearray()
 
     def write_message(self, message: Message) -> None:
-        """Collect a message; any but a record goes out at once, with all before it.
+        """Collect a RECORD message. Write any other at once, after all messages before it.
 
         Raises:
-            TargetGoneError: If that cannot be done.
+            TargetGoneError: If standard output cannot be written to.
         """
         encoder.encode_into(message.to_dict(), self._lines, -1)
         self._lines += b"\n"
@@ -56,11 +56,11 @@ class CollectingWriter(MsgSpecWriter):
 
         Args:
             stream: The stream's name.
-            records: Dictionaries, or structs that hold the bytes Zendesk sent.
-            read_at: When they were read.
+            records: Dictionaries, or structs with the bytes that Zendesk sent.
+            read_at: When the page was read.
 
         Raises:
-            TargetGoneError: If that cannot be done.
+            TargetGoneError: If standard output cannot be written to.
         """
         head = b'{"type":"RECORD","stream":%b,"record":' % encoder.encode(stream)
         tail = b',"time_extracted":%b}\n' % encoder.encode(read_at)
@@ -72,14 +72,14 @@ class CollectingWriter(MsgSpecWriter):
                 self.flush()
 
     def flush(self) -> None:
-        """Write out what was collected, whole lines only.
+        """Write the collected messages, as whole lines even if a signal arrives.
 
         Raises:
-            TargetGoneError: If that cannot be done.
+            TargetGoneError: If standard output cannot be written to.
         """
         lines, self._lines = self._lines, bytearray()
-        with _explained(), shutdown.held_off():
-            # Unbuffered (PYTHONUNBUFFERED), a write that a signal interrupts is a short one.
+        with _target_errors(), shutdown.held_off():
+            # If output is unbuffered (PYTHONUNBUFFERED), a signal can cut a write short.
             left = memoryview(lines)
             while left:
                 left = left[sys.stdout.buffer.write(left) :]
@@ -93,21 +93,21 @@ def print_text(text: str) -> None:
         text: The line.
 
     Raises:
-        TargetGoneError: If that cannot be done.
+        TargetGoneError: If standard output cannot be written to.
     """
-    with _explained():
-        print(text, flush=True)  # noqa: T201 (what a command is asked to print)
+    with _target_errors():
+        print(text, flush=True)  # noqa: T201 (the output of a command)
 
 
 @contextlib.contextmanager
-def _explained() -> Iterator[None]:
+def _target_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        # Python flushes standard output once more at exit, and would complain.
+        # Python flushes standard output again at exit, and would report the error once more.
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        msg = f"Standard output cannot be written to: {error.strerror}"
+        msg = f"Cannot write to standard output: {error.strerror}"
         if isinstance(error, BrokenPipeError):
-            msg = "The target has ended and reads no more; its own log says why"
+            msg = "The target has ended and reads no more; see its own log for the reason"
         raise TargetGoneError(msg) from error
