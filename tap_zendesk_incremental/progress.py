@@ -1,4 +1,4 @@
-"""Says how far a run is: a line now and then while it lasts, and a table at its end."""
+"""Reports the progress of a run: a log line now and then, and a table at the end."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ if TYPE_CHECKING:
     from tap_zendesk_incremental.pagination import Page
 
 INTERVAL_SECONDS = 10.0
-"""At most one line in so long a time."""
+"""The shortest time between two lines."""
 
 DISPLAY_INTERVAL_SECONDS = 0.5
-"""How often a table in a terminal is drawn anew at most."""
+"""The shortest time between two updates of a table in a terminal."""
 
 MAX_STREAMS = 4
-"""Streams that a line tells of, each; the rest of them it counts."""
+"""How many running streams a line describes. It only counts the others."""
 
 MIN_PACE_SECONDS = 60.0
-"""How long an export has to go on until its pace tells anything: limits are per minute, and the
-requests of a minute may all go out in its first seconds."""
+"""How long an export has to run before its pace means anything: limits are per minute, and all
+requests of a minute may be sent in its first seconds."""
 
 
 @dataclass
 class StreamProgress:
-    """How far the export of one stream is.
+    """The progress of one stream's export.
 
     Attributes:
-        name: The stream's.
-        client: Knows its requests and waits.
-        clock: Gives seconds that only grow.
-        end: The second (epoch) up to which it is to be exported; 0 if it is in no order of time.
-        is_running: Whether it has begun and not ended.
-        has_ended: Whether it has ended.
-        records: How many are written.
-        pages: On how many pages.
+        name: The stream's name.
+        client: The stream's client, which counts requests and waits.
+        clock: A monotonic clock, in seconds.
+        end: The epoch second at which the export is to end; 0 if it is not ordered by time.
+        is_running: Whether the export has begun and not ended.
+        has_ended: Whether the export has ended.
+        records: How many records have been written.
+        pages: How many pages have been written.
     """
 
     name: str
@@ -59,10 +59,10 @@ class StreamProgress:
 
     @contextlib.contextmanager
     def running(self, end: float = 0.0) -> Iterator[None]:
-        """Count from nothing, and note that the export goes on until the end of the block.
+        """Reset the counters, and mark the export as running until the end of the block.
 
         Args:
-            end: The second (epoch) up to which it is to be exported.
+            end: The epoch second at which the export is to end.
         """
         self.end, self.is_running, self.has_ended = end, True, False
         self.records = self.pages = 0
@@ -73,11 +73,11 @@ class StreamProgress:
             self.is_running, self.has_ended = False, True
 
     def page(self, page: Page[Any], records: int) -> None:
-        """Count a page that is written out.
+        """Count a page that has been written.
 
         Args:
             page: The page.
-            records: How many of its records were written.
+            records: How many of its records have been written.
         """
         if not self.pages:
             self._first_page_at = self.clock()
@@ -90,10 +90,10 @@ class StreamProgress:
 
     @property
     def share(self) -> float | None:
-        """How much of the time to export is exported, 0 to 1; None if that is not known.
+        """How much of the period is exported, from 0 to 1; None if unknown.
 
-        That time begins with the first record, not with `start_date`: most accounts are younger
-        than the start dates that people set.
+        The period begins with the first record, not with `start_date`, because most accounts are
+        younger than the start dates that people set.
         """
         if self._start is None or self._reached is None:
             return None
@@ -102,9 +102,9 @@ class StreamProgress:
 
     @property
     def left_seconds(self) -> float | None:
-        """How long the rest takes at the pace of the pages so far; None if that is not known.
+        """How long the rest will take at the pace so far, in seconds; None if unknown.
 
-        What limits the pages is in that pace.
+        That pace includes the waits for limits.
         """
         took_seconds = self.clock() - self._first_page_at
         if not self.share or took_seconds < MIN_PACE_SECONDS:
@@ -113,19 +113,19 @@ class StreamProgress:
 
     @property
     def details(self) -> list[str]:
-        """Where the export is, how long it takes, and what it waits for; empty if none is known."""
+        """How far the export has got, the time left, and the current wait, as far as known."""
         details = []
         if self.share is not None and self._reached is not None:
             details += [f"up to {state.iso(self._reached)}", f"{self.share:.0%} of the period"]
         if self.left_seconds:
-            details.append(f"about {spoken(self.left_seconds)} left")
+            details.append(f"about {readable_duration(self.left_seconds)} left")
         if (wait_seconds := self.client.waits_until - self.clock()) > 0:
             details.append(f"waits {wait_seconds:.0f} s more")
         return details
 
 
 class Progress:
-    """How far a run is."""
+    """The progress of a run."""
 
     def __init__(
         self,
@@ -133,12 +133,12 @@ class Progress:
         logger: logging.Logger,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Start to count.
+        """Start the clock.
 
         Args:
-            streams: All that are to be exported.
-            logger: Says it.
-            clock: Gives seconds that only grow.
+            streams: The progress of all streams of the run.
+            logger: Logs the reports.
+            clock: A monotonic clock, in seconds.
         """
         self._streams = streams
         self._logger = logger
@@ -147,22 +147,22 @@ class Progress:
         self._requests = self._per_minute = 0.0
         self._display = terminal.display()
 
-    def say(self) -> None:
-        """Say where all streams are, if it is time to: in a line of the log, or in a terminal."""
+    def report(self) -> None:
+        """Log a line, or update the table in the terminal, unless the last one is too recent."""
         now = self._clock()
         if now - self._counted_at >= INTERVAL_SECONDS:
             requests = sum(stream.client.requests for stream in self._streams)
             self._per_minute = (requests - self._requests) * 60 / (now - self._counted_at)
             self._counted_at, self._requests = now, requests
             if self._display is None:
-                self._say()
+                self._log()
         if self._display is not None and now - self._shown_at >= DISPLAY_INTERVAL_SECONDS:
             self._shown_at = now
-            self._show(self._display)
+            self._draw(self._display)
 
     @property
     def _running(self) -> list[StreamProgress]:
-        """What there is most to tell of comes first, and of that what takes long."""
+        """The running streams: those with details first, and then by their number of pages."""
         return sorted(
             (stream for stream in self._streams if stream.is_running),
             key=lambda stream: (not stream.details, -stream.pages),
@@ -170,7 +170,7 @@ class Progress:
 
     @property
     def _counts(self) -> tuple[int, int, str, str]:
-        """Streams that have ended and all of them, records, and requests a minute."""
+        """The ended streams, all streams, the records, and the requests per minute."""
         return (
             sum(stream.has_ended for stream in self._streams),
             len(self._streams),
@@ -178,21 +178,21 @@ class Progress:
             f"{self._per_minute:.0f}",
         )
 
-    def _say(self) -> None:
+    def _log(self) -> None:
         running = self._running
-        told = [
+        described = [
             f"{stream.name} ({'; '.join(details)})" if (details := stream.details) else stream.name
             for stream in running[:MAX_STREAMS]
         ]
-        rest = len(running) - len(told)
+        rest = len(running) - len(described)
         self._logger.info(
             "%d of %d streams exported; %s records; %s requests a minute; running: %s%s",
             *self._counts,
-            ", ".join(told),
+            ", ".join(described),
             f" and {rest} more" if rest else "",
         )
 
-    def _show(self, display: terminal.Display) -> None:
+    def _draw(self, display: terminal.Display) -> None:
         ended, count, records, pace = self._counts
         display.show(
             [
@@ -203,7 +203,7 @@ class Progress:
         )
 
     def finish(self) -> None:
-        """Say what was exported, a line a stream, if anything was."""
+        """Log a table with a line for each stream that sent a request, and a total."""
         if self._display is not None:
             self._display.close()
         streams = [one for one in self._streams if one.client.requests or one.pages]
@@ -234,8 +234,8 @@ class Progress:
             self._logger.info("%s", "  ".join((name.ljust(widths[0]), *cells)).rstrip())
 
 
-def spoken(seconds: float) -> str:
-    """Give a duration in its largest fitting unit: 100 seconds are "2 min"."""
+def readable_duration(seconds: float) -> str:
+    """Return a duration in the largest unit that fits: 100 seconds are "2 min"."""
     for unit, unit_seconds in (("days", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= 1.5 * unit_seconds:
             return f"{seconds / unit_seconds:.0f} {unit}"

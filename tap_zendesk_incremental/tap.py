@@ -150,7 +150,7 @@ class TapZendeskIncremental(SdkTap):
 
     def report(self) -> None:
         """Report progress from time to time; see `SdkTap`."""
-        self._progress.say()
+        self._progress.report()
 
     def report_end(self) -> None:
         """Report what was exported; see `SdkTap`."""

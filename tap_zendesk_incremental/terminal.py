@@ -1,4 +1,4 @@
-"""A live table of a run, for whoever watches it in a terminal and has installed rich."""
+"""Draws a live table of the run, if it is watched in a terminal and rich is installed."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ COLUMNS = ("stream", "records", "pages", "where it is")
 
 
 class Display:
-    """A table that stays where it is, below the lines of the log."""
+    """A table that stays in place, below the lines of the log."""
 
     def __init__(self, live: Live) -> None:
-        """Show it, and have the log written above it.
+        """Start to draw the table, with the log above it.
 
         Args:
-            live: Draws it on standard error.
+            live: Draws the table on standard error.
         """
         self._live = live
         self._handlers = [
@@ -31,15 +31,15 @@ class Display:
             if isinstance(handler, logging.StreamHandler) and handler.stream is sys.stderr
         ]
         live.start()
-        live.console.show_cursor(show=True)  # a process that is killed could not show it again
-        self._lead_log_to_standard_error()
+        live.console.show_cursor(show=True)  # a process that is killed would leave it hidden
+        self._point_log_at_stderr()
 
     def show(self, rows: Iterable[Sequence[str]], caption: str) -> None:
-        """Draw the table anew.
+        """Update the table.
 
         Args:
-            rows: A stream each, a text for each of `COLUMNS`.
-            caption: What is said of the whole run.
+            rows: A row for each stream, with a text for each of `COLUMNS`.
+            caption: A line about the whole run.
         """
         from rich.table import Table  # noqa: PLC0415 (see `display`)
         from rich.text import Text  # noqa: PLC0415 (see `display`)
@@ -52,23 +52,23 @@ class Display:
         self._live.update(table, refresh=True)
 
     def close(self) -> None:
-        """Take the table away; what is logged from now on goes where it went before."""
+        """Remove the table, and let the log go where it went before."""
         self._live.stop()
-        self._lead_log_to_standard_error()
+        self._point_log_at_stderr()
 
-    def _lead_log_to_standard_error(self) -> None:
-        """Have the log follow `sys.stderr`, which rich replaces while a table is shown."""
+    def _point_log_at_stderr(self) -> None:
+        """Send the log to the current `sys.stderr`, which rich replaces while it shows a table."""
         for handler in self._handlers:
             handler.setStream(sys.stderr)
 
 
 def display() -> Display | None:
-    """Give a live display where there is somebody to see it, and rich to draw it.
+    """Return a live display if standard error is a terminal and rich is installed, or None.
 
-    Not if messages go to the same terminal, and not to a file, a pipe or a terminal without cursor.
-    rich is imported here alone: a run without a terminal does not pay for it.
+    There is no display if the Singer messages go to a terminal as well, or if the terminal cannot
+    move its cursor. rich is imported only here, so that a run without a terminal need not load it.
     """
-    # Python has None for what was closed before it started.
+    # A stream that was closed before Python started is None.
     if not (sys.stderr and sys.stderr.isatty()) or (sys.stdout and sys.stdout.isatty()):
         return None
     with contextlib.suppress(ImportError):

@@ -343,7 +343,7 @@ def test_a_signal_between_the_answer_and_the_file(
 
     monkeypatch.setattr(Slots, "write", write_late)
     monkeypatch.setattr(shutdown, "MAX_ANSWER_WAIT_SECONDS", 0.1)
-    monkeypatch.setattr(shutdown, "_waiting", [])
+    monkeypatch.setattr(shutdown, "_pending", [])
     file = TokenFile(str(tmp_path / "tokens.json"))
     config = CLIENT | {"refresh_token": known.REFRESH_TOKEN}
     before = signal.signal(signal.SIGTERM, lambda number, _: shutdown.end(number))

@@ -79,7 +79,7 @@ def test_one_line_in_ten_seconds(clock: Clock, caplog: pytest.LogCaptureFixture)
     for _ in range(100):
         clock.seconds += 0.75
         before = len(caplog.messages)
-        progress.say()
+        progress.report()
         if len(caplog.messages) > before:
             said_at.append(clock.seconds)
     assert len(said_at) == 7
@@ -101,13 +101,13 @@ def test_what_it_says(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
             tickets.client.requests, users.client.requests = 2, 1
             clock.seconds += 10
             users.client.waits_until = clock.seconds + 20
-            progress.say()
+            progress.report()
         tickets.page(page(), 0)  # an empty page is no step back
         tickets.client.requests = 6
         clock.seconds += 50
-        progress.say()
+        progress.report()
     clock.seconds += 10
-    progress.say()
+    progress.report()
     position = "tickets (up to 2024-01-04T00:00:00Z; 30% of the period"
     running_then = [line.partition("; running: ") for line in caplog.messages]
     assert [(before, after) for before, _, after in running_then] == [

@@ -96,7 +96,7 @@ def test_a_signal_within_a_write_lets_the_lines_be_finished(
             signal.raise_signal(signal.SIGTERM)
             return super().write(data)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(shutdown, "_waiting", [])
+    monkeypatch.setattr(shutdown, "_pending", [])
     before = signal.signal(signal.SIGTERM, lambda number, _: shutdown.end(number))
     writer, written = CollectingWriter(), Interrupted()
     try:
