@@ -209,28 +209,19 @@ class Progress:
         streams = [one for one in self._streams if one.client.requests or one.pages]
         if not streams:
             return
-        rows = [
-            (
-                stream.name,
-                f"{stream.records:,}",
-                f"{stream.pages:,}",
-                f"{stream.client.requests:,}",
-                f"{stream.client.waited_seconds:.0f}",
-            )
-            for stream in streams
+        counts = [(one.records, one.pages, one.client.requests) for one in streams]
+        table: list[tuple[str, ...]] = [
+            ("stream", "records", "pages", "requests", "seconds waited")
         ]
-        total = (
-            f"all, in {self._clock() - self._started_at:.1f} s",
-            f"{sum(stream.records for stream in streams):,}",
-            f"{sum(stream.pages for stream in streams):,}",
-            f"{sum(stream.client.requests for stream in streams):,}",
-            "",
-        )
-        head = ("stream", "records", "pages", "requests", "seconds waited")
-        table = [head, *rows, *([total] if len(rows) > 1 else [])]
+        for one, numbers in zip(streams, counts, strict=True):
+            waited = f"{one.client.waited_seconds:.0f}"
+            table.append((one.name, *(f"{number:,}" for number in numbers), waited))
+        if len(streams) > 1:
+            totals = (f"{sum(column):,}" for column in zip(*counts, strict=True))
+            table.append((f"all, in {self._clock() - self._started_at:.1f} s", *totals, ""))
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        for name, *numbers in table:
-            cells = (text.rjust(width) for text, width in zip(numbers, widths[1:], strict=True))
+        for name, *texts in table:
+            cells = (text.rjust(width) for text, width in zip(texts, widths[1:], strict=True))
             self._logger.info("%s", "  ".join((name.ljust(widths[0]), *cells)).rstrip())
 
 

@@ -155,9 +155,9 @@ class RenewingAuthenticator(OAuthAuthenticator):
             FatalAPIError: If Zendesk issues no token, or one without read access.
         """
         answer = self._request_token(self._post)
-        self._take(answer.access_token, answer.expires_in, answer.scope)
+        self._use(answer.access_token, answer.expires_in, answer.scope)
 
-    def _take(self, access_token: str, expires_in: object, scope: object = None) -> None:
+    def _use(self, access_token: str, expires_in: object, scope: object = None) -> None:
         # A rotated pair is stored before this check, because the old pair is void in any case.
         if isinstance(scope, str) and "read" not in scope.replace(",", " ").split():
             msg = (
@@ -166,7 +166,7 @@ class RenewingAuthenticator(OAuthAuthenticator):
             )
             raise FatalAPIError(msg)
         self.access_token = access_token
-        self.expires_in = _seconds(expires_in)
+        self.expires_in = _lifetime_seconds(expires_in)
         self.last_refreshed = datetime.now(timezone.utc)
 
     def _request_token(self, post: Callable[[], Answer]) -> Answer:
@@ -259,7 +259,7 @@ class RefreshTokenAuthenticator(RenewingAuthenticator):
                 # A pair from an earlier value of the setting does not count.
                 current = kept if kept and kept.seed == self._seed else None
                 if current and current.access_token != self.access_token and _is_alive(current):
-                    self._take(current.access_token, _seconds_left(current))
+                    self._use(current.access_token, _seconds_left(current))
                     return
                 slots.reserve()
             except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -282,10 +282,10 @@ class RefreshTokenAuthenticator(RenewingAuthenticator):
                 return answer
 
             answer = self._request_token(exchange)
-        self._take(answer.access_token, answer.expires_in, answer.scope)
+        self._use(answer.access_token, answer.expires_in, answer.scope)
 
     def _keep(self, slots: Slots, answer: Answer, number: int) -> None:
-        expires_in = _seconds(answer.expires_in)
+        expires_in = _lifetime_seconds(answer.expires_in)
         pair = TokenPair(
             access_token=answer.access_token,
             refresh_token=answer.refresh_token or str(self.refresh_token),
@@ -318,7 +318,7 @@ class RefreshTokenAuthenticator(RenewingAuthenticator):
         raise FatalAPIError(msg)
 
 
-def _seconds(expires_in: object) -> int | None:
+def _lifetime_seconds(expires_in: object) -> int | None:
     """Return a token's lifetime in seconds, None if it does not expire.
 
     If the value makes no sense, the shortest lifetime is assumed.

@@ -67,14 +67,14 @@ class Account:
     Attributes:
         config: The tap's settings.
         api_url: The base of Zendesk's API.
-        expects_answers: Whether a request is likely to succeed. False without a login, and after
-            a client gave a request up early because of faults.
+        expects_answers: Whether requests are likely to succeed. False without a login, and after a
+            client gave up on a request early.
         has_answered: Whether any request has been answered, even with an error.
-        has_backed_off: Whether any page had to be retried or had to wait for a limit, once Zendesk
-            had answered. Such waits can be long, so other streams need not wait for that page.
-        is_down: Whether a page was given up after all tries while no other page was served.
-            Zendesk may then be down for everyone, so the tap retries other pages less long. The
-            next page that is served resets it.
+        has_backed_off: Whether any page had to be retried, or had to wait for a limit, although
+            Zendesk had answered. Such waits can be long, so other streams start in the meantime.
+        is_down: Whether a page was given up after all tries, and no other page has been served
+            since these tries began. Zendesk may then be down for everyone, so the tap gives up
+            other pages sooner.
         served: The products that have served a page; None stands for what every account has.
         served_at: When the last page was served, by `time.monotonic`.
     """
@@ -128,26 +128,27 @@ class Client:
         self.waited_seconds = self.waits_until = 0.0
         self._size = retry.PageSize(account.config.get("per_page", MAX_PAGE_SIZE))
         self._tries = _Tries()
-        self._is_wanted = True
+        self._is_in_use = True
 
     @contextlib.contextmanager
     def in_use(self) -> Iterator[None]:
-        """Allow retries only until the end of the block, because nobody needs the page after that.
+        """Allow retries only until the end of the block.
 
-        A thread that went on retrying would block its rate limit, and outlive the run.
+        Nobody needs the page after that. A thread that went on retrying would block its rate
+        limit, and outlive the run.
         """
-        self._is_wanted = True
+        self._is_in_use = True
         try:
             yield
         finally:
-            self._is_wanted = False
+            self._is_in_use = False
 
     def named(self, name: str, logger: logging.Logger, *, is_hurried: bool = False) -> Client:
         """Return another client of the same account; for the arguments, see the attributes."""
         return type(self)(self.account, name, logger, is_hurried=is_hurried)
 
     def fetch(self, endpoint: Endpoint, params: Params, read: ReadPage) -> Page[Any]:
-        """Fetch one page. Waits for rate limits as long as needed, and retries faults.
+        """Fetch one page, with waits for rate limits and retries after faults.
 
         Args:
             endpoint: The list that the page belongs to.
@@ -174,7 +175,7 @@ class Client:
                 wait = rate_limit.Wait.of(error.wait_seconds)
                 self._wait(wait, "Zendesk says 429, too many requests")
             except retry.RETRIABLE_ERRORS as error:
-                raise self._given_up(params, error) from error
+                raise self._give_up(params, error) from error
 
     @property
     def _is_patient(self) -> bool:
@@ -193,7 +194,7 @@ class Client:
         return retry.HURRIED_TRIES if is_hopeful else retry.GIVEN_UP_TRIES
 
     def _is_final(self, error: Exception) -> bool:
-        if not self._is_wanted or retry.is_final(error):
+        if not self._is_in_use or retry.is_final(error):
             return True
         if self._is_patient:
             return False
@@ -206,7 +207,7 @@ class Client:
             return False
         return time.monotonic() - self._tries.began_at >= retry.HURRIED_SECONDS
 
-    def _given_up(self, params: Params, error: Exception) -> FatalAPIError:
+    def _give_up(self, params: Params, error: Exception) -> FatalAPIError:
         """Return the error that ends the stream, or the run if Zendesk serves no other stream."""
         account, was_patient = self.account, self._is_patient
         account.expects_answers = was_patient

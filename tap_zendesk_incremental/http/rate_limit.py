@@ -25,7 +25,7 @@ MAX_WAIT_SECONDS = 900.0
 """The longest wait, even if a server asks for more. After it, the tap sends the request again."""
 
 _PREFIX = "zendesk-ratelimit-"
-_ACCOUNT_REMAINING = ("ratelimit-remaining", "x-rate-limit-remaining")
+_ACCOUNT_HEADERS = ("ratelimit-remaining", "x-rate-limit-remaining")
 _PARTS = re.compile(r"([a-z]+)\s*=\s*(\d+)", re.ASCII | re.IGNORECASE)
 
 
@@ -81,8 +81,8 @@ class RateLimits:
 
     The account's headers apply to all requests. A `zendesk-ratelimit-…` header, whatever its name,
     applies to every limit whose responses have had it. Threads may share an instance. Requests of
-    one limit are sent one after the other, but requests of different limits overlap. So the number
-    of requests that an account header says are left may be too high by the time it is read.
+    one limit are sent one after the other, but requests of different limits overlap. So the
+    remaining requests in an account header may be too many by the time it is read.
     """
 
     def __init__(self) -> None:
@@ -144,7 +144,7 @@ class RateLimits:
             self._ended += 1
 
     def _observe_account(self, headers: Mapping[str, str], turn: Turn, now: float) -> None:
-        """Update the minimum number of requests the account has left, and when the limit resets.
+        """Update how many requests the account has left at least, and when its limit resets.
 
         Responses overtake each other, and Zendesk may have made each at any time since its request
         was sent. A response from an earlier window no longer counts.
@@ -210,7 +210,7 @@ def account_remaining(headers: Mapping[str, str]) -> tuple[float | None, float]:
     Returns:
         The smallest number in any of the headers, or None if there is none, and the seconds.
     """
-    numbers = [_number(headers.get(name, "")) for name in _ACCOUNT_REMAINING]
+    numbers = [_number(headers.get(name, "")) for name in _ACCOUNT_HEADERS]
     left = min((number for number in numbers if number is not None), default=None)
     if left is None:
         return None, 0.0
