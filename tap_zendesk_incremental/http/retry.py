@@ -26,10 +26,10 @@ MAX_TRIES = 25
 """With full jitter, the 24 waits between the tries add up to 9.5 minutes on average."""
 
 HURRIED_TRIES = 6
-"""If someone is waiting, or nothing has answered yet. The waits add up to 15 s on average."""
+"""Tries while someone is waiting or nothing has answered. The waits average 15 s in total."""
 
 GIVEN_UP_TRIES = 2
-"""If an earlier request of the run, such as discovery's, has already been given up."""
+"""Tries after an earlier request of the run, such as discovery's, has been given up."""
 
 HURRIED_SECONDS = 30.0
 """How long after the first of `HURRIED_TRIES` another one may begin."""
@@ -55,12 +55,9 @@ RETRIABLE_ERRORS = (
 
 
 def waits() -> Generator[float, Any, None]:
-    """Yield the wait before each further try: exponential with full jitter, or `Retry-After`.
+    """Yield the seconds before each further try: exponential with full jitter, or `Retry-After`.
 
     The longer one counts. backoff sends the exception of each failed try into the generator.
-
-    Yields:
-        Seconds.
     """
     steps = backoff.expo(max_value=MAX_BACKOFF_SECONDS)
     next(steps)

@@ -40,7 +40,7 @@ class ZendeskSession(requests.Session):
 
         Args:
             api_url: The address. With plain http, which is for loopback addresses only, the
-                session ignores the proxies of the environment, so that no proxy sees the login.
+                session ignores the environment, so that no proxy sees the login.
         """
         super().__init__()
         self.trust_env = not api_url.lower().startswith("http:")
@@ -49,7 +49,7 @@ class ZendeskSession(requests.Session):
             self.mount(scheme, _DeadlineAdapter(pool_maxsize=MAX_CONNECTIONS))
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Return no target. Otherwise requests reads all of a redirect's body, without a limit."""
+        """Return no target. With one, requests would read a redirect's body without a limit."""
         del resp
 
 

@@ -35,7 +35,7 @@ RESCUED = "_rescued_data"
 """The property that keeps values the schema does not know; file loaders use the same name."""
 
 ABSENT = Raw()
-"""The value of a missing property. msgspec omits it, because it is the very default object."""
+"""The value of a missing property. msgspec omits it, as it is the default of every field."""
 
 _PIECE_BYTES = 64 * 1024
 
@@ -361,7 +361,7 @@ def _check_utf8(body: bytes) -> None:
     """Raise a UnicodeDecodeError if a body is not UTF-8.
 
     Decodes it piece by piece. The text of a whole page needs up to four times as much memory as
-    its bytes, and to allocate and free that took half of the time of a page.
+    its bytes, and allocating and freeing that memory took half of the time of a page.
     """
     decoder = getincrementaldecoder("utf-8")()
     for start in range(0, len(body), _PIECE_BYTES):
