@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from singer_sdk.exceptions import FatalAPIError
+from singer_sdk.exceptions import FatalSyncError
 
 from tap_zendesk_incremental.errors import error_message
 
@@ -117,7 +117,7 @@ def read_body(response: requests.Response, max_bytes: int = MAX_BODY_BYTES) -> b
         max_bytes: The largest size allowed after decompression.
 
     Raises:
-        FatalAPIError: If the body is larger. The check comes before it can fill the memory.
+        FatalSyncError: If the body is larger. The check comes before it can fill the memory.
         requests.exceptions.ReadTimeout: If the body is not complete in time.
     """
     chunks, size = [], 0
@@ -129,7 +129,7 @@ def read_body(response: requests.Response, max_bytes: int = MAX_BODY_BYTES) -> b
                 f"A page unpacks to more than {max_bytes // 1024**2} MiB and was refused; "
                 "lower per_page, or check what answers at api_url"
             )
-            raise FatalAPIError(msg)
+            raise FatalSyncError(msg)
     return b"".join(chunks)
 
 
@@ -137,7 +137,7 @@ def read_error(response: requests.Response) -> str:
     """Return the message of an error response, "" if it cannot be read or shown."""
     try:
         return error_message(read_body(response, MAX_ERROR_BYTES))
-    except (requests.exceptions.RequestException, FatalAPIError):
+    except (requests.exceptions.RequestException, FatalSyncError):
         return ""
 
 
