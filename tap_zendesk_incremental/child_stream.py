@@ -192,7 +192,8 @@ class ListedChildStream(ChildStream):
                     has_begun = True
                     self._records.fill(step.records, self.parent_key, parent_id)
                     self._records.trim(step.records)
-                    yield step.page
+                    # A list in pages by number is read again, and each row is written once.
+                    yield replace(step.page, records=step.records)
             except RefusedError as error:
                 if error.status not in self.tolerated_statuses or has_begun:
                     # Not a RefusedError: the parent would take it for its own, and be skipped.

@@ -67,6 +67,23 @@ def test_a_list_of_many_pages_is_whole(zendesk: Simulator, catalog: Json, tmp_pa
     assert whole(run, stream) == holds(zendesk, stream)
 
 
+def test_a_list_in_pages_by_number_is_read_again_and_written_once(
+    zendesk: Simulator, catalog: Json, tmp_path: Path
+) -> None:
+    stream = "side_conversations"
+    ticket = next(iter(zendesk.store.records["side_conversation_events"].values()))["ticket_id"]
+    for _ in range(5):
+        zendesk.store.create(stream, ticket_id=ticket)
+    zendesk.faults.add("unknown_field", times=99, path="/side_conversations")
+    chosen = choose(catalog, stream, off=[f"{stream}.subject"])
+    run = run_tap(tmp_path, config_for(zendesk, per_page=2), catalog=chosen)
+    assert run.exit_code == 0, run.stderr
+    assert len(run.records[stream]) == len(holds(zendesk, stream))
+    for record in run.records[stream]:
+        assert not {"subject", "brand_new_field"} & record.keys()
+        assert record["_rescued_data"].keys() == {"brand_new_field"}
+
+
 def test_a_list_without_its_parent_is_left_out(
     zendesk: Simulator, catalog: Json, tmp_path: Path
 ) -> None:
