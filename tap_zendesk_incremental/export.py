@@ -90,13 +90,18 @@ class Export:
             return None
         if "end_time" in step.start and "start_time" in step.bookmark:  # the end of a walk
             return int(step.bookmark["start_time"])
-        return self._latest_served(step.page)
+        return self._surely_reached(step.page)
 
-    def _latest_served(self, page: Page[Any]) -> int | None:
-        """Return the latest second of a page's records, up to the newest that Zendesk serves."""
-        if page.latest is None:
+    def _surely_reached(self, page: Page[Any]) -> int | None:
+        """Return the second (epoch) up to which everything is exported after a page, if known.
+
+        On the last page, the time of the latest record shows it. On any other page, a record at a
+        place of years ago may have changed a moment ago, so only the earliest record counts.
+        """
+        reached = page.latest if page.end_of_stream else page.earliest
+        if reached is None:
             return None
-        limits = (page.latest, page.newest, self.end)
+        limits = (reached, page.newest, self.end)
         return min(limit for limit in limits if limit is not None)
 
     def _all_steps(
@@ -108,7 +113,7 @@ class Export:
         while True:
             try:
                 for step in traverse(paginator, fetch):
-                    value = max(value or 0, self._latest_served(step.page) or 0) or None
+                    value = max(value or 0, self._surely_reached(step.page) or 0) or None
                     yield self._trailing(step)
             except CursorRefusedError as error:  # noqa: PERF203 (pages take seconds)
                 known = {state.KEY: self.replication_key, state.VALUE: value}

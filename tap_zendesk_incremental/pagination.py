@@ -86,6 +86,14 @@ class Page(Generic[R]):
         """
         return max((second for _, second in self.keys if second is not None), default=None)
 
+    @property
+    def earliest(self) -> int | None:
+        """The earliest second (epoch) of the page's records, None where none says one.
+
+        The export has come this far, unless every record of the page has changed since.
+        """
+        return min((second for _, second in self.keys if second is not None), default=None)
+
 
 class Paginator(abc.ABC):
     """A traversal. Request the page of `params` and pass it to `advance`, until `finished`.

@@ -148,7 +148,8 @@ def after(
         bookmark: The bookmark before the page.
         endpoint: The endpoint of the export.
         key: The stream's replication key.
-        value: The highest replication key value on the page, or None if the page is empty.
+        value: The value of the replication key up to which everything is exported, or None if
+            the page is empty.
         token: The parameters of the first page that is not written.
     """
     before = bookmark.get(VALUE) if bookmark.get(KEY) == key else None

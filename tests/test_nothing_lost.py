@@ -180,6 +180,27 @@ def test_cursors_in_a_circle(zendesk: Simulator, tmp_path: Path) -> None:
     assert "Zendesk's cursor comes back to where it was" in line
 
 
+@pytest.mark.parametrize("change", ["cursor", "export_method"])
+def test_a_record_that_changed_since_is_not_how_far_an_export_has_come(
+    zendesk: Simulator, tmp_path: Path, change: str
+) -> None:
+    """It is sent as it is now, on a page of long ago."""
+    store = zendesk.store
+    store.fill("users", [SECOND + n * 86_400 * 30 for n in range(20)])
+    users = sorted(store.records["users"])
+    store.update("users", users[1], at=int(time.time()) - 100)
+    store.place("users", users[1], SECOND + 86_400 * 30)
+    refused = {"code": 422} if change == "cursor" else {"code": 403}
+    zendesk.faults.add("status", path="users/cursor.*cursor=", after=1, **refused)
+    catalog = select("users")
+    first = run_tap(tmp_path, config_for(zendesk, per_page=3), catalog=catalog)
+    config = config_for(zendesk, export_method="time")
+    second = run_tap(tmp_path, config, catalog=catalog, state=first.state)
+    assert first.exit_code == (change != "cursor")
+    assert second.exit_code == 0
+    assert ids_of([first, second], "users") == set(users)
+
+
 def test_a_later_start_date_costs_routing_nothing(zendesk: Simulator, tmp_path: Path) -> None:
     stream = "routing_attributes"
     first = run_tap(tmp_path, config_for(zendesk), catalog=select(stream))
