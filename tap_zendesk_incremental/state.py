@@ -72,7 +72,8 @@ def epoch(value: str | int) -> int:
 
 def iso(second: int) -> str:
     """Format epoch seconds as Zendesk writes dates: `2023-09-18T21:52:43Z`."""
-    return datetime.fromtimestamp(second, tz=timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # `strftime` writes years before 1000 with fewer than four digits.
+    return datetime.fromtimestamp(second, tz=timezone.utc).isoformat().replace("+00:00", "Z")
 
 
 _CURSOR_KEYS = {

@@ -54,6 +54,16 @@ def tap(zendesk: Simulator, tmp_path: Path) -> FastTap:
     return FastTap(zendesk, tmp_path)
 
 
+@pytest.mark.parametrize("code", [100, 102, 103])
+def test_an_interim_answer_is_not_the_answer(tap: FastTap, code: int) -> None:
+    """Nor is the one that follows it the answer to the next request of the connection."""
+    tap.zendesk.faults.add("interim", path=TICKETS, after=1, times=9, code=code)
+    run = tap.run(per_page=10)
+    assert run.exit_code == 0
+    check_complete([run], tap.zendesk, once=True)
+    assert not run.log("WARNING")
+
+
 @pytest.mark.parametrize("name", FAULTS)
 def test_fault_is_tried_again(tap: FastTap, name: str) -> None:
     tap.zendesk.faults.add(path=TICKETS, after=2, **FAULTS[name])

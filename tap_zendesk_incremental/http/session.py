@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import time
+from http import HTTPStatus
 from http.client import HTTPResponse
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
@@ -80,6 +81,16 @@ class _DeadlineResponse(HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(sock, *args, **kwargs)
         self.fp = io.BufferedReader(_DeadlineReader(sock, self.fp.detach()))
+
+    def _read_status(self) -> tuple[str, int, str]:
+        """Make `begin` skip every interim response, such as 103, and not only 100.
+
+        It takes others for the whole response. The next request on the connection could then read
+        the real response to this one.
+        """
+        version, status, reason = super()._read_status()  # type: ignore[misc] # not in typeshed
+        is_interim = status < HTTPStatus.OK and status != HTTPStatus.SWITCHING_PROTOCOLS
+        return version, HTTPStatus.CONTINUE if is_interim else status, reason
 
 
 class _DeadlineReader(io.RawIOBase):

@@ -27,6 +27,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "slow_body": {"seconds": 1.0, "pieces": 10},
     "drip": {"seconds": 0.5, "headers": False, "chunked": False, "gzip": False},
     "raw": {"index": 1, "name": "", "raw": "null"},
+    "interim": {"code": 103},
 }
 
 
@@ -74,7 +75,8 @@ class Faults:
                 "unknown_field" (`name`, `value` on every record), "slow_body"
                 (`seconds`, `pieces`), "drip" (`seconds` after each byte: of the body, or from the
                 `headers` on; the body `chunked` or packed with `gzip`), "raw" (text in place of
-                the record at `index`, or of its property `name`; JSON or not).
+                the record at `index`, or of its property `name`; JSON or not), "interim" (an
+                answer of status `code` comes before the good one).
             times: how many requests meet it.
             path: a regular expression, searched for in path and query.
             after: how many matching requests pass before; every waiting fault counts on its own.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from .errors import HTML, error_body
-from .wire import Reply, drip, reset, send, send_slowly
+from .wire import Reply, drip, head, reset, send, send_slowly
 
 if TYPE_CHECKING:
     import socket
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .faults import Fault
 
 # Faults of the page itself, and faults that need the page to do damage to.
-UNDAMAGED = {"hold", "cut", "slow_body", "drip"}
+UNDAMAGED = {"hold", "cut", "slow_body", "drip", "interim"}
 NEED_A_PAGE = {"no_records", "stuck_cursor", "pretty", "unknown_field", "raw"} | UNDAMAGED
 _HTML_TYPE = {"Content-Type": "text/html; charset=utf-8"}
 
@@ -132,6 +132,8 @@ def happen(fault: Fault, victim: Victim) -> bool:
         return True
     if fault.kind == "hold":
         victim.released.wait()
+    if fault.kind == "interim":
+        victim.connection.sendall(head(fault.args["code"], {"Link": "</>; rel=preload"}))
     reply = victim.answer(gzip=fault.args.get("gzip", False))
     if reply.status == HTTPStatus.OK and fault.kind not in UNDAMAGED:
         reply = _damaged(fault, reply, victim.params)
