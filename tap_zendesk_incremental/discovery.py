@@ -40,7 +40,21 @@ FIELD_TYPES: dict[str, dict[str, Any]] = {
 """The JSON Schema of each type of custom field that is not a string."""
 
 
-def list_rows(tap: SdkTap, client: Client, endpoint: Endpoint, key: str) -> list[dict[str, Any]]:
+class Row(msgspec.Struct):
+    """The definition of a custom field or object.
+
+    Attributes:
+        key: The name in records and in addresses.
+        title: The name that people see.
+        type: The type of a field.
+    """
+
+    key: str | None = None
+    title: str | None = None
+    type: str | None = None
+
+
+def list_rows(tap: SdkTap, client: Client, endpoint: Endpoint, key: str) -> list[Row]:
     """Return all rows of a list. If the account lacks the list, log a warning and return none.
 
     If Zendesk does not answer, discovery does the same. A sync fails instead, because it would
@@ -77,11 +91,11 @@ def list_rows(tap: SdkTap, client: Client, endpoint: Endpoint, key: str) -> list
         raise
 
 
-def _all_rows(client: Client, endpoint: Endpoint, key: str) -> list[dict[str, Any]]:
-    decode = msgspec.json.Decoder(page_type(key, dict[str, Any])).decode
+def _all_rows(client: Client, endpoint: Endpoint, key: str) -> list[Row]:
+    decode = msgspec.json.Decoder(page_type(key, Row)).decode
     paginator = CursorPaginator(endpoint.path, {}, max_empty_pages=MAX_EMPTY_PAGES)
 
-    def read(body: bytes, params: Params) -> Page[dict[str, Any]]:
+    def read(body: bytes, params: Params) -> Page[Row]:
         return to_page(decode(body), params, [])
 
     steps = traverse(paginator, lambda params: client.fetch(endpoint, params, read))
@@ -111,18 +125,20 @@ class TypedFields(StreamSchema):
         """Return the schema. The definitions are read only once for each stream."""
         if stream not in self._typed:
             schema = deepcopy(super().get_stream_schema(stream, stream_class))
-            schema["properties"][self.fields_property]["properties"] = {
-                row["key"]: {
-                    "description": row.get("title"),
-                    **FIELD_TYPES.get(row.get("type", ""), {"type": ["string", "null"]}),
+            fields = {
+                row.key: {
+                    "description": row.title,
+                    **FIELD_TYPES.get(row.type or "", {"type": ["string", "null"]}),
                 }
                 for row in self._definitions(stream)
-                if row.get("key")
+                if row.key
             }
+            if fields:  # flattening drops an object with empty properties
+                schema["properties"][self.fields_property]["properties"] = fields
             self._typed[stream] = schema
         return self._typed[stream]
 
-    def _definitions(self, stream: Any) -> list[dict[str, Any]]:  # noqa: ANN401
+    def _definitions(self, stream: Any) -> list[Row]:  # noqa: ANN401
         if stream.tap.input_catalog is not None:
             return []  # the catalog holds what discovery found
         client = stream.client.named("discovery", stream.client.logger, is_hurried=True)
@@ -184,4 +200,4 @@ def custom_object_keys(tap: SdkTap, client: Client) -> list[str]:
         prefix = CUSTOM_OBJECT_PREFIX
         return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
     rows = list_rows(tap, client, cursor_list("/api/v2/custom_objects.json"), "custom_objects")
-    return [row["key"] for row in rows if row.get("key")]
+    return [row.key for row in rows if row.key]

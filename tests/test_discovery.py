@@ -101,7 +101,7 @@ def test_definitions_that_cannot_be_read_leave_objects_open(
     for stream in ("users", "custom_object_vehicle"):
         fields = fields_of(catalog, stream)
         assert fields["type"] == ["object", "null"]
-        assert fields["properties"] == {}
+        assert "properties" not in fields
         assert fields.get("additionalProperties", True) is True
     assert len(fields_of(catalog, "organizations")["properties"]) == len(TYPES)
     assert len(run.log("WARNING")) == 2
@@ -161,7 +161,7 @@ def test_discovery_needs_no_login(tmp_path: Path) -> None:
         assert run.exit_code == 0
         catalog = json.loads(run.stdout)
         for stream in ("users", "organizations"):
-            assert fields_of(catalog, stream)["properties"] == {}
+            assert "properties" not in fields_of(catalog, stream)
         assert not run.log("WARNING")
         assert not run.log("ERROR")
 
@@ -256,6 +256,30 @@ def test_without_a_login_no_setting_matters(tmp_path: Path) -> None:
     run = run_tap(tmp_path, {"subdomain": "example", "per_page": "many"}, "--discover")
     assert run.exit_code == 0, run.stderr
     assert json.loads(run.stdout)["streams"]
+
+
+@pytest.mark.parametrize(
+    ("path", "row"),
+    [
+        ("custom_objects", {"key": 5}),
+        ("user_fields", {"key": ["a"]}),
+        ("user_fields", {"key": "a", "type": ["text"]}),
+    ],
+)
+def test_a_definition_that_is_none_is_said(
+    zendesk: Simulator, tmp_path: Path, path: str, row: Json
+) -> None:
+    body = json.dumps({path: [row], "meta": {"has_more": False}})
+    zendesk.faults.add("status", code=200, path=rf"/{path}\.json", body=body, times=99)
+    _, *arguments = command_for(tmp_path, config=config_for(zendesk))
+    command = [sys.executable, str(Path(fast.__file__)), *arguments]
+    done = run([*command, "--discover"])
+    assert done.exit_code == 0
+    [line] = [line for line in done.log("WARNING") if "discover again" in line]
+    assert "Expected `str | null`" in line
+    done = run(command)
+    assert done.exit_code == 1
+    assert "Unexpected" not in done.stderr
 
 
 def test_a_definition_without_a_key_is_none(zendesk: Simulator, tmp_path: Path) -> None:

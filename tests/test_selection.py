@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -66,6 +67,22 @@ def test_flattening(zendesk_shared: Simulator) -> None:
         assert not isinstance(user.get("photo"), dict)
         assert user["name"] == expected[user["id"]]["name"]
     assert "photo__file_name" in run.schemas["users"]["schema"]["properties"]
+
+
+def test_flattening_makes_text_of_objects_with_keys_of_any_name(
+    zendesk: Simulator, tmp_path: Path
+) -> None:
+    """As columns they would be in no SCHEMA message, and loaders drop those."""
+    zendesk.faults.add("unknown_field", path="users", name="new", value={"a": [1]})
+    settings = config_for(zendesk, flattening_enabled=True, flattening_max_depth=3)
+    run = run_tap(tmp_path, settings, catalog=select("users"))
+    assert len(run.records["users"]) == 30
+    for user in run.records["users"]:
+        assert json.loads(user["_rescued_data"]) == {"new": {"a": [1]}}
+        there = zendesk.store.records["users"][user["id"]]
+        assert json.loads(user["user_fields"]) == there["user_fields"]
+    columns = run.schemas["users"]["schema"]["properties"]
+    assert columns["_rescued_data"]["type"] == columns["user_fields"]["type"] == ["string", "null"]
 
 
 def test_stream_maps(zendesk_shared: Simulator) -> None:
