@@ -310,9 +310,10 @@ def test_what_has_arrived_is_written_before_a_login_that_failed_ends_the_run(
     assert written[0] >= 2
 
 
-def test_no_thread_outlives_a_run_for_long(zendesk: Simulator) -> None:
-    """It would try a page for ten minutes, in whatever process runs the tap."""
-    zendesk.faults.add("status", code=503, path=TICKETS, times=99)
+@pytest.mark.parametrize("code", [429, 503])
+def test_no_thread_outlives_a_run_for_long(zendesk: Simulator, code: int) -> None:
+    """It would try a page for ten minutes, or for ever, in whatever process runs the tap."""
+    zendesk.faults.add("status", code=code, path=TICKETS, times=99, headers={"Retry-After": "1"})
     zendesk.faults.add("status", code=401, path="incremental/users", times=99)
     before = {*threading.enumerate()}
     with pytest.raises(RefusedError, match="users: HTTP 401"):
