@@ -108,7 +108,7 @@ def run() -> None:
     except ConfigValidationError as error:
         for line in error.errors:
             logger.error("%s", line)  # noqa: TRY400
-    except (SingerSDKError, OSError, ValueError) as error:
+    except (SingerSDKError, OSError, ValueError, ImportError) as error:
         logger.error("%s", one_line(str(error)))  # noqa: TRY400
         logger.debug("%s", traceback.format_exc())
     except Exception as error:  # noqa: BLE001 (a bug in the tap, to be reported)

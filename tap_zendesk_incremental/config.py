@@ -222,7 +222,7 @@ def problems(config: dict[str, Any], schema: dict[str, Any]) -> list[str]:
         del config[name]  # so that the default applies
     found = [_describe(_innermost(error)) for error in _Validator(schema).iter_errors(config)]
     found += filter(None, (login_problem(config), _api_url_problem(config.get("api_url"))))
-    found += _date_problems(config)
+    found += (*_date_problems(config), *_batch_problems(config.get("batch_config")))
     found += [
         f"{name} may contain only printable ASCII, without line feeds; copy it again"
         for name in ("access_token", "chat_access_token", "user_agent")
@@ -326,6 +326,14 @@ def _date_problems(config: dict[str, Any]) -> list[str]:
         return ["start_date is in the future"]
     seconds = [epoch(date) for date in dates.values()]
     return [] if seconds == sorted(set(seconds)) else ["end_date must be later than start_date"]
+
+
+def _batch_problems(batches: object) -> Iterator[str]:
+    """Say what batch files lack; the SDK would fail on it when it writes the first one."""
+    for part, name in (("encoding", "format"), ("storage", "root")):
+        held = batches.get(part) if isinstance(batches, dict) and batches else {name: True}
+        if not (isinstance(held, dict) and held.get(name)):
+            yield f"batch_config.{part}.{name} is required"
 
 
 def _is_date(date: str) -> bool:

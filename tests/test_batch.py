@@ -72,6 +72,19 @@ def check_complete(zendesk: Simulator, *parts: Records) -> None:
         assert came == there
 
 
+def test_storage_that_needs_another_package_is_said(zendesk: Simulator, tmp_path: Path) -> None:
+    batches = {"encoding": {"format": "jsonl"}, "storage": {"root": "s3://bucket"}}
+    ended = run(
+        command_for(
+            tmp_path, config=config_for(zendesk, batch_config=batches), catalog=select("users")
+        )
+    )
+    assert ended.exit_code == 1
+    [line] = ended.log("ERROR")
+    assert "Install s3fs to access S3" in line
+    assert not ended.log("CRITICAL")
+
+
 def test_files_hold_every_record_once(zendesk: Simulator, tmp_path: Path) -> None:
     config = config_for(zendesk, per_page=10, batch_config=batches_in(tmp_path / "files", 7))
     ended = run(command_for(tmp_path, config=config, catalog=select(*STREAMS)))

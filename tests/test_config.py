@@ -41,6 +41,7 @@ GOOD = {"subdomain": "acme", "access_token": "a-good-token"}
         GOOD | {"per_page": 1},
         GOOD | {"per_page": 1000},
         GOOD | {"export_method": "time"},
+        GOOD | {"batch_config": {}},
         GOOD | {"api_url": "https://proxy.example.com/zendesk"},
         GOOD | {"api_url": "http://localhost:8080"},
         GOOD | {"api_url": "http://127.0.0.1:8080"},
@@ -82,6 +83,14 @@ def test_good_settings(config: Json) -> None:
         (GOOD | {"stream_maps": {"__else__": 5}}, "stream_maps.__else__ has the wrong type: 5"),
         (GOOD | {"user_agent": "a\nb"}, "user_agent may contain only printable ASCII"),
         (GOOD | {"access_token": "sn\u2603w"}, "access_token may contain only printable ASCII"),
+        (
+            GOOD | {"batch_config": {"encoding": None, "storage": {"root": "file:///tmp"}}},
+            "batch_config.encoding.format is required",
+        ),
+        (
+            GOOD | {"batch_config": {"encoding": {"format": "jsonl"}, "storage": {"root": None}}},
+            "batch_config.storage.root is required",
+        ),
         (GOOD | {"chat_access_token": 5}, "chat_access_token must be of type string"),
         (
             GOOD | {"chat_access_token": "sn\u2603w"},
