@@ -304,8 +304,8 @@ class OffsetPaginator(Paginator):
         self._seen_ids.update(ids)
         if size != self._size:  # with another page size, a page number means other rows
             self._read_again(size, None)
-        elif page.next_page is not None:
-            following = page.next_page.get("page")
+        elif page.next_page is not None or page.end_of_stream is False:
+            following = (page.next_page or {}).get("page")
             if following != str(number + 1):
                 msg = (
                     f"{self._stream_name}: after page {number} Zendesk links to page {following}. "

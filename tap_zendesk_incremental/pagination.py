@@ -399,7 +399,7 @@ class EventsPaginator(TimePaginator):
     last_end_time_is_exact = False
 
     def _is_last(self, page: Page[Any]) -> bool | None:
-        return page.next_page is None
+        return page.next_page is None and page.end_of_stream is not False
 
 
 @dataclass(frozen=True)

@@ -112,6 +112,8 @@ def start(
     earliest = epoch(start_date) if start_date else 0
     end_time, value = bookmark.get(END_TIME), value_of(bookmark)
     reached = value if end_time is None else int(end_time)
+    if endpoint.paging == "chat" and end_time is None:
+        cursor = None  # there it is a place within a second only
     if reached is not None and earliest > reached:
         return {"start_time": earliest}, True
     if cursor:

@@ -507,10 +507,12 @@ def test_pages_by_number_that_never_rest_are_an_error() -> None:
         numbered.read()
 
 
-@pytest.mark.parametrize("following", [{"page": "1"}, {"page": "3"}, {"cursor": "x"}, {}])
-def test_pages_by_number_that_are_not_the_next_are_an_error(following: dict[str, str]) -> None:
+@pytest.mark.parametrize("following", [{"page": "1"}, {"page": "3"}, {"cursor": "x"}, {}, None])
+def test_pages_by_number_that_are_not_the_next_are_an_error(
+    following: dict[str, str] | None,
+) -> None:
     def serve(asked: Params) -> Page[Key]:
-        return Page(asked, [(0, 1)], [("1", None)], next_page=following)
+        return Page(asked, [(0, 1)], [("1", None)], next_page=following, end_of_stream=False)
 
     with pytest.raises(FatalSyncError, match="after page 1 Zendesk links to page"):
         read(OffsetPaginator("things", {}), serve)
@@ -528,3 +530,11 @@ def test_a_single_page_that_has_another_is_an_error(more: dict[str, object]) -> 
         read(single("things", {}), serve)
     last: Page[Key] = Page({}, [(0, 1)], [("1", None)], end_of_stream=True)
     assert read(single("things", {}), lambda _: last) == [(0, 1)]
+
+
+def test_events_do_not_end_where_zendesk_says_that_there_are_more() -> None:
+    def serve(asked: Params) -> Page[Key]:
+        return Page(asked, [(5, 1)], [("1", 5)], end_time=5, end_of_stream=False)
+
+    with pytest.raises(FatalSyncError, match="perhaps not all of it"):
+        read(PAGINATORS["events"]("things", {"start_time": 0}), serve)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tap_zendesk_incremental import state
 from tap_zendesk_incremental.http.endpoint import cursor_export, time_export
 from tap_zendesk_incremental.state import SAFE_SECONDS, epoch
+from tap_zendesk_incremental.streams.chat import Chats
 from tap_zendesk_incremental.streams.support import RoutingAttributes, Tickets, Users
 
 Json = dict[str, Any]
@@ -104,6 +105,12 @@ def test_an_export_without_times_starts_at_its_cursor(start_date: str | None) ->
     for bookmark, start in (({}, {}), (TICKETS, {"cursor": "MTY5"}), (USERS, {})):
         begun = state.start(bookmark, RoutingAttributes.cursor, start_date)
         assert begun == (start, True)
+
+
+def test_a_place_within_a_second_needs_the_second() -> None:
+    for end_time, start in ((None, {"start_time": 0}), (5, {"start_time": 5, "cursor": "x"})):
+        bookmark = {"after_cursor": "x", "end_time": end_time}
+        assert state.start(bookmark, Chats.time, None) == (start, True)
 
 
 def test_after_a_page() -> None:
