@@ -192,7 +192,7 @@ class ListedChildStream(ChildStream):
                     has_begun = True
                     self._records.fill(step.records, self.parent_key, parent_id)
                     self._records.trim(step.records)
-                    # A list in pages by number is read again, and each row is written once.
+                    # A list of numbered pages is read twice, but each row is written once.
                     yield replace(step.page, records=step.records)
             except RefusedError as error:
                 if error.status not in self.tolerated_statuses or has_begun:

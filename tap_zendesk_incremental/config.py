@@ -329,10 +329,12 @@ def _date_problems(config: dict[str, Any]) -> list[str]:
 
 
 def _batch_problems(batches: object) -> Iterator[str]:
-    """Say what batch files lack; the SDK would fail on it when it writes the first one."""
+    """Report what batch files lack. The SDK would notice only when it writes the first one."""
+    if not isinstance(batches, dict) or not batches:
+        return
     for part, name in (("encoding", "format"), ("storage", "root")):
-        held = batches.get(part) if isinstance(batches, dict) and batches else {name: True}
-        if not (isinstance(held, dict) and held.get(name)):
+        given = batches.get(part)
+        if not (isinstance(given, dict) and given.get(name)):
             yield f"batch_config.{part}.{name} is required"
 
 

@@ -44,8 +44,8 @@ class Row(msgspec.Struct):
     """The definition of a custom field or object.
 
     Attributes:
-        key: The name in records and in addresses.
-        title: The name that people see.
+        key: The name in records and in URLs.
+        title: The name that users of Zendesk see.
         type: The type of a field.
     """
 

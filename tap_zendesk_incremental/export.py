@@ -95,8 +95,8 @@ class Export:
     def _surely_reached(self, page: Page[Any]) -> int | None:
         """Return the second (epoch) up to which everything is exported after a page, if known.
 
-        On the last page, the time of the latest record shows it. On any other page, a record at a
-        place of years ago may have changed a moment ago, so only the earliest record counts.
+        After the last page, that is the time of its latest record. On any other page, a record at a
+        position of years ago may have changed a moment ago, so only the earliest record counts.
         """
         reached = page.latest if page.end_of_stream else page.earliest
         if reached is None:

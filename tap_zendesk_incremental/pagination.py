@@ -88,9 +88,9 @@ class Page(Generic[R]):
 
     @property
     def earliest(self) -> int | None:
-        """The earliest second (epoch) of the page's records, None where none says one.
+        """The earliest time (epoch seconds) of the page's records, or None if no record has one.
 
-        The export has come this far, unless every record of the page has changed since.
+        The export has reached at least this time, unless all records of the page have changed.
         """
         return min((second for _, second in self.keys if second is not None), default=None)
 

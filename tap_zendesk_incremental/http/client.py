@@ -171,6 +171,8 @@ class Client:
             try:
                 return attempt(endpoint, params, read)
             except RateLimitedError as error:  # noqa: PERF203 (a try takes seconds)
+                if not self._is_in_use:
+                    raise
                 self.account.has_backed_off = True
                 wait = rate_limit.Wait.of(error.wait_seconds)
                 self._wait(wait, "Zendesk says 429, too many requests")
@@ -374,7 +376,7 @@ class Client:
             self.logger.info("%s: %s%s; waiting %.0f s", self.name, why, wait.remark, wait.seconds)
         self._sleep(wait.seconds)
         if not self._is_in_use:
-            raise RateLimitedError(wait.seconds)  # ends the fetching; nobody handles it
+            raise RateLimitedError(wait.seconds)  # ends the thread's work, for which nobody waits
 
     def _sleep(self, seconds: float) -> None:
         self.waited_seconds += seconds
