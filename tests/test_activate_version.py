@@ -1,4 +1,4 @@
-"""ACTIVATE_VERSION: a target may drop what is gone, but only once all that is there is out."""
+"""ACTIVATE_VERSION lets a target drop old rows, so it comes only after a complete export."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEFINITIONS = ("ticket_fields", "user_fields")
 
 
 def export(zendesk: Simulator, folder: Path, *streams: str, **settings: object) -> Run:
-    """Export definitions, and whatever else, with versions."""
+    """Export the streams with `emit_activate_version_messages`."""
     config = config_for(zendesk, emit_activate_version_messages=True, **settings)
     run = run_tap(folder, config, catalog=select(*streams))
     assert run.exit_code == 0, run.stderr
@@ -26,23 +26,23 @@ def export(zendesk: Simulator, folder: Path, *streams: str, **settings: object) 
 
 
 def activated(run: Run) -> list[str]:
-    """Give the streams whose versions are activated."""
+    """Return the streams that got an ACTIVATE_VERSION message."""
     return [m["stream"] for m in run.messages if m["type"] == "ACTIVATE_VERSION"]
 
 
-def test_it_comes_after_all_records_of_that_version(zendesk: Simulator, tmp_path: Path) -> None:
+def test_the_message_follows_all_records_of_its_version(zendesk: Simulator, tmp_path: Path) -> None:
     run = export(zendesk, tmp_path, *DEFINITIONS, "users")
     for stream in DEFINITIONS:
         of_stream = [m for m in run.messages if m.get("stream") == stream]
         assert [m["type"] for m in of_stream[1:-1]] == ["RECORD"] * len(run.records[stream])
         assert of_stream[-1]["type"] == "ACTIVATE_VERSION"
         assert {m["version"] for m in of_stream[1:]} == {of_stream[-1]["version"]}
-    # An incremental stream has none: what is not sent again is not gone.
+    # Incremental streams get none: a record that is not sent again is not gone.
     assert sorted(activated(run)) == sorted(DEFINITIONS)
     assert not any("version" in m for m in run.messages if m.get("stream") == "users")
 
 
-def test_a_whole_export_that_is_forced_has_one(zendesk: Simulator, tmp_path: Path) -> None:
+def test_a_forced_full_export_activates_its_version(zendesk: Simulator, tmp_path: Path) -> None:
     config = config_for(zendesk, emit_activate_version_messages=True, per_page=20)
     run = run_tap(tmp_path, config, catalog=select("users", full_table=True))
     assert activated(run) == ["users"]
@@ -53,21 +53,23 @@ def test_a_whole_export_that_is_forced_has_one(zendesk: Simulator, tmp_path: Pat
     "settings",
     [{"sample": True}, {"end_date": "2024-01-01"}, {"stream_maps": {"user_fields": None}}],
 )
-def test_what_is_not_whole_has_none(zendesk: Simulator, tmp_path: Path, settings: Json) -> None:
+def test_an_incomplete_export_activates_nothing(
+    zendesk: Simulator, tmp_path: Path, settings: Json
+) -> None:
     assert "user_fields" not in activated(export(zendesk, tmp_path, "user_fields", **settings))
 
 
-def test_what_is_skipped_has_none(zendesk: Simulator, tmp_path: Path) -> None:
+def test_a_skipped_stream_activates_nothing(zendesk: Simulator, tmp_path: Path) -> None:
     zendesk.settings.denied = {"user_fields": 403}
     run = export(zendesk, tmp_path, *DEFINITIONS)
     assert activated(run) == ["ticket_fields"]
     assert "the stream is skipped" in run.stderr
 
 
-def test_a_row_that_is_there_throughout_is_never_dropped(
+def test_a_row_that_exists_throughout_is_never_dropped(
     zendesk: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A deletion moves the rows behind it onto pages by number that are read already."""
+    """A deletion moves later rows onto numbered pages that the tap has already read."""
     policies = zendesk.store.records["sla_policies"]
     first, *others = sorted(policies)
     answer, deleted_before = zendesk.api.get, ["2"]

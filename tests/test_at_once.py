@@ -1,4 +1,4 @@
-"""Streams whose limits are independent run at once, and no STATE speaks of what is not out."""
+"""Streams with independent limits run at once, and no STATE covers an unwritten record."""
 
 from __future__ import annotations
 
@@ -48,21 +48,21 @@ LISTS = ("groups", "brands", "macros", "views", "triggers", "automations", "loca
 
 
 def exports(zendesk: Simulator) -> list[str]:
-    """Give the streams whose exports were asked for, request by request."""
+    """Return the stream of each request for an export, in order."""
     paths = [request.path for request in zendesk.requests]
     found = [re.search(r"/incremental/(\w+)", path) for path in paths]
     return [match[1] for match in found if match]
 
 
 def is_complete(run: Run, zendesk: Simulator, *streams: str) -> bool:
-    """Say whether all records of some streams are out."""
+    """Return whether all records of the streams were written."""
     return all(
         {record["id"] for record in run.records[stream]} == {*zendesk.store.records[stream]}
         for stream in streams
     )
 
 
-def test_those_that_share_a_limit_take_turns(zendesk: Simulator, tmp_path: Path) -> None:
+def test_streams_that_share_a_limit_take_turns(zendesk: Simulator, tmp_path: Path) -> None:
     shared = ("tickets", "ticket_events", "organizations")
     run = run_tap(tmp_path, config_for(zendesk, per_page=5), catalog=select(*shared))
     assert run.exit_code == 0, run.stderr
@@ -75,7 +75,7 @@ def test_those_that_share_a_limit_take_turns(zendesk: Simulator, tmp_path: Path)
         assert all(b - a == 3 for a, b in pairwise(places))
 
 
-def test_a_limit_that_is_reached_does_not_hold_up_another(
+def test_streams_with_another_limit_go_on_when_one_is_reached(
     zendesk: Simulator, tmp_path: Path
 ) -> None:
     headers = {"Retry-After": "600"}
@@ -91,7 +91,9 @@ def test_a_limit_that_is_reached_does_not_hold_up_another(
     assert exports(zendesk).count("users") == 2
 
 
-def test_a_limit_of_the_account_binds_all_of_them(zendesk: Simulator, tmp_path: Path) -> None:
+def test_the_limit_of_the_account_applies_to_all_streams(
+    zendesk: Simulator, tmp_path: Path
+) -> None:
     zendesk.settings.account_limit, zendesk.settings.window = 12, 1.0
     zendesk.settings.page_delay = 0.02
     streams = (*STREAMS, *LISTS)
@@ -103,19 +105,19 @@ def test_a_limit_of_the_account_binds_all_of_them(zendesk: Simulator, tmp_path: 
 
 
 def test_lists_share_a_few_threads(zendesk: Simulator, tmp_path: Path) -> None:
-    # The first list is asked alone, for the login.
+    # The first list is requested alone, to check the login.
     zendesk.faults.add("hold", path="|".join(f"/{name}" for name in LISTS), after=1, times=99)
     tap = FastTap(zendesk, tmp_path, *LISTS)
     with tap.started() as process:
         tap.wait_until(process, lambda: len(zendesk.faults.met) >= UNLIMITED_AT_ONCE)
-        process.join(0.2)  # time for one that is too much
+        process.join(0.2)  # long enough to show one request too many
         assert len(zendesk.faults.met) == UNLIMITED_AT_ONCE < len(LISTS) - 1
         zendesk.faults.clear()
         zendesk.faults.release()
         assert tap.finished(process).exit_code == 0
 
 
-def test_a_pace_keeps_clear_of_a_limit_without_headers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pacing_avoids_a_limit_without_headers(monkeypatch: pytest.MonkeyPatch) -> None:
     assert TalkCalls.time.pace == Pace(10, 60)
     pace = Pace(2, 1.0)
     monkeypatch.setattr(TalkCalls, "time", replace(TalkCalls.time, pace=pace))
@@ -129,7 +131,7 @@ def test_a_pace_keeps_clear_of_a_limit_without_headers(monkeypatch: pytest.Monke
 
 
 def check_failed(run: Run) -> None:
-    """Assert that a run has failed with one error, at its end."""
+    """Assert that a run failed with one error, as its last line."""
     assert run.exit_code == 1
     (error,) = run.log("ERROR")
     assert run.stderr.rstrip().endswith(error)
@@ -137,10 +139,10 @@ def check_failed(run: Run) -> None:
 
 
 @pytest.mark.parametrize(("status", "after"), [(403, 2), (422, 0)])
-def test_a_stream_that_fails_holds_up_no_other(
+def test_other_streams_are_exported_when_one_fails(
     zendesk: Simulator, tmp_path: Path, status: int, after: int
 ) -> None:
-    """However often the run is tried: it fails, but at its end."""
+    """Every attempt fails the run, but only at its end."""
     zendesk.faults.add("status", code=status, path="incremental/users", after=after, times=99)
     zendesk.faults.add("hold", path=TICKETS, after=1)  # until that stream has failed
     tap = FastTap(zendesk, tmp_path, *STREAMS)
@@ -165,7 +167,7 @@ def test_a_stream_that_fails_holds_up_no_other(
 
 
 def waits_of(run: Run) -> dict[str, list[float]]:
-    """Give the waits between tries that a log tells of, by stream."""
+    """Return the waits between tries that the log reports, by stream."""
     found: dict[str, list[float]] = defaultdict(list)
     for line in run.log("WARNING"):
         if told := re.search(r"(\w+): try \d+ of a page failed .* next try in ([\d.]+) s", line):
@@ -174,10 +176,10 @@ def waits_of(run: Run) -> dict[str, list[float]]:
 
 
 @pytest.mark.parametrize("after", [0, 2])
-def test_a_page_that_is_given_up_holds_up_no_other_stream(
+def test_other_streams_are_exported_when_a_page_is_given_up(
     zendesk: Simulator, tmp_path: Path, after: int
 ) -> None:
-    """Tickets share their limit with others, which wait for their turn meanwhile."""
+    """The streams that share the limit of tickets go on in the meantime."""
     zendesk.faults.add("status", code=503, path=TICKETS, after=after, times=999)
     tap = FastTap(zendesk, tmp_path, *STREAMS, *LISTS)
     run = tap.run(per_page=5)
@@ -196,10 +198,10 @@ def test_a_page_that_is_given_up_holds_up_no_other_stream(
 
 
 @pytest.mark.parametrize("code", [429, 503])
-def test_a_first_page_that_is_waited_for_holds_up_no_other_limit(
+def test_streams_with_another_limit_go_on_while_a_first_page_waits(
     zendesk: Simulator, tmp_path: Path, code: int
 ) -> None:
-    """Nothing has been served yet, but what is there has answered."""
+    """Zendesk has not served a page yet, but it has answered."""
     zendesk.faults.add("status", code=code, path=TICKETS, headers={"Retry-After": "600"})
     tap = FastTap(zendesk, tmp_path, "tickets", "users", plain=True)
     with tap.started(per_page=10) as process:
@@ -209,10 +211,10 @@ def test_a_first_page_that_is_waited_for_holds_up_no_other_limit(
 
 
 @pytest.mark.parametrize("after", [0, 4, 9])
-def test_where_nothing_is_served_the_run_waits_once(
+def test_a_run_waits_only_once_if_nothing_is_served(
     zendesk: Simulator, tmp_path: Path, after: int
 ) -> None:
-    """Not once a stream, of which there are fifty."""
+    """It does not wait once for each of fifty streams."""
     zendesk.faults.add("status", code=503, after=after, times=9999)
     run = FastTap(zendesk, tmp_path, *STREAMS, *LISTS).run(per_page=5)
     assert run.exit_code == 1
@@ -220,14 +222,16 @@ def test_where_nothing_is_served_the_run_waits_once(
     assert "gave up on the page at" in error
     waits = waits_of(run)
     line = [stream for stream in ("tickets", "ticket_events", "organizations") if stream in waits]
-    # The first of them may have been served when another was, just before.
+    # Just before, the first of them may have been served together with another.
     assert sum(len(waits[stream]) for stream in line) < 2 * MAX_TRIES
     at_once = UNLIMITED_AT_ONCE + 2
     assert len(zendesk.faults.met) < at_once * (MAX_TRIES + HURRIED_TRIES)
 
 
-def test_what_is_served_again_is_waited_for_again(zendesk: Simulator, tmp_path: Path) -> None:
-    """The second stream that is given up has waited as long as the first: a third was served."""
+def test_the_waits_start_over_once_zendesk_serves_a_page(
+    zendesk: Simulator, tmp_path: Path
+) -> None:
+    """A third stream was served in between, so the second one waits as long as the first."""
     for stream in ("tickets", "organizations"):
         zendesk.faults.add("status", code=500, path=f"incremental/{stream}", after=1, times=999)
     run = FastTap(zendesk, tmp_path, "tickets", "ticket_events", "organizations").run(per_page=5)
@@ -239,10 +243,10 @@ def test_what_is_served_again_is_waited_for_again(zendesk: Simulator, tmp_path: 
 
 @pytest.mark.parametrize("place", [0, 17])
 @pytest.mark.parametrize("stream", ["users", "tickets", "ticket_metrics"])
-def test_a_stream_map_that_fails_holds_up_no_other_stream(
+def test_other_streams_are_exported_when_a_stream_map_fails(
     zendesk: Simulator, tmp_path: Path, stream: str, place: int
 ) -> None:
-    """Its pages that were fetched already are not written."""
+    """The pages that were already fetched are not written."""
     parent = "users" if stream == "users" else "tickets"
     key = "ticket_id" if stream == "ticket_metrics" else "id"
     at = zendesk.store.records[parent].index[place][1]
@@ -263,7 +267,7 @@ def test_a_stream_map_that_fails_holds_up_no_other_stream(
     assert came == set(zendesk.store.records[parent])
 
 
-def test_several_streams_that_fail_are_all_said(zendesk: Simulator, tmp_path: Path) -> None:
+def test_every_stream_that_fails_is_reported(zendesk: Simulator, tmp_path: Path) -> None:
     for stream in ("users", "organizations"):
         zendesk.faults.add("status", code=422, path=f"incremental/{stream}", times=99)
     run = FastTap(zendesk, tmp_path, *STREAMS).run(per_page=5)
@@ -273,10 +277,10 @@ def test_several_streams_that_fail_are_all_said(zendesk: Simulator, tmp_path: Pa
     check_complete([run], zendesk, "tickets", "ticket_events", once=False)
 
 
-def test_what_has_arrived_is_written_before_a_login_that_failed_ends_the_run(
+def test_pages_that_have_arrived_are_written_before_a_refused_login_ends_the_run(
     zendesk: Simulator,
 ) -> None:
-    """The page of tickets has come, too, while this thread was busy."""
+    """The page of tickets arrives while the main thread is busy."""
     written: list[int] = []
     schedules: list[Schedule[SdkPagedStream, Any]] = []
 
@@ -285,16 +289,16 @@ def test_what_has_arrived_is_written_before_a_login_that_failed_ends_the_run(
         return schedules[-1]
 
     class Busy(TapZendeskIncremental):
-        """A tap that is busy until all that was asked for has arrived."""
+        """A tap that is busy until everything it requested has arrived."""
 
         def report(self) -> None:
-            """Wait for it; nothing else tells."""
+            """Wait until everything has arrived; only private members show that."""
             for one in schedules:
                 while one._arrived.qsize() < one._open_turns:  # noqa: SLF001 - see above
                     time.sleep(0.01)
 
         def report_end(self) -> None:
-            """Note how many pages were written of the tickets."""
+            """Note how many pages of tickets were written."""
             tickets = self.streams["tickets"]
             assert isinstance(tickets, Tickets)
             written.append(tickets.progress.pages)
@@ -312,7 +316,7 @@ def test_what_has_arrived_is_written_before_a_login_that_failed_ends_the_run(
 
 @pytest.mark.parametrize("code", [429, 503])
 def test_no_thread_outlives_a_run_for_long(zendesk: Simulator, code: int) -> None:
-    """It would try a page for ten minutes, or for ever, in whatever process runs the tap."""
+    """It would retry a page for ten minutes or forever, in whatever process runs the tap."""
     zendesk.faults.add("status", code=code, path=TICKETS, times=99, headers={"Retry-After": "1"})
     zendesk.faults.add("status", code=401, path="incremental/users", times=99)
     before = {*threading.enumerate()}
@@ -324,14 +328,14 @@ def test_no_thread_outlives_a_run_for_long(zendesk: Simulator, code: int) -> Non
             assert not thread.is_alive()
 
 
-def test_a_wrong_login_is_said_once(zendesk: Simulator, tmp_path: Path) -> None:
+def test_a_wrong_login_is_reported_once(zendesk: Simulator, tmp_path: Path) -> None:
     run = FastTap(zendesk, tmp_path, *STREAMS).run(access_token="wrong")
     check_failed(run)
-    assert run.stderr.count("HTTP 401") <= 2  # discovery may say it, too
+    assert run.stderr.count("HTTP 401") <= 2  # discovery may report it too
     assert len(exports(zendesk)) == 1
 
 
-def test_a_wrong_login_is_tried_once_after_streams_that_ask_for_nothing(
+def test_a_wrong_login_is_tried_once_after_streams_that_send_no_request(
     zendesk: Simulator, tmp_path: Path
 ) -> None:
     tap = FastTap(zendesk, tmp_path, "articles", "groups", *STREAMS)
@@ -342,7 +346,7 @@ def test_a_wrong_login_is_tried_once_after_streams_that_ask_for_nothing(
 
 
 def test_a_token_is_renewed_once_for_all_threads(zendesk: Simulator, tmp_path: Path) -> None:
-    """Zendesk refuses the token of several requests at once, again and again."""
+    """Zendesk refuses the token of several requests at once, three times over."""
     path = tmp_path / "tokens"
     login: Json = {
         "client_id": credentials.CLIENT_ID,
@@ -356,7 +360,7 @@ def test_a_token_is_renewed_once_for_all_threads(zendesk: Simulator, tmp_path: P
             zendesk.faults.add("hold", path=pages, after=after)
 
     def all_wait(times: int) -> bool:
-        """Whether these three wait, each with a token that was accepted, and none has to try."""
+        """Return whether three requests are held, and the last one of every path was accepted."""
         last = {request.path: request.status for request in [*zendesk.requests]}
         return len(zendesk.faults.met) == 3 * times and {*last.values()} == {200}
 
@@ -376,7 +380,7 @@ def test_a_token_is_renewed_once_for_all_threads(zendesk: Simulator, tmp_path: P
     assert zendesk.api.auth.tokens[-1].refresh_token in path.read_text()
 
 
-def test_a_token_that_is_not_known_everywhere_yet_is_renewed_once_for_all_threads(
+def test_a_token_that_not_every_server_knows_yet_is_renewed_once_for_all_threads(
     zendesk: Simulator, tmp_path: Path
 ) -> None:
     login: Json = {
@@ -397,7 +401,7 @@ def test_a_token_that_is_not_known_everywhere_yet_is_renewed_once_for_all_thread
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_ended_while_all_of_them_wait(
+def test_a_signal_while_all_threads_wait_loses_nothing(
     zendesk: Simulator, tmp_path: Path, number: signal.Signals
 ) -> None:
     for path in (TICKETS, "incremental/users"):
@@ -415,7 +419,7 @@ def test_ended_while_all_of_them_wait(
 
 
 def passed(bookmark: Json, index: Sequence[tuple[int, Any]]) -> set[Any]:
-    """Give the ids that a bookmark says are out: it goes on behind their second, or their id."""
+    """Return the ids that a bookmark covers: those before its second, or up to its cursor."""
     if "cursor" not in bookmark:
         return {i for second, i in index if second < int(bookmark.get("end_time", 0))}
     cursor = base64.b64decode(bookmark["cursor"]).decode()
@@ -425,7 +429,7 @@ def passed(bookmark: Json, index: Sequence[tuple[int, Any]]) -> set[Any]:
 
 
 def check_states(run: Run, zendesk: Simulator) -> None:
-    """Assert that what each bookmark has passed is on standard output before it."""
+    """Assert that every record that a bookmark covers was written before that bookmark."""
     index = {stream: zendesk.store.records[stream].index for stream in ORDERED}
     out: dict[str, set[Any]] = defaultdict(set)
     described = set()
@@ -441,7 +445,7 @@ def check_states(run: Run, zendesk: Simulator) -> None:
 
 
 ORDERED = (*STREAMS, "talk_calls", "side_conversation_events", "ticket_metric_events")
-"""Streams with four limits, whose bookmarks show a place in the order of their records."""
+"""Streams with four limits, whose bookmarks show a position in the order of their records."""
 
 
 @settings(max_examples=25)
@@ -451,10 +455,10 @@ ORDERED = (*STREAMS, "talk_calls", "side_conversation_events", "ticket_metric_ev
         st.tuples(st.sampled_from(STREAMS), st.integers(0, 6), st.floats(0.01, 0.05)), max_size=8
     ),
 )
-def test_each_state_covers_only_what_is_out(
+def test_each_state_covers_only_written_records(
     zendesk_of_all: Simulator, per_page: int, slow: list[tuple[str, int, float]]
 ) -> None:
-    """Threads as they are, whatever answer is late."""
+    """The real threads run, and some answers are late."""
     zendesk_of_all.clear()
     for stream, after, seconds in slow:
         zendesk_of_all.faults.add(
@@ -466,10 +470,10 @@ def test_each_state_covers_only_what_is_out(
 
 
 class InAnyOrder:
-    """A schedule whose sources bring their items in an order that is given."""
+    """A schedule that yields the items of its sources in a given order."""
 
     def __init__(self, picks: Iterator[int]) -> None:
-        """Picks the next source by its number."""
+        """Choose the next source by its number."""
         self._picks = picks
         self._sources: list[tuple[SdkPagedStream, Iterator[Any]]] = []
 
@@ -490,7 +494,7 @@ class InAnyOrder:
 
 @settings(max_examples=40)
 @given(per_page=st.integers(2, 40), picks=st.lists(st.integers(0, 6), max_size=120))
-def test_no_order_of_pages_has_a_state_ahead_of_what_is_out(
+def test_no_order_of_pages_puts_a_state_ahead_of_written_records(
     zendesk_of_all: Simulator, per_page: int, picks: list[int]
 ) -> None:
     zendesk_of_all.clear()
@@ -503,13 +507,15 @@ def test_no_order_of_pages_has_a_state_ahead_of_what_is_out(
 
 @pytest.fixture(scope="module")
 def zendesk_of_all() -> Iterator[Simulator]:
-    """An account for many runs."""
+    """An account that many runs share."""
     with Simulator() as simulator:
         yield simulator
 
 
-def test_pages_in_memory_are_one_a_limit_and_the_one_that_is_written(zendesk: Simulator) -> None:
-    """However slow the target is."""
+def test_memory_holds_one_page_for_each_limit_and_the_page_being_written(
+    zendesk: Simulator,
+) -> None:
+    """That holds however slow the target is."""
     alive: list[int] = []
     most: list[int] = []
 
@@ -524,17 +530,17 @@ def test_pages_in_memory_are_one_a_limit_and_the_one_that_is_written(zendesk: Si
         """A tap whose target reads slowly."""
 
         def report(self) -> None:
-            """Take its time."""
+            """Take some time."""
             time.sleep(0.02)
 
     with mock.patch.object(export_stream, "ReadyPage", side_effect=counted):
         sync(config_for(zendesk, per_page=5), catalog=select(*STREAMS), tap=Slow)
     assert len(most) > 20
-    limits = 2  # that of users, and that of the others
+    limits = 2  # the limit of users, and the one that the other streams share
     assert max(most) <= limits + 1
 
 
-def test_batch_files_come_one_stream_after_the_other(zendesk: Simulator, tmp_path: Path) -> None:
+def test_batch_files_are_written_one_stream_at_a_time(zendesk: Simulator, tmp_path: Path) -> None:
     root = (tmp_path / "batches").as_uri()
     files = {"encoding": {"format": "jsonl", "compression": "gzip"}, "storage": {"root": root}}
     run = sync(config_for(zendesk, batch_config=files), catalog=select("tickets", "users"))
@@ -546,15 +552,15 @@ def test_batch_files_come_one_stream_after_the_other(zendesk: Simulator, tmp_pat
 def test_a_writer_that_fails_ends_the_run_at_once(
     zendesk: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An error of writing is not one of a stream: nothing more is written."""
+    """A write error does not belong to one stream, so nothing more is written."""
 
     class Broken(TapZendeskIncremental):
-        """A tap that fails while it says how far it is."""
+        """A tap that fails while it reports its progress."""
 
         begins = True
 
         def report(self) -> None:
-            """Fail, but not as the run begins."""
+            """Fail, but not on the first call."""
             if not self.begins:
                 msg = "no report"
                 raise OSError(msg)

@@ -1,4 +1,4 @@
-"""Batches: files of records for loaders that take files, and states that cover only these."""
+"""Batches: files of records for loaders that take files, and states that cover only them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Records = dict[str, list["Json"]]
 
 
 def batches_in(folder: Path, batch_size: int) -> Json:
-    """Gives the settings for batches in a folder, as gzipped JSON lines."""
+    """Return settings that write batches to a folder, as gzipped JSON lines."""
     folder.mkdir(exist_ok=True)
     return {
         "batch_size": batch_size,
@@ -48,13 +48,13 @@ def batches_in(folder: Path, batch_size: int) -> Json:
 
 
 def lines_of(address: str) -> list[Json]:
-    """Reads the records of a file."""
+    """Read the records of a batch file."""
     with gzip.open(unquote(urlsplit(address).path), "rb") as file:
         return [msgspec.json.decode(line) for line in file]
 
 
 def records_of(messages: Iterable[Json]) -> Records:
-    """Gives the records in the files that messages name, by stream."""
+    """Return the records in the files that BATCH messages name, by stream."""
     found: Records = {stream: [] for stream in STREAMS}
     for message in messages:
         if message["type"] == "BATCH":
@@ -65,14 +65,14 @@ def records_of(messages: Iterable[Json]) -> Records:
 
 
 def check_complete(zendesk: Simulator, *parts: Records) -> None:
-    """Asserts that the records of runs are together all that there is, as Zendesk sent them."""
+    """Assert that the records of the runs add up to the account, as Zendesk sent them."""
     for stream in STREAMS:
         came = {one["id"]: one for part in parts for one in part[stream]}
         there = {key: trimmed(one) for key, one in zendesk.store.records[stream].items()}
         assert came == there
 
 
-def test_storage_that_needs_another_package_is_said(zendesk: Simulator, tmp_path: Path) -> None:
+def test_storage_without_its_package_is_reported(zendesk: Simulator, tmp_path: Path) -> None:
     batches = {"encoding": {"format": "jsonl"}, "storage": {"root": "s3://bucket"}}
     ended = run(
         command_for(
@@ -96,12 +96,12 @@ def test_files_hold_every_record_once(zendesk: Simulator, tmp_path: Path) -> Non
         assert len(records[stream]) == len(zendesk.store.records[stream])
 
 
-# Smaller than a page, as large as one, larger, and larger than everything.
+# Smaller than a page, as large as one, larger, and larger than the whole account.
 @pytest.mark.parametrize("batch_size", [4, 10, 13, 1000])
 def test_state_covers_only_batches_before_it(
     zendesk: Simulator, tmp_path: Path, batch_size: int
 ) -> None:
-    """Whoever goes on from any state, after the batches before it, has everything."""
+    """The files before any state, and those of a run from it, together hold all records."""
     batches = batches_in(tmp_path / "files", batch_size)
     config = config_for(zendesk, per_page=10, batch_config=batches)
     catalog = select(*STREAMS)
@@ -113,9 +113,7 @@ def test_state_covers_only_batches_before_it(
         check_complete(zendesk, records_of(messages[:place]), records_of(rest.messages))
 
 
-def test_files_hold_what_stream_maps_and_selection_leave(
-    zendesk: Simulator, tmp_path: Path
-) -> None:
+def test_files_follow_stream_maps_and_selection(zendesk: Simulator, tmp_path: Path) -> None:
     maps = {"users": {"email": None, "name": "'x'", "__filter__": "id % 2 == 0"}}
     batches = batches_in(tmp_path / "files", 7)
     config = config_for(zendesk, batch_config=batches, stream_maps=maps)
@@ -129,9 +127,7 @@ def test_files_hold_what_stream_maps_and_selection_leave(
     assert all("source" not in ticket["via"] for ticket in found["tickets"] if "via" in ticket)
 
 
-def test_a_stream_that_is_renamed_is_in_files_of_its_name(
-    zendesk: Simulator, tmp_path: Path
-) -> None:
+def test_files_of_a_renamed_stream_have_its_new_name(zendesk: Simulator, tmp_path: Path) -> None:
     maps = {"users": None, "people": {"__source__": "users", "email": None}}
     batches = batches_in(tmp_path / "files", 7)
     config = config_for(zendesk, batch_config=batches, stream_maps=maps)
@@ -142,7 +138,7 @@ def test_a_stream_that_is_renamed_is_in_files_of_its_name(
     assert not any("email" in user for user in found)
 
 
-def test_several_stream_maps_are_refused(zendesk: Simulator, tmp_path: Path) -> None:
+def test_several_stream_maps_of_one_stream_are_refused(zendesk: Simulator, tmp_path: Path) -> None:
     maps = {"users": {}, "people": {"__source__": "users"}}
     batches = batches_in(tmp_path / "files", 7)
     config = config_for(zendesk, batch_config=batches, stream_maps=maps)
@@ -150,8 +146,8 @@ def test_several_stream_maps_are_refused(zendesk: Simulator, tmp_path: Path) -> 
         sync(config, catalog=select("users"))
 
 
-def test_a_stream_that_fails_holds_up_no_other(zendesk: Simulator, tmp_path: Path) -> None:
-    """What it has is in files too, and the next run goes on from there."""
+def test_other_streams_are_exported_when_one_fails(zendesk: Simulator, tmp_path: Path) -> None:
+    """Its own records up to the error are in files too, and the next run continues there."""
     zendesk.faults.add("status", code=403, path="incremental/users", after=2, times=99)
     config = config_for(zendesk, per_page=5, batch_config=batches_in(tmp_path / "files", 7))
     failed = run(command_for(tmp_path, config=config, catalog=select(*STREAMS)))
@@ -170,7 +166,7 @@ def test_a_stream_that_fails_holds_up_no_other(zendesk: Simulator, tmp_path: Pat
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_killed_in_the_middle(zendesk: Simulator, tmp_path: Path, number: signal.Signals) -> None:
-    zendesk.faults.add("hang", path="incremental/users", seconds=3600.0)  # it never ends by itself
+    zendesk.faults.add("hang", path="incremental/users", seconds=3600.0)  # never ends by itself
     config = config_for(zendesk, per_page=5, batch_config=batches_in(tmp_path / "files", 7))
     catalog = select(*STREAMS)
     output = b""
@@ -192,7 +188,7 @@ def test_killed_in_the_middle(zendesk: Simulator, tmp_path: Path, number: signal
     check_complete(zendesk, came, records_of(again.messages))
 
 
-def test_loader_takes_the_files(zendesk: Simulator, tmp_path: Path, schema: Schema) -> None:
+def test_a_loader_loads_the_files(zendesk: Simulator, tmp_path: Path, schema: Schema) -> None:
     batches = batches_in(tmp_path / "files", 40)
     pipeline = Pipeline(tmp_path, zendesk, schema)
     pipeline.run(catalog=select(*STREAMS), per_page=20, batch_config=batches)

@@ -24,7 +24,7 @@ RECORD = b'{"type":"RECORD"'
 
 
 def killed_after(records: int, command: list[str]) -> Run:
-    """Kills the tap once so many records have come, and gives what came until then."""
+    """Kill the tap after some records, and return what it wrote until then."""
     lines: list[bytes] = []
     with start(command) as process:
         assert process.stdout is not None
@@ -59,7 +59,7 @@ def test_a_kill_at_a_random_record_loses_nothing(
     for stream in STREAMS:
         before, after = by_id(killed.records[stream]), by_id(resumed.records[stream])
         assert before | after == data_of(zendesk, stream)
-        # Each stream goes on at its bookmark, not before.
+        # Each stream resumes at its bookmark, not earlier.
         token = {k: str(v) for k, v in bookmarks.get(stream, {}).items() if k == "cursor"}
         if end_time := bookmarks.get(stream, {}).get("end_time"):
             token = {"start_time": str(end_time)}
@@ -67,13 +67,13 @@ def test_a_kill_at_a_random_record_loses_nothing(
             **(token or {"start_time": "0"}),
             "per_page": str(config["per_page"]),
         }
-        # Pages asked for again: the one that was being written, the one that was fetched
-        # meanwhile, and whatever was out but not read before the kill.
+        # Pages requested again: the one being written, the one fetched in the meantime, and
+        # those that the tap wrote but this test did not read before the kill.
         again = [params for params in asked(zendesk, stream) if params in first[stream]]
         assert again == asked(zendesk, stream)[: len(again)]
 
 
-def test_a_page_that_was_cut_short_by_a_kill_is_the_only_one_repeated(
+def test_only_the_page_that_a_kill_cut_short_is_repeated(
     zendesk: Simulator, tmp_path: Path
 ) -> None:
     config, catalog = config_for(zendesk, per_page=10), select("tickets")
@@ -123,7 +123,7 @@ def test_about(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("option", ["--test", "--test=schema"])
-def test_the_dry_run(zendesk: Simulator, tmp_path: Path, option: str) -> None:
+def test_dry_runs(zendesk: Simulator, tmp_path: Path, option: str) -> None:
     tried = run_command(tmp_path, config_for(zendesk), option)
     assert tried.exit_code == 0
     assert set(STREAMS) <= tried.schemas.keys()
@@ -147,20 +147,20 @@ def test_settings_and_login_from_the_environment(zendesk: Simulator, tmp_path: P
     assert [params["per_page"] for params in asked(zendesk, "tickets")] == ["25", "25"]
 
 
-def test_as_a_module(zendesk: Simulator, tmp_path: Path) -> None:
+def test_the_tap_runs_as_a_module(zendesk: Simulator, tmp_path: Path) -> None:
     command = command_for(tmp_path, config=config_for(zendesk), catalog=select("users"))
     found = run([sys.executable, "-m", "tap_zendesk_incremental", *command[1:]])
     assert found.exit_code == 0
     assert by_id(found.records["users"]) == data_of(zendesk, "users")
 
 
-def test_the_version(tmp_path: Path) -> None:
+def test_version(tmp_path: Path) -> None:
     found = run_command(tmp_path, None, "--version")
     assert found.exit_code == 0
     assert found.stdout.startswith(b"tap-zendesk-incremental v")
 
 
-def test_a_stuck_cursor_is_one_line_and_the_state_before_it(
+def test_a_stuck_cursor_ends_with_one_line_after_the_last_state(
     zendesk: Simulator, tmp_path: Path
 ) -> None:
     zendesk.faults.add("stuck_cursor", times=9, path="tickets/cursor", after=2)
@@ -191,7 +191,7 @@ def test_a_stuck_cursor_is_one_line_and_the_state_before_it(
         b'{"bookmarks": {"users": {"page": "x"}}}',
     ],
 )
-def test_a_damaged_state_is_one_line_and_no_export(
+def test_a_damaged_state_ends_with_one_line_and_exports_nothing(
     zendesk_shared: Simulator, tmp_path: Path, state: bytes
 ) -> None:
     refused = run_tap(tmp_path, config_for(zendesk_shared), state=state)

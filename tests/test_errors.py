@@ -1,4 +1,4 @@
-"""Error bodies: what Zendesk says fits one line, and a proxy's page is not shown."""
+"""Error bodies: Zendesk's message is shown in one line, and a proxy's page is not shown."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_error_message(payload: object, says: str) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>Bad gateway</html>", b"\xff\xfe", b'{"error":'])
-def test_what_is_not_json_says_nothing(body: bytes) -> None:
+def test_a_body_that_is_not_json_has_no_message(body: bytes) -> None:
     assert error_message(body) == ""
 
 

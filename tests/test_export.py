@@ -1,4 +1,4 @@
-"""What an export brings: everything, once, and a state that can be gone on from at any line."""
+"""An export brings every record once, and the next run can resume from any of its states."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ METHODS = ("cursor", "time")
 
 
 def data_of(zendesk: Simulator, stream: str) -> dict[Any, Json]:
-    """The account's records by id, as the tap gives them: a ticket's `fields` is a copy."""
+    """Return the account's records by id, without a ticket's `fields`, which is a copy."""
     table = zendesk.store.records[stream]
     return {id_: {k: v for k, v in table[id_].items() if k != "fields"} for id_ in table}
 
 
 def by_id(records: Iterable[Json]) -> dict[Any, Json]:
-    """Records by id, the last of each."""
+    """Return the last version of each record, by id."""
     return {record["id"]: record for record in records}
 
 
 def asked(zendesk: Simulator, stream: str) -> list[dict[str, str]]:
-    """The parameters of all requests for a stream's pages."""
+    """Return the parameters of all requests for a stream's pages."""
     path = re.compile(rf"/incremental/{stream}(/cursor)?(\.json)?$")
     return [request.params for request in zendesk.requests if path.search(request.path)]
 
@@ -63,7 +63,7 @@ def test_everything_comes_once_in_order(
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_only_changes_come_the_next_time(zendesk: Simulator, method: str) -> None:
+def test_the_next_run_brings_only_changes(zendesk: Simulator, method: str) -> None:
     config = config_for(zendesk, export_method=method)
     catalog = select(*STREAMS)
     first = sync(config, catalog=catalog)
@@ -74,7 +74,7 @@ def test_only_changes_come_the_next_time(zendesk: Simulator, method: str) -> Non
     for stream in STREAMS:
         assert len(asked(zendesk, stream)) == 1
         newest = max(shared[stream])
-        # A time export starts inside its last second, and shares that with the run before.
+        # A time export starts at the last second of the run before, so it repeats that second.
         again = second.records[stream]
         assert {record[KEYS[stream]] for record in again} <= {newest}
         by_cursor = method == "cursor" and stream in {"tickets", "users"}
@@ -118,7 +118,7 @@ def test_a_cursor_stream_with_nothing_new_makes_one_request(zendesk: Simulator) 
 
 
 def check_bookmark(stream: str, bookmark: Json, run: Run, method: str) -> None:
-    """Holds a bookmark against what is known of its shape and of the records before it."""
+    """Check a bookmark's shape, and that its value is that of a record in the run."""
     if not bookmark:
         return
     token = "cursor" if method == "cursor" and stream in {"tickets", "users"} else "end_time"
@@ -156,7 +156,7 @@ def test_no_state_is_ahead_of_the_records(zendesk_shared: Simulator, method: str
             assert len({data[id_][KEYS[stream]] for id_ in twice}) <= 1
 
 
-def test_a_state_of_the_other_method_goes_on_from_a_day_before_its_value(
+def test_a_state_of_the_other_method_resumes_a_day_before_its_value(
     zendesk: Simulator,
 ) -> None:
     catalog = select("tickets", "users")
@@ -174,14 +174,14 @@ def test_a_state_of_the_other_method_goes_on_from_a_day_before_its_value(
         "replication_key_value",
         "end_time",
     }
-    # The place of an export by time is Zendesk's own, and exact.
+    # The bookmark of a time export is Zendesk's own `end_time`, which is exact.
     zendesk.clear()
     again = sync(config_for(zendesk), state=by_time.state, catalog=catalog)
     assert asked(zendesk, "tickets") == [{"start_time": str(newest), "per_page": "1000"}]
     assert again.state == by_cursor
 
 
-def test_without_its_cursor_a_state_goes_on_from_a_day_before_its_value(
+def test_a_state_without_its_cursor_resumes_a_day_before_its_value(
     zendesk: Simulator,
 ) -> None:
     catalog = select("users")
@@ -262,7 +262,7 @@ def test_addresses_in_pages_are_not_followed(zendesk: Simulator, method: str) ->
     assert len(run.records["tickets"]) == 50
 
 
-def test_a_cursor_that_stays_is_an_error_after_the_pages_before_it(zendesk: Simulator) -> None:
+def test_a_cursor_that_does_not_advance_is_an_error(zendesk: Simulator) -> None:
     zendesk.faults.add("stuck_cursor", times=9, path="tickets/cursor", after=2)
     with pytest.raises(FatalSyncError, match=r"^tickets: Zendesk's cursor does not advance"):
         sync(config_for(zendesk, per_page=10), catalog=select("tickets"))

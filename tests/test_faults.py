@@ -1,4 +1,4 @@
-"""Every fault on the way is survived, or ends the run in one line; no record is lost or doubled."""
+"""Faults of servers and networks are retried, or end the run in one line. No record is lost."""
 
 from __future__ import annotations
 
@@ -44,19 +44,19 @@ FAULTS: dict[str, dict[str, Any]] = {
     "no records": {"kind": "no_records"},
 }
 LATE = {"no answer", "a slow body"}
-# After these the next try asks for fewer records.
+# After these the next try requests fewer records.
 SLOW = {"HTTP 504", *LATE}
 
 
 @pytest.fixture
 def tap(zendesk: Simulator, tmp_path: Path) -> FastTap:
-    """The tap beside an account of its own, exporting tickets."""
+    """The tap with an account of its own, exporting tickets."""
     return FastTap(zendesk, tmp_path)
 
 
 @pytest.mark.parametrize("code", [100, 102, 103])
 def test_an_interim_answer_is_not_the_answer(tap: FastTap, code: int) -> None:
-    """Nor is the one that follows it the answer to the next request of the connection."""
+    """The final answer must not be taken for the answer to the next request either."""
     tap.zendesk.faults.add("interim", path=TICKETS, after=1, times=9, code=code)
     run = tap.run(per_page=10)
     assert run.exit_code == 0
@@ -65,7 +65,7 @@ def test_an_interim_answer_is_not_the_answer(tap: FastTap, code: int) -> None:
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_fault_is_tried_again(tap: FastTap, name: str) -> None:
+def test_a_fault_is_retried(tap: FastTap, name: str) -> None:
     tap.zendesk.faults.add(path=TICKETS, after=2, **FAULTS[name])
     run = tap.run(per_page=10, request_timeout=3 if name in LATE else None)
     assert run.exit_code == 0, run.stderr
@@ -79,8 +79,8 @@ def test_fault_is_tried_again(tap: FastTap, name: str) -> None:
     assert "html" not in run.stderr
 
 
-def test_every_fault_in_a_row(tap: FastTap) -> None:
-    """The same page survives all of them, and the pages after it are none the worse."""
+def test_every_fault_on_one_page(tap: FastTap) -> None:
+    """One page survives all of them, and the pages after it are not affected."""
     for fault in FAULTS.values():
         tap.zendesk.faults.add(path=TICKETS, after=1, **fault)
     run = tap.run(per_page=20, request_timeout=1)
@@ -108,7 +108,7 @@ def test_refused_connections(zendesk: Simulator, tmp_path: Path) -> None:
         log = b""
         while b"refused" not in log:
             line = process.stderr.readline()
-            assert line, "the run has ended"
+            assert line, "the run ended too early"
             log += line
         zendesk.refuse(0.0)
         output, errors = process.communicate(timeout=TIMEOUT_SECONDS)
@@ -118,7 +118,7 @@ def test_refused_connections(zendesk: Simulator, tmp_path: Path) -> None:
     assert any("refused" in line for line in run.log("WARNING"))
 
 
-def test_retry_after_of_503_is_obeyed(tap: FastTap) -> None:
+def test_retry_after_of_a_503_is_obeyed(tap: FastTap) -> None:
     headers = {"Retry-After": "765"}
     tap.zendesk.faults.add("status", path=TICKETS, code=503, headers=headers)
     run = tap.run()
@@ -128,7 +128,7 @@ def test_retry_after_of_503_is_obeyed(tap: FastTap) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(SLOW))
-def test_time_outs_ask_for_half(tap: FastTap, name: str) -> None:
+def test_time_outs_halve_the_page_size(tap: FastTap, name: str) -> None:
     tap.zendesk.store.fill("tickets", range(1_700_000_000, 1_700_001_200))
     tap.zendesk.faults.add(path=TICKETS, times=2, **FAULTS[name])
     run = tap.run(per_page=240, request_timeout=3 if name in LATE else None)
@@ -139,7 +139,7 @@ def test_time_outs_ask_for_half(tap: FastTap, name: str) -> None:
     assert sizes[-1] == 240
 
 
-def test_time_outs_stop_at_fifty(tap: FastTap) -> None:
+def test_the_page_size_does_not_fall_below_fifty(tap: FastTap) -> None:
     tap.zendesk.faults.add("status", code=504, times=8, path=TICKETS)
     run = tap.run()
     assert run.exit_code == 0
@@ -156,7 +156,7 @@ def test_time_outs_stop_at_fifty(tap: FastTap) -> None:
         ({"kind": "empty"}, "not a page of tickets"),
     ],
 )
-def test_giving_up_is_one_line(tap: FastTap, fault: dict[str, Any], says: str) -> None:
+def test_giving_up_is_reported_in_one_line(tap: FastTap, fault: dict[str, Any], says: str) -> None:
     tap.zendesk.faults.add(times=100, after=2, path=TICKETS, **fault)
     run = tap.run(per_page=10)
     assert run.exit_code == 1
@@ -185,19 +185,19 @@ DRIPS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", DRIPS)
-def test_an_answer_that_drips_ends_at_its_deadline(tap: FastTap, name: str) -> None:
-    """No piece of it is late, and yet it would take a quarter of an hour."""
+def test_an_answer_that_trickles_in_is_abandoned_at_its_deadline(tap: FastTap, name: str) -> None:
+    """No part of it is late, but the whole would take a quarter of an hour."""
     tap.zendesk.faults.add("drip", path=TICKETS, seconds=0.3, **DRIPS[name])
     run = tap.run(per_page=20, request_timeout=1)
     assert run.exit_code == 0, run.stderr
     check_complete([run], tap.zendesk, once=True)
-    lines = run.log("WARNING")  # perhaps also of an answer that a busy machine has held up
+    lines = run.log("WARNING")  # perhaps also about an answer that a busy machine delayed
     assert lines
     assert all("no answer in time" in line for line in lines)
     assert [request.params["per_page"] for request in pages_asked(tap.zendesk)][:2] == ["20", "20"]
 
 
-def test_a_token_that_drips_ends_at_its_deadline(
+def test_a_token_that_trickles_in_is_abandoned_at_its_deadline(
     zendesk: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(oauth, "TOKEN_TIMEOUT_SECONDS", 1)
@@ -207,12 +207,12 @@ def test_a_token_that_drips_ends_at_its_deadline(
     authenticator.update_access_token()
     assert authenticator.access_token
     assert zendesk.faults.met == ["drip"]
-    assert len(zendesk.requests) > 1  # the answer that drips was not waited for
+    assert len(zendesk.requests) > 1  # the slow answer was abandoned
 
 
 @pytest.mark.parametrize("code", [500, 502, 503])
-def test_pages_that_are_too_much_are_halved(tap: FastTap, code: int) -> None:
-    """Zendesk answers some accounts so whenever they ask for much."""
+def test_repeated_server_errors_halve_the_page_size(tap: FastTap, code: int) -> None:
+    """Zendesk answers some accounts this way whenever they request large pages."""
     tap.zendesk.store.fill("tickets", range(1_700_000_000, 1_700_000_900))
     tap.zendesk.faults.add("status", code=code, times=99, path=r"per_page=(\d{4}|[5-9]\d\d)")
     run = tap.run(per_page=1000)
@@ -230,7 +230,7 @@ def test_the_last_error_names_the_page_size(tap: FastTap) -> None:
     assert "with per_page=50: HTTP 500" in line
 
 
-def test_where_nothing_answers_the_first_request_gives_up_soon(tap: FastTap) -> None:
+def test_the_first_request_gives_up_soon_if_nothing_answers(tap: FastTap) -> None:
     tap.zendesk.faults.add("reset", times=99)
     run = tap.run()
     assert run.exit_code == 1
@@ -239,7 +239,9 @@ def test_where_nothing_answers_the_first_request_gives_up_soon(tap: FastTap) -> 
     assert sum(waits) <= 31
 
 
-def test_a_run_that_discovers_first_gives_up_as_soon(zendesk: Simulator, tmp_path: Path) -> None:
+def test_a_run_that_discovers_first_gives_up_just_as_soon(
+    zendesk: Simulator, tmp_path: Path
+) -> None:
     zendesk.faults.add("reset", times=99)
     command = command_for(tmp_path, config=config_for(zendesk))
     done = run_command([sys.executable, "-m", "tests.shortened_waits", *command[1:]])
@@ -249,14 +251,14 @@ def test_a_run_that_discovers_first_gives_up_as_soon(zendesk: Simulator, tmp_pat
     assert "no answer from" in line
 
 
-def test_an_account_that_has_answered_is_waited_for(tap: FastTap) -> None:
+def test_the_tap_keeps_retrying_once_an_account_has_answered(tap: FastTap) -> None:
     tap.zendesk.faults.add("reset", times=20, after=1)
     run = tap.run(per_page=20)
     assert run.exit_code == 0
     check_complete([run], tap.zendesk, once=True)
 
 
-def test_a_test_does_not_sit_faults_out(zendesk: Simulator, tmp_path: Path) -> None:
+def test_a_connection_test_gives_up_soon(zendesk: Simulator, tmp_path: Path) -> None:
     zendesk.faults.add("status", code=503, times=99, path="tickets/sample")
     command = command_for(tmp_path, config=config_for(zendesk), catalog=select("tickets"))
     done = run_command([sys.executable, "-m", "tests.shortened_waits", *command[1:], "--test"])
@@ -266,7 +268,7 @@ def test_a_test_does_not_sit_faults_out(zendesk: Simulator, tmp_path: Path) -> N
     assert "HTTP 503" in line
 
 
-def test_half_a_character_is_replaced_and_said_once(tap: FastTap) -> None:
+def test_half_a_character_is_replaced_and_reported_once(tap: FastTap) -> None:
     for index in (1, 2):
         tap.zendesk.faults.add(
             "raw",
@@ -319,7 +321,7 @@ def test_a_page_that_stays_unreadable_names_the_record(tap: FastTap, raw: str) -
 
 
 @pytest.mark.parametrize("raw", UNREADABLE)
-def test_a_page_that_is_unreadable_once_is_asked_for_again(tap: FastTap, raw: str) -> None:
+def test_a_page_that_is_unreadable_once_is_requested_again(tap: FastTap, raw: str) -> None:
     tap.zendesk.faults.add("raw", path=TICKETS, raw=raw)
     run = tap.run(per_page=10)
     assert run.exit_code == 0, run.stderr
@@ -335,7 +337,7 @@ def test_a_page_that_is_unreadable_once_is_asked_for_again(tap: FastTap, raw: st
         ('{"tickets": [{"id": 1}], "after_cursor": 7}', "$.after_cursor"),
     ],
 )
-def test_a_page_that_stays_unreadable_says_why(tap: FastTap, answer: str, says: str) -> None:
+def test_the_error_says_why_a_page_stays_unreadable(tap: FastTap, answer: str, says: str) -> None:
     tap.zendesk.faults.add("status", path=TICKETS, times=99, code=200, body=answer)
     run = tap.run()
     assert run.exit_code == 1
@@ -358,7 +360,7 @@ def test_a_page_that_stays_unreadable_says_why(tap: FastTap, answer: str, says: 
     ],
     ids=["lengths", "chunk below zero", "chunk", "gzip", "status", "header", "continue"],
 )
-def test_http_that_is_none_is_tried_again(tap: FastTap, answer: bytes) -> None:
+def test_invalid_http_is_retried(tap: FastTap, answer: bytes) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.settimeout(TIMEOUT_SECONDS)
         front = threading.Thread(target=_answer_once, args=(listening, answer, tap.zendesk.port))
@@ -371,9 +373,9 @@ def test_http_that_is_none_is_tried_again(tap: FastTap, answer: bytes) -> None:
 
 
 def _answer_once(listening: socket.socket, answer: bytes, port: int) -> None:
-    """Answers the first request so, and has the simulator answer the second."""
+    """Send an answer to the first request, and let the simulator answer the second."""
     connection, _ = listening.accept()
-    # The tap closes as soon as it knows that this is no HTTP, perhaps with bytes on their way.
+    # The tap closes the connection once the answer is invalid, perhaps before all is sent.
     with connection, contextlib.suppress(OSError):
         connection.recv(1 << 16)
         connection.sendall(answer)
@@ -395,7 +397,7 @@ def _answer_once(listening: socket.socket, answer: bytes, port: int) -> None:
     ],
 )
 @pytest.mark.parametrize("code", [403, 404])
-def test_a_product_that_is_missing_is_not_laid_to_the_login(
+def test_a_missing_product_is_not_blamed_on_the_login(
     zendesk: Simulator, tmp_path: Path, stream: str, product: str, code: int
 ) -> None:
     zendesk.faults.add("status", code=code, path="/help_center/|/community/|/voice/", times=99)
@@ -407,7 +409,7 @@ def test_a_product_that_is_missing_is_not_laid_to_the_login(
     assert "subdomain" not in line
 
 
-def test_an_error_in_a_good_answer_shows_what_zendesk_says(tap: FastTap) -> None:
+def test_an_error_in_a_200_answer_shows_the_message_from_zendesk(tap: FastTap) -> None:
     body = '{"error": {"title": "Sorry", "message": "Database unavailable"}}'
     tap.zendesk.faults.add("status", path=TICKETS, code=200, body=body)
     run = tap.run()
@@ -418,7 +420,9 @@ def test_an_error_in_a_good_answer_shows_what_zendesk_says(tap: FastTap) -> None
 
 @pytest.mark.parametrize("held", ['"text"', "[1]", "7", "null", '{"a": 1}'])
 @pytest.mark.parametrize("unknown", [True, False])
-def test_rescued_data_of_zendesks_own_is_kept(tap: FastTap, held: str, *, unknown: bool) -> None:
+def test_a_property_that_zendesk_calls_rescued_data_is_kept(
+    tap: FastTap, held: str, *, unknown: bool
+) -> None:
     tap.zendesk.faults.add("raw", path=TICKETS, name="_rescued_data", raw=held)
     if unknown:
         tap.zendesk.faults.add("unknown_field", path=TICKETS, name="new", value=1)
@@ -431,7 +435,7 @@ def test_rescued_data_of_zendesks_own_is_kept(tap: FastTap, held: str, *, unknow
 
 
 @pytest.mark.parametrize("raw", ["1" * 30, "-" + "9" * 15, '"9999-12-31T23:59:59-01:00"', "1e99"])
-def test_times_that_no_calendar_has_are_no_place(tap: FastTap, raw: str) -> None:
+def test_times_outside_the_calendar_move_no_bookmark(tap: FastTap, raw: str) -> None:
     tap.zendesk.faults.add("raw", path=TICKETS, name="generated_timestamp", raw=raw)
     run = tap.run(per_page=10)
     assert run.exit_code == 0, run.stderr
@@ -459,7 +463,7 @@ def test_a_redirect_skips_no_stream(zendesk: Simulator, tmp_path: Path, stream: 
     ids=["seconds", "digits", "date", "zone"],
 )
 @pytest.mark.parametrize("code", [429, 503])
-def test_what_a_server_asks_to_wait_is_bounded(
+def test_the_wait_for_retry_after_is_bounded(
     tap: FastTap, code: int, retry_after: str, *, is_understood: bool
 ) -> None:
     headers = {"Retry-After": retry_after}
@@ -483,7 +487,7 @@ def test_what_a_server_asks_to_wait_is_bounded(
     ],
     ids=["epoch", "huge", "digits"],
 )
-def test_what_a_limit_asks_to_wait_is_bounded(tap: FastTap, headers: dict[str, str]) -> None:
+def test_the_wait_for_a_limit_is_bounded(tap: FastTap, headers: dict[str, str]) -> None:
     tap.zendesk.faults.add("status", code=500, path=TICKETS, headers=headers)
     run = tap.run()
     assert run.exit_code == 0, run.stderr
@@ -499,11 +503,11 @@ def test_the_waits_before_giving_up_are_about_ten_minutes(tap: FastTap) -> None:
     assert len(waits) == 24
     assert max(waits) <= 60
     assert len(set(waits)) > 12
-    # Full jitter: 570 s on average, with a deviation of 75.
+    # Full jitter: 570 s on average, with a standard deviation of 75.
     assert 200 < sum(waits) < 940
 
 
-def test_nobody_listens(tap: FastTap) -> None:
+def test_a_port_without_a_server(tap: FastTap) -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         port = bound.getsockname()[1]
@@ -539,7 +543,9 @@ def test_a_stuck_cursor_names_the_stream(tap: FastTap) -> None:
     ("code", "advice"),
     [(401, "check the login settings"), (403, "admin"), (404, "check subdomain")],
 )
-def test_refusals_are_one_line(tap: FastTap, shape: str, code: int, advice: str) -> None:
+def test_refusals_are_reported_in_one_line(
+    tap: FastTap, shape: str, code: int, advice: str
+) -> None:
     tap.zendesk.faults.add("status", code=code, shape=shape, title="RecordNotFound", message="No.")
     run = tap.run()
     assert run.exit_code == 1
@@ -556,7 +562,7 @@ def test_refusals_are_one_line(tap: FastTap, shape: str, code: int, advice: str)
 
 
 @pytest.mark.parametrize("code", [400, 422])
-def test_a_refused_cursor_is_left_for_the_replication_key(tap: FastTap, code: int) -> None:
+def test_a_refused_cursor_is_replaced_by_the_replication_key(tap: FastTap, code: int) -> None:
     newest = max(second for second, _ in tap.zendesk.store.records["tickets"].index)
     bookmark = {
         "replication_key": "generated_timestamp",
@@ -582,7 +588,7 @@ def test_a_refused_cursor_is_left_for_the_replication_key(tap: FastTap, code: in
     assert state["bookmarks"]["tickets"]["cursor"] != bookmark["cursor"]
 
 
-def test_a_cursor_refused_in_the_middle_of_a_run_is_left_too(tap: FastTap) -> None:
+def test_a_cursor_refused_in_the_middle_of_a_run_is_replaced_too(tap: FastTap) -> None:
     tap.zendesk.faults.add("status", code=400, shape="description", path="cursor=", after=2)
     run = tap.run(per_page=5)
     assert run.exit_code == 0, run.stderr
@@ -638,7 +644,7 @@ def test_a_damaged_state_exports_nothing(tap: FastTap, state: object, says: str)
     assert not tap.zendesk.requests
 
 
-def test_a_bookmark_of_nulls_is_none(tap: FastTap) -> None:
+def test_a_bookmark_of_nulls_counts_as_no_bookmark(tap: FastTap) -> None:
     bookmark = dict.fromkeys(("replication_key", "replication_key_value", "cursor"))
     run = tap.run(state={"bookmarks": {"tickets": bookmark}})
     assert run.exit_code == 0, run.stderr

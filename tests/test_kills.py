@@ -1,4 +1,4 @@
-"""However the tap is ended, no record is lost and no line is cut by it."""
+"""However the tap is stopped, no record is lost and no line is cut."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_killed_at_random_moments(zendesk: Simulator, tmp_path: Path, method: st
 
 
 def check_ended(run: Run, zendesk: Simulator, code: int, pages: int) -> None:
-    """Assert that a run ended well after so many pages of ten, and can be gone on from."""
+    """Assert that a run stopped cleanly after some pages of ten, and left a usable state."""
     assert run.exit_code == code
     assert run.stdout.endswith(b"\n")
     assert "Traceback" not in run.stderr
@@ -56,7 +56,7 @@ def check_ended(run: Run, zendesk: Simulator, code: int, pages: int) -> None:
 
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
-def test_ended_while_waiting_for_a_page(
+def test_a_signal_while_a_page_is_awaited(
     zendesk: Simulator, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
     tap = FastTap(zendesk, tmp_path, plain=True)
@@ -72,7 +72,7 @@ def test_ended_while_waiting_for_a_page(
 
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
-def test_ended_between_two_tries(
+def test_a_signal_between_two_tries(
     zendesk: Simulator, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
     tap = FastTap(zendesk, tmp_path, plain=True)
@@ -87,14 +87,14 @@ def test_ended_between_two_tries(
 
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
-def test_ended_at_random_moments_of_many_streams(
+def test_a_signal_at_random_moments_of_many_streams(
     zendesk: Simulator, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
     zendesk.settings.page_delay = 0.01
     tap = FastTap(zendesk, tmp_path, *MANY)
     chance = random.Random(1)
     for _ in range(5):
-        zendesk.faults.add("hang", seconds=3600.0, after=9, path=TICKETS)  # it never ends by itself
+        zendesk.faults.add("hang", seconds=3600.0, after=9, path=TICKETS)  # never ends by itself
         with tap.started(per_page=5, debug=True) as process:
             tap.wait_for(process, b"SCHEMA")
             process.join(chance.uniform(0, 0.3))
@@ -110,13 +110,13 @@ def test_ended_at_random_moments_of_many_streams(
         check_complete([run, again], zendesk, *MANY, once=False)
 
 
-def test_interrupted_before_its_settings_are_read(tmp_path: Path) -> None:
-    """The tap's own signal handlers are not set yet."""
+def test_an_interrupt_before_the_settings_are_read(tmp_path: Path) -> None:
+    """The tap has not installed its signal handlers yet."""
     pipe = tmp_path / "config"
     os.mkfifo(pipe)
     command = command_for(tmp_path, config=None)
     with start([*command, "--config", str(pipe)]) as process:
-        writing = os.open(pipe, os.O_WRONLY)  # as soon as the tap reads
+        writing = os.open(pipe, os.O_WRONLY)  # returns as soon as the tap opens the file
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=TIMEOUT_SECONDS)
         os.close(writing)
@@ -127,7 +127,7 @@ def test_interrupted_before_its_settings_are_read(tmp_path: Path) -> None:
 
 
 def fill_pipe(process: Popen[bytes]) -> None:
-    """Wait until the pipe from a process, of 64 kB, is full, so that it waits for its reader."""
+    """Wait until the process's output pipe (64 kB) is full, so that the process blocks."""
     assert process.stdout
     before, unread = 0, 0
     while unread < 32_768 or unread > before or not sleeps(process):
@@ -138,13 +138,13 @@ def fill_pipe(process: Popen[bytes]) -> None:
 
 
 def sleeps(process: Popen[bytes]) -> bool:
-    """Say whether the main thread waits for something, where Linux tells."""
+    """Return whether the main thread sleeps. True where `/proc` does not exist."""
     status = Path(f"/proc/{process.pid}/stat")
     return not status.exists() or status.read_text().rpartition(")")[2].split()[0] == "S"
 
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
-def test_ended_while_its_reader_is_slow(
+def test_a_signal_while_the_reader_is_slow(
     zendesk: Simulator, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
     command = command_for(tmp_path, config=config_for(zendesk), catalog=select("tickets"))
@@ -172,7 +172,7 @@ def test_a_second_signal_does_not_wait_for_a_reader(
         fill_pipe(process)
         process.send_signal(number)
         time.sleep(0.3)
-        assert process.poll() is None  # it would write whole lines
+        assert process.poll() is None  # it would finish its lines first
         process.send_signal(number)
         assert process.wait(timeout=TIMEOUT_SECONDS) == code
 

@@ -1,4 +1,4 @@
-"""The tap paces itself by Zendesk's headers, and waits out every 429."""
+"""The tap paces itself by Zendesk's rate-limit headers, and waits as long as a 429 says."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ TOO_MANY = r"Zendesk says 429, too many requests; waiting (\d+) s"
 
 
 def statuses(zendesk: Simulator) -> list[int]:
-    """Give the status of every response so far."""
+    """Return the status of every response so far."""
     return [request.status for request in zendesk.requests]
 
 
 def test_pacing_by_the_limit_of_the_exports(zendesk: Simulator, tmp_path: Path) -> None:
-    """Two limits, counted apart, and not a single 429."""
+    """Two limits are counted separately, and no request gets a 429."""
     zendesk.settings.limit, zendesk.settings.window = 1, 1.0
     streams = ("tickets", "users", "organizations")
     run = FastTap(zendesk, tmp_path, *streams, plain=True).run(per_page=20)
@@ -34,7 +34,7 @@ def test_pacing_by_the_limit_of_the_exports(zendesk: Simulator, tmp_path: Path) 
     check_complete([run], zendesk, *streams, once=False)
     assert statuses(zendesk) == [200] * (3 + 2 + 1)
     waits = re.findall(LIMIT_REACHED, run.stderr)
-    # A machine that is busy can take longer than a window by itself.
+    # On a busy machine, a request alone can take longer than the window.
     assert 1 <= len(waits) <= 3
     assert set(waits) <= {"0", "1"}
 
@@ -49,8 +49,8 @@ def test_pacing_by_the_limit_of_the_account(zendesk: Simulator, tmp_path: Path) 
     assert re.findall(LIMIT_REACHED, run.stderr)
 
 
-def test_tries_again_are_paced_too(zendesk: Simulator, tmp_path: Path) -> None:
-    """A fault on the last request of the minute does not lead into a 429."""
+def test_retries_are_paced_too(zendesk: Simulator, tmp_path: Path) -> None:
+    """The retry after a fault on the last request of a window does not cause a 429."""
     zendesk.settings.limit, zendesk.settings.window = 2, 2.0
     for kind in ("cut", "no_records"):
         zendesk.faults.add(kind, path=TICKETS, after=1)
@@ -76,7 +76,7 @@ def test_limits_without_headers_are_waited_out(zendesk: Simulator, tmp_path: Pat
     ("retry_after", "waits"),
     [("7", range(7, 8)), (None, range(60, 61)), ("soon", range(60, 61)), ("0", range(1, 2))],
 )
-def test_429s_never_use_up_the_tries(
+def test_429s_do_not_count_as_tries(
     zendesk: Simulator, tmp_path: Path, retry_after: str | None, waits: range
 ) -> None:
     headers = {} if retry_after is None else {"Retry-After": retry_after}
@@ -99,8 +99,10 @@ def test_429_until_a_date(zendesk: Simulator, tmp_path: Path, minutes: int, wait
     assert int(wait) in waits
 
 
-def test_a_limit_of_any_name_binds_what_has_brought_it(zendesk: Simulator, tmp_path: Path) -> None:
-    """The next request of that limit waits; those of others do not."""
+def test_an_unknown_limit_applies_to_the_stream_that_received_it(
+    zendesk: Simulator, tmp_path: Path
+) -> None:
+    """Only requests of the stream that received the header wait."""
     headers = {"zendesk-ratelimit-brand-new": "total=10; remaining=0; resets=37"}
     body = b'{"user_fields": [{"id": 1}], "meta": {"has_more": true, "after_cursor": "1"}}'
     zendesk.faults.add("status", code=200, path="user_fields", headers=headers, body=body)
@@ -112,7 +114,7 @@ def test_a_limit_of_any_name_binds_what_has_brought_it(zendesk: Simulator, tmp_p
 
 
 def test_429s_between_faults(zendesk: Simulator, tmp_path: Path) -> None:
-    """Twenty faults and twenty 429s on one page, none of which is the last straw."""
+    """Twenty faults and twenty 429s on one page do not make the tap give up."""
     for _ in range(20):
         zendesk.faults.add("status", code=500, path=TICKETS)
         zendesk.faults.add("status", code=429, path=TICKETS, headers={"Retry-After": "3"})
@@ -121,7 +123,7 @@ def test_429s_between_faults(zendesk: Simulator, tmp_path: Path) -> None:
     check_complete([run], zendesk, once=True)
 
 
-def test_tokens_are_waited_for_too(zendesk: Simulator, tmp_path: Path) -> None:
+def test_a_429_of_the_token_endpoint_is_waited_out(zendesk: Simulator, tmp_path: Path) -> None:
     zendesk.faults.add(
         "status", code=429, times=2, path="oauth/tokens", headers={"Retry-After": "11"}
     )

@@ -1,6 +1,6 @@
-"""Whatever a server does: every record arrives, or the run fails and says so.
+"""Whatever a server does, every record arrives, or the run fails with an error.
 
-Each test was a way to lose records with exit code 0.
+Each test covers a way in which records could be lost with exit code 0.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ YEAR_2100 = 4_102_444_800
 
 
 def ids_of(runs: list[Run], stream: str) -> set[object]:
-    """Gives the ids that runs brought."""
+    """Return the ids of the records in the runs."""
     return {record["id"] for run in runs for record in run.records[stream]}
 
 
 def runs_from_state(
     folder: Path, zendesk: Simulator, stream: str, count: int, **settings: object
 ) -> list[Run]:
-    """Runs the tap again and again, each time with the state of the run before."""
+    """Run the tap several times, each with the state of the run before."""
     state: Json | None = None
     done: list[Run] = []
     for _ in range(count):
@@ -42,7 +42,9 @@ def runs_from_state(
     return done
 
 
-def test_a_second_that_a_server_caps_is_never_skipped(zendesk: Simulator, tmp_path: Path) -> None:
+def test_a_second_larger_than_the_servers_pages_is_never_skipped(
+    zendesk: Simulator, tmp_path: Path
+) -> None:
     zendesk.store.fill("organizations", [SECOND - 5] * 5 + [SECOND] * 1000 + [SECOND + 5] * 5)
     zendesk.settings.cap = 400
     runs = runs_from_state(tmp_path, zendesk, "organizations", 3)
@@ -62,7 +64,7 @@ def test_a_second_that_a_server_caps_is_never_skipped(zendesk: Simulator, tmp_pa
 def test_pages_that_are_cut_and_then_filtered(
     zendesk: Simulator,
     tmp_path: Path,
-    exclude_deleted: bool,  # noqa: FBT001 (pytest names it)
+    exclude_deleted: bool,  # noqa: FBT001 (pytest passes it by name)
 ) -> None:
     store = zendesk.store
     store.fill("tickets", [SECOND] * 30 + [SECOND + 9] * 3)
@@ -88,10 +90,10 @@ def test_pages_that_are_cut_and_then_filtered(
 
 @pytest.mark.parametrize("method", ["cursor", "time"])
 @pytest.mark.parametrize("per_page", [1, 3])
-def test_an_end_date_is_not_reached_by_one_record_that_changed_since(
+def test_a_record_that_changed_after_the_end_date_does_not_end_the_export(
     zendesk: Simulator, tmp_path: Path, method: str, per_page: int
 ) -> None:
-    """Order and value differ: a record is sent as it is now, at the place that it had."""
+    """A record comes at the place of its old time, but with its new time."""
     store = zendesk.store
     store.fill("users", [SECOND + n for n in range(5)])
     users = sorted(store.records["users"])
@@ -132,7 +134,7 @@ def test_a_last_page_with_a_wrong_end_time(
     assert len(second.records["organizations"]) < len(first.records["organizations"])
 
 
-def test_a_state_that_lies_in_the_future_is_refused(zendesk: Simulator, tmp_path: Path) -> None:
+def test_a_state_in_the_future_is_refused(zendesk: Simulator, tmp_path: Path) -> None:
     state = {"bookmarks": {"organizations": {"end_time": YEAR_2100}}}
     run = run_tap(tmp_path, config_for(zendesk), state=state, catalog=select("organizations"))
     assert run.exit_code == 1
@@ -172,7 +174,7 @@ def test_comments_of_every_kind_arrive(zendesk: Simulator, tmp_path: Path, kind:
     assert ids_of([run], "ticket_comments") == {1}
 
 
-def test_cursors_in_a_circle(zendesk: Simulator, tmp_path: Path) -> None:
+def test_cursors_that_form_a_cycle(zendesk: Simulator, tmp_path: Path) -> None:
     zendesk.settings.cycle_pages = True
     run = run_tap(tmp_path, config_for(zendesk, per_page=20), catalog=select("tickets"))
     assert run.exit_code == 1
@@ -181,10 +183,10 @@ def test_cursors_in_a_circle(zendesk: Simulator, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", ["cursor", "export_method"])
-def test_a_record_that_changed_since_is_not_how_far_an_export_has_come(
+def test_a_record_that_changed_later_does_not_move_the_bookmark_ahead(
     zendesk: Simulator, tmp_path: Path, change: str
 ) -> None:
-    """It is sent as it is now, on a page of long ago."""
+    """A record comes on the page of its old time, but with its new time."""
     store = zendesk.store
     store.fill("users", [SECOND + n * 86_400 * 30 for n in range(20)])
     users = sorted(store.records["users"])
@@ -201,7 +203,9 @@ def test_a_record_that_changed_since_is_not_how_far_an_export_has_come(
     assert ids_of([first, second], "users") == set(users)
 
 
-def test_a_later_start_date_costs_routing_nothing(zendesk: Simulator, tmp_path: Path) -> None:
+def test_a_later_start_date_does_not_restart_routing_streams(
+    zendesk: Simulator, tmp_path: Path
+) -> None:
     stream = "routing_attributes"
     first = run_tap(tmp_path, config_for(zendesk), catalog=select(stream))
     config = config_for(zendesk, start_date=iso(int(time.time()) - 60))
@@ -210,8 +214,10 @@ def test_a_later_start_date_costs_routing_nothing(zendesk: Simulator, tmp_path: 
     assert not second.records
 
 
-def test_a_cut_export_does_not_drop_what_it_left_out(zendesk: Simulator, tmp_path: Path) -> None:
-    """A target drops what came before the version that is activated."""
+def test_an_export_with_a_start_date_activates_no_version(
+    zendesk: Simulator, tmp_path: Path
+) -> None:
+    """On ACTIVATE_VERSION, a target drops the rows of older versions."""
     catalog = select("users", full_table=True)
     index = zendesk.store.records["users"].index
     settings: Json = {"emit_activate_version_messages": True}
@@ -222,7 +228,7 @@ def test_a_cut_export_does_not_drop_what_it_left_out(zendesk: Simulator, tmp_pat
         assert ("ACTIVATE_VERSION" in kinds) is activates
 
 
-def test_a_bookmark_that_is_ahead_of_this_clock_stays(zendesk: Simulator, tmp_path: Path) -> None:
+def test_a_bookmark_ahead_of_the_local_clock_stays(zendesk: Simulator, tmp_path: Path) -> None:
     zendesk.settings.withheld_seconds = 0
     ahead = int(time.time()) + 600
     state = {"bookmarks": {"organizations": {"end_time": ahead}}}
@@ -244,9 +250,7 @@ def test_late_metric_events_arrive(zendesk: Simulator, tmp_path: Path) -> None:
     assert all(epoch(r["time"]) >= now - 1900 for r in second.records[stream])
 
 
-def test_a_start_time_that_is_too_recent_is_asked_for_again(
-    zendesk: Simulator, tmp_path: Path
-) -> None:
+def test_a_start_time_that_is_too_recent_is_retried(zendesk: Simulator, tmp_path: Path) -> None:
     message = "Too recent start_time. Use a start_time older than 60 seconds"
     zendesk.faults.add("status", code=422, shape="description", message=message)
     run = run_tap(tmp_path, config_for(zendesk), catalog=select("organizations"))
@@ -257,7 +261,7 @@ def test_a_start_time_that_is_too_recent_is_asked_for_again(
 
 
 @pytest.mark.parametrize("stream", ["groups", "satisfaction_ratings", "ticket_audits", "users"])
-def test_lists_that_say_only_by_a_link_that_there_is_more(
+def test_lists_may_announce_more_pages_with_a_link_only(
     zendesk: Simulator, tmp_path: Path, stream: str
 ) -> None:
     zendesk.settings.meta = False

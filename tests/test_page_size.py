@@ -5,7 +5,7 @@ from __future__ import annotations
 from tap_zendesk_incremental.http.retry import PageSize
 
 
-def test_it_shrinks_to_fifty_and_grows_back() -> None:
+def test_the_page_size_shrinks_to_fifty_and_grows_back() -> None:
     size = PageSize(1000)
     asked = []
     for _ in range(6):
@@ -22,7 +22,7 @@ def test_it_shrinks_to_fifty_and_grows_back() -> None:
     )
 
 
-def test_a_small_wish_is_never_exceeded() -> None:
+def test_a_small_page_size_is_never_exceeded() -> None:
     size = PageSize(20)
     size.shrink(size.next())
     assert size.next() == 20
@@ -41,7 +41,7 @@ def test_a_time_out_between_good_pages_starts_the_count_again() -> None:
     assert size.next() == 250
 
 
-def test_a_paginators_own_size_counts_unless_it_times_out() -> None:
+def test_a_page_size_of_the_paginator_is_used_unless_it_times_out() -> None:
     size = PageSize(100)
     assert size.next(1000) == 1000
     size.shrink(1000)

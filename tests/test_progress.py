@@ -1,4 +1,4 @@
-"""A long run says how far it is, not too often, and what it was at its end."""
+"""A run reports its progress, not too often, and a summary at its end."""
 
 from __future__ import annotations
 
@@ -31,34 +31,33 @@ DAY = 86_400
 
 
 class Clock:
-    """A clock that stands still until it is moved."""
+    """A clock that stands still until a test moves it."""
 
     def __init__(self) -> None:
-        """Start it anywhere."""
+        """Start at an arbitrary second."""
         self.seconds = 1000.0
 
     def __call__(self) -> float:
-        """Tell the time."""
+        """Return the seconds."""
         return self.seconds
 
 
 @pytest.fixture
 def clock() -> Clock:
-    """A clock."""
     return Clock()
 
 
 def of_stream(
     clock: Clock, name: str = "tickets", requests: int = 0, waited_seconds: float = 0
 ) -> StreamProgress:
-    """Give the progress of an export of ten days."""
+    """Return the progress of a stream that exports ten days."""
     client = Client(Account({}), "", logging.getLogger())
     client.requests, client.waited_seconds = requests, waited_seconds
     return StreamProgress(name, client, clock, START + 10 * DAY)
 
 
 def page(*seconds: int | None) -> Page[bytes]:
-    """Make a page whose records are exported under these seconds."""
+    """Make a page of records with these seconds as positions."""
     keys = [(n, second) for n, second in enumerate(seconds)]
     return Page(params={}, records=[b""] * len(seconds), keys=keys)
 
@@ -69,11 +68,11 @@ def _level(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def progress_of(clock: Clock, *streams: StreamProgress) -> Progress:
-    """Give the progress of a run; what it says is in caplog."""
+    """Return the progress of a run, whose messages go to caplog."""
     return Progress(streams, logging.getLogger(), clock)
 
 
-def test_one_line_in_ten_seconds(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+def test_at_most_one_line_in_ten_seconds(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     said_at = []
     progress = progress_of(clock, of_stream(clock))
     for _ in range(100):
@@ -86,7 +85,7 @@ def test_one_line_in_ten_seconds(clock: Clock, caplog: pytest.LogCaptureFixture)
     assert all(b - a >= 10 for a, b in pairwise(said_at))
 
 
-def test_what_it_says(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+def test_progress_lines(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     streams = [of_stream(clock, name) for name in ("a", "b", "c", "d", "e", "tickets", "users")]
     *others, tickets, users = streams
     progress = progress_of(clock, *streams)
@@ -102,7 +101,7 @@ def test_what_it_says(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
             clock.seconds += 10
             users.client.waits_until = clock.seconds + 20
             progress.report()
-        tickets.page(page(), 0)  # an empty page is no step back
+        tickets.page(page(), 0)  # an empty page does not move the position back
         tickets.client.requests = 6
         clock.seconds += 50
         progress.report()
@@ -132,7 +131,7 @@ def test_what_it_says(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
         ([START, START + 11 * DAY], ["up to 2024-01-12T00:00:00Z", "100% of the period"]),
     ],
 )
-def test_odd_pages(clock: Clock, seconds: list[int | None], details: list[str]) -> None:
+def test_unusual_pages(clock: Clock, seconds: list[int | None], details: list[str]) -> None:
     stream = of_stream(clock)
     stream.page(page(*seconds), len(seconds))
     clock.seconds += 1000
@@ -151,7 +150,7 @@ def test_odd_pages(clock: Clock, seconds: list[int | None], details: list[str]) 
         (10, 600, None),
     ],
 )
-def test_the_time_left_is_told_once_the_pace_shows_the_limit(
+def test_the_time_left_is_shown_after_a_minute(
     clock: Clock, days: float, took_seconds: float, left: str | None
 ) -> None:
     stream = of_stream(clock)
@@ -162,7 +161,7 @@ def test_the_time_left_is_told_once_the_pace_shows_the_limit(
     assert told == ([f"about {left} left"] if left else [])
 
 
-def test_the_end(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_summary(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     tickets = of_stream(clock, requests=12, waited_seconds=61.7)
     users, sideload, unasked = (of_stream(clock, name) for name in ("users", "slas", "brands"))
     progress = progress_of(clock, tickets, users, sideload, unasked)
@@ -185,7 +184,7 @@ def test_the_end(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_a_run_counts_what_it_writes(zendesk: Simulator, tmp_path: Path) -> None:
-    """The page that is asked for again is one page, and its requests two."""
+    """A page that is requested again counts as one page and two requests."""
     zendesk.faults.add("status", code=503, path="/api/v2/incremental/users", after=1)
     run = run_tap(tmp_path, config_for(zendesk, per_page=10), catalog=select("users"))
     said = re.findall(r"users +([\d,]+) +(\d+) +(\d+) +(\d+)$", run.stderr, re.MULTILINE)
@@ -209,7 +208,7 @@ def test_sideloads_and_batch_files_are_counted_too(zendesk: Simulator, tmp_path:
         assert run.records["user_identities"]
 
 
-def test_a_run_that_fails_says_what_it_exported(zendesk: Simulator, tmp_path: Path) -> None:
+def test_a_failed_run_ends_with_a_summary_too(zendesk: Simulator, tmp_path: Path) -> None:
     zendesk.faults.add("status", code=403, path="incremental/users", after=1)
     run = run_tap(tmp_path, config_for(zendesk, per_page=10), catalog=select("users", "groups"))
     assert run.exit_code == 1
@@ -220,7 +219,11 @@ def test_a_run_that_fails_says_what_it_exported(zendesk: Simulator, tmp_path: Pa
 def run_in_terminal(
     zendesk: Simulator, folder: Path, streams: Sequence[str], **variables: str
 ) -> tuple[int, str, bytes]:
-    """Run the tap with a real terminal as standard error; give exit code, what it shows, stdout."""
+    """Run the tap with a terminal as standard error.
+
+    Returns:
+        The exit code, what the terminal received, and standard output.
+    """
     command = command_for(folder, config=config_for(zendesk, per_page=5), catalog=select(*streams))
     ours, theirs = pty.openpty()
     with (folder / "output").open("wb") as output:
@@ -229,7 +232,7 @@ def run_in_terminal(
         )
     os.close(theirs)
     shown = b""
-    with contextlib.suppress(OSError):  # EIO: nobody has the other end any more
+    with contextlib.suppress(OSError):  # EIO: the other end is closed
         while piece := os.read(ours, 65536):
             shown += piece
     os.close(ours)
@@ -239,7 +242,7 @@ def run_in_terminal(
 STREAMS_SHOWN = ("tickets", "users", "groups")
 
 
-def test_a_terminal_shows_a_table_that_goes_away(zendesk: Simulator, tmp_path: Path) -> None:
+def test_a_terminal_shows_a_table_until_the_end(zendesk: Simulator, tmp_path: Path) -> None:
     zendesk.settings.page_delay = 0.1
     code, shown, output = run_in_terminal(zendesk, tmp_path, STREAMS_SHOWN)
     assert code == 0
@@ -251,10 +254,10 @@ def test_a_terminal_shows_a_table_that_goes_away(zendesk: Simulator, tmp_path: P
     end = shown[shown.rindex("seconds waited") :]
     assert "where it is" not in end
     assert re.search(r"all, in [\d.]+ s +\d+", end)
-    assert shown.rindex("\x1b[?25h") > shown.rfind("\x1b[?25l")  # the cursor is there
+    assert shown.rindex("\x1b[?25h") > shown.rfind("\x1b[?25l")  # the cursor is visible again
 
 
-def test_an_error_is_whole_and_last_below_the_table(zendesk: Simulator, tmp_path: Path) -> None:
+def test_an_error_is_complete_below_the_table(zendesk: Simulator, tmp_path: Path) -> None:
     zendesk.settings.page_delay = 0.1
     zendesk.faults.add("status", code=403, path="incremental/users", after=4)
     code, shown, _ = run_in_terminal(zendesk, tmp_path, STREAMS_SHOWN)
@@ -270,7 +273,7 @@ def test_a_terminal_without_a_cursor_gets_lines(zendesk: Simulator, tmp_path: Pa
     assert "seconds waited" in shown
 
 
-def test_a_log_file_holds_no_table(zendesk: Simulator, tmp_path: Path) -> None:
+def test_a_log_file_contains_no_table(zendesk: Simulator, tmp_path: Path) -> None:
     zendesk.settings.page_delay = 0.1
     run = run_tap(tmp_path, config_for(zendesk, per_page=5), catalog=select(*STREAMS_SHOWN))
     assert "\x1b" not in run.stderr

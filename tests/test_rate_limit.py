@@ -1,4 +1,4 @@
-"""Rate-limit headers, as observed and as they may come, give the seconds to wait."""
+"""Waits that follow from rate-limit headers, as Zendesk sends them and as it might."""
 
 from __future__ import annotations
 
@@ -63,38 +63,38 @@ def test_account_limit(headers: dict[str, str], left: tuple[float | None, float]
 
 @pytest.fixture
 def limits(monkeypatch: pytest.MonkeyPatch) -> Limits:
-    """Limits, and a clock that stands still."""
+    """Rate limits with a clock that stands still."""
     limits = Limits()
     monkeypatch.setattr("time.monotonic", lambda: limits.now)
     return limits
 
 
 class Limits(RateLimits):
-    """Limits that are seen from outside."""
+    """Rate limits with a few shortcuts."""
 
     now = 1000.0
 
     def seconds(self, limit: str) -> float:
-        """Give what a request would have to wait; if it has not to, it counts as sent."""
+        """Return how long a request has to wait. If it does not have to, it counts as sent."""
         return self.take_turn(limit).wait.seconds
 
     def send(self, limit: str) -> Turn:
-        """Send a request, which has not to wait."""
+        """Send a request, which must not have to wait."""
         turn = self.take_turn(limit)
         assert not turn.wait.seconds
         return turn
 
     def answer(self, limit: str, headers: dict[str, str], pace: Pace | None = None) -> None:
-        """Send a request and take its answer at once."""
+        """Send a request and process its answer at once."""
         self.observe(limit, headers, self.send(limit), pace)
 
 
 def account(left: int, resets: int = 30) -> dict[str, str]:
-    """Give the headers of the account's limit."""
+    """Return the headers of the account-wide limit."""
     return {"ratelimit-remaining": str(left), "ratelimit-reset": str(resets)}
 
 
-def test_limits_are_told_apart_by_their_headers(limits: Limits) -> None:
+def test_limits_are_distinguished_by_their_headers(limits: Limits) -> None:
     limits.answer("tickets", {EXPORTS: "total=10; remaining=0; resets=37"})
     limits.answer("lists", {"zendesk-ratelimit-index": "total=10; remaining=1; resets=5"})
     assert limits.seconds("tickets") == 37
@@ -103,7 +103,7 @@ def test_limits_are_told_apart_by_their_headers(limits: Limits) -> None:
     assert limits.seconds("tickets") == 0
 
 
-def test_the_limit_of_the_account_binds_all(limits: Limits) -> None:
+def test_the_limit_of_the_account_applies_to_all_requests(limits: Limits) -> None:
     limits.answer("lists", account(0, 99_999_999_999))
     for limit in ("tickets", "lists", "never asked"):
         wait = limits.take_turn(limit).wait
@@ -113,11 +113,11 @@ def test_the_limit_of_the_account_binds_all(limits: Limits) -> None:
     assert limits.seconds("tickets") == 0
 
 
-def test_what_is_under_way_may_have_used_up_what_is_left(limits: Limits) -> None:
-    """Three requests at once, of which the account has three left after the first."""
+def test_requests_under_way_count_as_used(limits: Limits) -> None:
+    """Three requests run at once, and the first answer leaves three for the account."""
     turns = [limits.send(limit) for limit in ("a", "b", "c")]
     limits.observe("a", account(3), turns[0])
-    limits.send("a")  # two under way, so one is left for sure
+    limits.send("a")  # two others are under way, so only one is left for certain
     assert limits.seconds("a") == 30
     limits.observe("b", account(2), turns[1])
     assert limits.seconds("b") == 30
@@ -125,14 +125,14 @@ def test_what_is_under_way_may_have_used_up_what_is_left(limits: Limits) -> None
     limits.send("b")
 
 
-def test_an_answer_that_is_overtaken_gives_nothing_back(limits: Limits) -> None:
+def test_a_late_answer_does_not_raise_the_remaining_count(limits: Limits) -> None:
     early, late = limits.send("a"), limits.send("b")
     limits.observe("b", account(0), late)
     limits.observe("a", account(1), early)
     assert limits.seconds("a") == 30
 
 
-def test_a_request_without_an_answer_ends(limits: Limits) -> None:
+def test_an_unanswered_request_is_no_longer_under_way(limits: Limits) -> None:
     limits.send("a")
     limits.count_unanswered()
     limits.answer("b", account(1))
@@ -140,14 +140,14 @@ def test_a_request_without_an_answer_ends(limits: Limits) -> None:
     assert limits.seconds("b") == 30
 
 
-def test_one_wait_is_waited_once(limits: Limits) -> None:
+def test_a_wait_is_not_repeated(limits: Limits) -> None:
     limits.answer("a", account(0))
     turn = limits.take_turn("a")
     assert turn.wait == Wait(30, 30)
     assert limits.take_turn("a", turn.until).wait.seconds == 0
 
 
-def test_a_pace_allows_a_burst_and_then_so_many_in_any_such_time(limits: Limits) -> None:
+def test_a_pace_allows_a_burst_and_limits_the_requests_in_any_period(limits: Limits) -> None:
     pace = Pace(requests=3, seconds=60)
     for _ in range(3):
         limits.answer("talk", {}, pace)
@@ -162,7 +162,7 @@ def test_a_pace_allows_a_burst_and_then_so_many_in_any_such_time(limits: Limits)
     assert limits.seconds("old") == 300
 
 
-def test_what_other_clients_have_used_up_is_gone(limits: Limits) -> None:
+def test_requests_of_other_clients_count_too(limits: Limits) -> None:
     limits.answer("a", account(100))
     limits.answer("a", account(2))
     limits.send("a")
@@ -170,7 +170,7 @@ def test_what_other_clients_have_used_up_is_gone(limits: Limits) -> None:
     assert limits.seconds("a") == 30
 
 
-def test_an_answer_that_was_long_under_way_holds_nothing_up(limits: Limits) -> None:
+def test_a_slow_answer_does_not_delay_other_requests(limits: Limits) -> None:
     slow = limits.send("exports")
     for left in range(30, 10, -1):
         limits.answer("lists", account(left))
@@ -180,7 +180,7 @@ def test_an_answer_that_was_long_under_way_holds_nothing_up(limits: Limits) -> N
     assert limits.seconds("lists") == 30
 
 
-def test_an_answer_from_an_earlier_window_says_nothing_of_this_one(limits: Limits) -> None:
+def test_an_answer_from_an_earlier_window_is_ignored(limits: Limits) -> None:
     slow = limits.send("exports")
     limits.now += 40
     limits.answer("lists", account(90, resets=50))
@@ -189,30 +189,30 @@ def test_an_answer_from_an_earlier_window_says_nothing_of_this_one(limits: Limit
 
 
 class Account:
-    """Counts requests as Zendesk does: in windows that begin with a request."""
+    """An account that counts requests as Zendesk does, in windows that start with a request."""
 
     window = 10.0
 
     def __init__(self, limit: int) -> None:
-        """Starts with nothing used."""
+        """Start without any requests."""
         self.limit = limit
         self.began = -self.window
         self.used = 0
 
     def take(self, now: float) -> dict[str, str]:
-        """Counts a request, and gives the headers of its answer."""
+        """Count a request, and return the headers of its answer."""
         if now >= self.began + self.window:
             self.began, self.used = now, 0
         self.used += 1
-        assert self.used <= self.limit, "Zendesk says 429"
+        assert self.used <= self.limit, "Zendesk answers 429"
         return account(self.limit - self.used, math.ceil(self.began + self.window - now))
 
 
 class Asker:
-    """A thread, step by step."""
+    """A thread that runs one step at a time."""
 
     def __init__(self, name: str, limits: Limits, account: Account) -> None:
-        """Asks one account under the limits of one run."""
+        """Send requests to one account, under limits that all threads share."""
         self.limits, self.account = limits, account
         self.limit = name
         self.until = 0.0
@@ -220,7 +220,7 @@ class Asker:
         self.headers: dict[str, str] | None = None
 
     def go_on(self) -> None:
-        """Takes a turn, has its request counted, or takes the answer."""
+        """Take a turn, let the account count the request, or process its answer."""
         if self.turn is None:
             turn = self.limits.take_turn(self.limit, self.until)
             assert turn.wait.seconds <= self.account.window + 1
@@ -240,8 +240,10 @@ class Asker:
     moves=st.lists(st.tuples(st.integers(0, 3), st.floats(0, 2)), min_size=80, max_size=150),
 )
 @settings(max_examples=100)
-def test_an_account_is_never_asked_too_often(limit: int, moves: list[tuple[int, float]]) -> None:
-    """Whatever interleaves: four threads, whose requests are counted and answered at any time."""
+def test_an_account_never_gets_too_many_requests(
+    limit: int, moves: list[tuple[int, float]]
+) -> None:
+    """Four threads interleave at random: requests are counted and answered in any order."""
     limits, counted = Limits(), Account(limit)
     askers = [Asker(name, limits, counted) for name in "abcd"]
     with mock.patch("time.monotonic", side_effect=lambda: limits.now):
@@ -251,7 +253,7 @@ def test_an_account_is_never_asked_too_often(limit: int, moves: list[tuple[int, 
                 askers[number].go_on()
 
 
-def test_no_two_threads_take_the_same_turn() -> None:
+def test_threads_never_take_the_same_turn() -> None:
     limits = Limits()
     limits.answer("a", account(50, 60))
     with ThreadPoolExecutor(8) as pool:
@@ -289,7 +291,7 @@ def test_retry_after(headers: dict[str, str], wait: float | None) -> None:
     assert retry_after_seconds(CaseInsensitiveDict(headers)) == wait
 
 
-def test_retry_after_date_without_the_servers_own() -> None:
+def test_a_retry_after_date_without_a_date_header() -> None:
     until = datetime.now(timezone.utc) + timedelta(minutes=5)
     wait = retry_after_seconds({"retry-after": format_datetime(until, usegmt=True)})
     assert wait is not None

@@ -1,4 +1,4 @@
-"""Lines run at once, their sources take turns, and errors come after what came before them."""
+"""Lines run at once, their sources take turns, and an error comes after earlier items."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ SECONDS = 20
 
 
 class Source:
-    """Makes numbers, and notes how many."""
+    """A source of numbers that counts how many it made."""
 
     def __init__(self, end: int | None = None, error: Exception | None = None) -> None:
-        """Ends with an error, or just ends, after so many."""
+        """Stop after some numbers, with an error if one is given."""
         self.end = end
         self.error = error
         self.made = 0
         self.changed = threading.Condition()
 
     def items(self) -> Iterator[int]:
-        """The numbers."""
+        """Yield the numbers."""
         for number in count():
             if number == self.end:
                 if self.error:
@@ -41,7 +41,7 @@ class Source:
             yield number
 
     def wait_for(self, made: int) -> bool:
-        """Waits until so many were made; gives whether that happened."""
+        """Wait until some numbers were made. Return whether that happened in time."""
         with self.changed:
             return self.changed.wait_for(lambda: self.made >= made, SECONDS)
 
@@ -51,7 +51,7 @@ def test_order_and_end() -> None:
     assert list(one_ahead(Source(end=0).items())) == []
 
 
-def test_the_next_is_made_meanwhile_and_only_the_next() -> None:
+def test_one_item_is_made_ahead() -> None:
     source = Source()
     ahead = one_ahead(source.items())
     for number in range(5):
@@ -61,7 +61,7 @@ def test_the_next_is_made_meanwhile_and_only_the_next() -> None:
     ahead.close()
 
 
-def test_nothing_is_made_after_the_consumer_stopped() -> None:
+def test_no_item_is_made_after_the_consumer_stops() -> None:
     source = Source()
     before = set(threading.enumerate())
     ahead = one_ahead(source.items())
@@ -82,7 +82,7 @@ def test_an_error_surfaces_after_the_items_before_it() -> None:
         next(ahead)
 
 
-def test_making_happens_in_one_daemon_thread() -> None:
+def test_items_are_made_in_one_daemon_thread() -> None:
     threads = []
 
     def items() -> Iterator[int]:
@@ -122,7 +122,7 @@ def test_a_line_fetches_one_item_ahead_however_many_sources_it_has() -> None:
 
 
 def test_lines_do_not_wait_for_each_other() -> None:
-    """Each of two items waits for the other, which is only fetched if both are at once."""
+    """Each item waits for the other one, which comes only if both are fetched at once."""
     barrier = threading.Barrier(4)
 
     def item() -> Iterator[int]:
@@ -139,7 +139,7 @@ def test_lines_do_not_wait_for_each_other() -> None:
     assert not any(a.error for a in came)
 
 
-def test_an_error_ends_its_source_alone_unless_the_schedule_is_stopped() -> None:
+def test_an_error_ends_only_its_own_source() -> None:
     schedule: Schedule[str, int] = Schedule()
     schedule.add("bad", Source(end=1, error=OSError("gone")).items(), line="one limit")
     schedule.add("good", iter(range(3)), line="one limit")
@@ -152,7 +152,7 @@ def test_an_error_ends_its_source_alone_unless_the_schedule_is_stopped() -> None
     ]
 
 
-def test_what_has_arrived_is_yielded_after_the_stop() -> None:
+def test_items_that_have_arrived_are_yielded_after_a_stop() -> None:
     sources = [Source(), Source()]
     schedule: Schedule[int, int] = Schedule()
     for key, source in enumerate(sources):
@@ -162,8 +162,8 @@ def test_what_has_arrived_is_yielded_after_the_stop() -> None:
         assert arrival
         came.append(arrival.key)
         if len(came) == 1:
-            # The next item of this source, and the first of the other.
-            while schedule._arrived.qsize() < 2:  # noqa: SLF001 - nothing else tells
+            # Wait for this source's next item and the other's first one. Nothing else shows that.
+            while schedule._arrived.qsize() < 2:  # noqa: SLF001 - see above
                 time.sleep(0.001)
             schedule.stop()
     first = came[0]
@@ -171,7 +171,7 @@ def test_what_has_arrived_is_yielded_after_the_stop() -> None:
     assert [source.made for source in sources] == [came.count(0), came.count(1)]
 
 
-def test_one_item_at_a_time_until_more_may_be_fetched() -> None:
+def test_items_are_fetched_one_at_a_time_until_lines_may_run_at_once() -> None:
     sources = {
         "ends at once": Source(end=0),
         "is refused": Source(end=0, error=OSError("refused")),
@@ -195,8 +195,8 @@ def test_one_item_at_a_time_until_more_may_be_fetched() -> None:
     assert came.count("other line") == 4
 
 
-def test_more_is_fetched_as_soon_as_it_may_be_and_not_with_the_next_item() -> None:
-    """An item can take minutes, such as a page whose records each have a list."""
+def test_other_lines_start_without_waiting_for_the_next_item() -> None:
+    """One item can take minutes, for example a page whose records each have a list."""
     others_are_fetched = threading.Event()
 
     def long() -> Iterator[int]:
@@ -216,7 +216,7 @@ def test_more_is_fetched_as_soon_as_it_may_be_and_not_with_the_next_item() -> No
     assert came == {("long", 1), ("others", 2)}
 
 
-def test_what_may_never_run_at_once_comes_to_its_end() -> None:
+def test_lines_that_never_run_at_once_come_to_their_end() -> None:
     schedule: Schedule[str, int] = Schedule()
     for key in "abc":
         schedule.add(key, iter(range(2)), line=key)
@@ -224,7 +224,7 @@ def test_what_may_never_run_at_once_comes_to_its_end() -> None:
     assert came == [*"aaabbbccc"]
 
 
-def test_who_waits_is_woken() -> None:
+def test_the_consumer_is_woken_while_it_waits() -> None:
     asked = threading.Event()
 
     def late() -> Iterator[int]:
@@ -239,7 +239,7 @@ def test_who_waits_is_woken() -> None:
         assert any(arrivals)
 
 
-def test_nothing_more_comes_of_a_source_that_is_dropped() -> None:
+def test_a_dropped_source_yields_no_more_items() -> None:
     schedule: Schedule[str, int] = Schedule()
     dropped, other = Source(end=50), Source(end=50)
     schedule.add("dropped", dropped.items(), line="")

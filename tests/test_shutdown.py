@@ -1,4 +1,4 @@
-"""What a signal may end, and what not even a second one ends."""
+"""Signals: what they interrupt, and what finishes even after a second one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ print("went on", flush=True)
 
 
 @pytest.mark.parametrize(("has_answer", "printed"), [(True, b"0 1 2 ")])
-def test_only_what_must_be_finished_outlasts_a_second_signal(
+def test_a_token_answer_is_handled_to_its_end_despite_more_signals(
     printed: bytes,
     has_answer: bool,  # noqa: FBT001
 ) -> None:
@@ -58,7 +58,7 @@ print("went on", flush=True)
 """
 
 
-def test_a_signal_within_the_handling_of_another_blocks_nothing() -> None:
+def test_a_signal_during_the_handling_of_another_does_not_block() -> None:
     ended = run([sys.executable, "-c", STORM])
     assert ended.stdout == b"went on\n", ended.stderr
 
@@ -72,7 +72,7 @@ shutdown.settle()
 """
 
 
-def test_a_signal_while_the_process_ends_leaves_no_traceback() -> None:
+def test_a_signal_while_the_process_exits_leaves_no_traceback() -> None:
     ended = run([sys.executable, "-c", LATE])
     assert ended.exit_code == -signal.SIGTERM
     assert not ended.stderr

@@ -1,4 +1,4 @@
-"""What goes wrong with TLS is tried again; only a certificate that does not verify is final."""
+"""TLS errors are retried. Only a certificate that cannot be verified is final."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A certificate of localhost, and its key."""
+    """A certificate for localhost, and its key."""
     return certificate(tmp_path_factory.mktemp("certificate"))
 
 
@@ -27,7 +27,7 @@ def _trusted(files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("mishap", ["eof", "alert", "plain", "bad record"])
-def test_a_hiccup_is_tried_again(
+def test_a_tls_error_is_retried(
     zendesk: Simulator, tmp_path: Path, files: tuple[Path, Path], mishap: str
 ) -> None:
     with tls_in_front_of(zendesk, files, [mishap, mishap]) as url:
@@ -37,19 +37,19 @@ def test_a_hiccup_is_tried_again(
     assert len(run.log("WARNING")) == 2
 
 
-def test_a_record_that_drips_ends_at_its_deadline(
+def test_a_record_that_trickles_in_is_abandoned_at_its_deadline(
     zendesk: Simulator, tmp_path: Path, files: tuple[Path, Path]
 ) -> None:
     with tls_in_front_of(zendesk, files, ["drip"]) as url:
         run = FastTap(zendesk, tmp_path).run(api_url=url, per_page=25, request_timeout=1)
     assert run.exit_code == 0, run.stderr
     check_complete([run], zendesk, once=True)
-    lines = run.log("WARNING")  # perhaps also of an answer that a busy machine has held up
+    lines = run.log("WARNING")  # perhaps also about an answer that a busy machine delayed
     assert lines
     assert all("no answer in time" in line for line in lines)
 
 
-def test_a_hiccup_in_the_middle_of_an_export_is_sat_out(
+def test_many_tls_errors_in_the_middle_of_an_export_are_retried(
     zendesk: Simulator, tmp_path: Path, files: tuple[Path, Path]
 ) -> None:
     with tls_in_front_of(zendesk, files, ["", *(["alert", "eof", "plain"] * 6)]) as url:
@@ -59,7 +59,7 @@ def test_a_hiccup_in_the_middle_of_an_export_is_sat_out(
     assert len(run.log("WARNING")) == 18
 
 
-def test_another_hosts_certificate_is_final(
+def test_a_certificate_of_another_host_is_final(
     zendesk: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = certificate(tmp_path, "elsewhere.example")

@@ -1,4 +1,4 @@
-"""System updates do not move a ticket in a list: a whole walk now and then puts its row right."""
+"""System updates do not move tickets in a list, so a full walk corrects their rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def walk(folder: Path, zendesk: Simulator, state: Json | None) -> Run:
-    """Exports tickets whole in list form, with the state of the other runs."""
+    """Export all tickets with `export_method: list`, from the state of the other runs."""
     config = config_for(zendesk, export_method="list")
     run = run_tap(folder, config, catalog=select("tickets", full_table=True), state=state)
     assert run.exit_code == 0, run.stderr
@@ -24,28 +24,28 @@ def walk(folder: Path, zendesk: Simulator, state: Json | None) -> Run:
 
 
 def bookmark(run: Run) -> Json:
-    """Gives the bookmark of tickets after a run."""
+    """Return the bookmark of tickets after a run."""
     assert run.state
     return dict(run.state["bookmarks"]["tickets"])
 
 
 def read_whole_at(run: Run) -> str:
-    """Gives when the list was last read whole, as a run's state says it."""
+    """Return the time of the last full read in the state of a run."""
     return str(bookmark(run)["read_whole_at"])
 
 
 def place(run: Run) -> Json:
-    """Gives where the next run goes on."""
+    """Return the rest of the bookmark: where the next run resumes."""
     return {key: value for key, value in bookmark(run).items() if key != "read_whole_at"}
 
 
-def test_a_whole_walk_puts_stale_rows_right(zendesk: Simulator, tmp_path: Path) -> None:
+def test_a_full_walk_corrects_stale_rows(zendesk: Simulator, tmp_path: Path) -> None:
     first = export(tmp_path, zendesk, "tickets")
     table = {ticket["id"]: ticket for ticket in first.records["tickets"]}
     stale = next(id_ for id_, ticket in table.items() if ticket["status"] == "open")
     zendesk.store.system_update(stale, at=int(time.time()) - 61, status="solved")
     second = export(tmp_path, zendesk, "tickets", state=first.state)
-    assert not second.records["tickets"]  # which is why there is the walk
+    assert not second.records["tickets"]  # this is why the full walk exists
     third = walk(tmp_path, zendesk, second.state)
     table |= {ticket["id"]: ticket for ticket in third.records["tickets"]}
     assert table[stale]["status"] == "solved"
@@ -58,7 +58,7 @@ def test_a_whole_walk_puts_stale_rows_right(zendesk: Simulator, tmp_path: Path) 
     assert read_whole_at(third) == read_whole_at(fourth)
 
 
-def test_what_is_cut_or_resumed_is_no_whole_walk(zendesk: Simulator, tmp_path: Path) -> None:
+def test_a_partial_or_resumed_walk_is_not_a_full_walk(zendesk: Simulator, tmp_path: Path) -> None:
     cut = export(tmp_path, zendesk, "tickets", start_date="2024-01-01", per_page=5)
     begun = export(tmp_path, zendesk, "tickets", per_page=5).states[0]
     resumed = export(tmp_path, zendesk, "tickets", per_page=5, state=begun)

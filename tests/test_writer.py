@@ -1,4 +1,4 @@
-"""The writer: whole lines, together, no later than the STATE that covers them."""
+"""The writer: complete lines, in batches, no later than the STATE that covers them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Thing(msgspec.Struct):
 
 @contextlib.contextmanager
 def standard_output() -> Iterator[io.BytesIO]:
-    """Catches what is written to standard output."""
+    """Provide the bytes that are written to standard output."""
     written = io.BytesIO()
     with io.TextIOWrapper(written) as stdout, contextlib.redirect_stdout(stdout):
         yield written
@@ -86,7 +86,7 @@ def test_records_one_by_one_do_not_wait_beyond_a_megabyte() -> None:
         assert output.getvalue().endswith(b"\n")
 
 
-def test_a_signal_within_a_write_lets_the_lines_be_finished(
+def test_a_signal_during_a_write_does_not_cut_lines(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     class Interrupted(io.BytesIO):
@@ -112,7 +112,7 @@ def test_a_signal_within_a_write_lets_the_lines_be_finished(
         signal.signal(signal.SIGTERM, before)
 
 
-def test_a_target_that_is_gone() -> None:
+def test_a_target_that_has_ended() -> None:
     reading, writing = os.pipe()
     os.close(reading)
     writer = CollectingWriter()
@@ -122,11 +122,11 @@ def test_a_target_that_is_gone() -> None:
     ):
         with pytest.raises(TargetGoneError, match="reads no more"):
             writer.write_message(STATE)
-        writer.flush()  # as Python does at its end: nothing complains a second time
+        writer.flush()  # as Python does when it exits: it reports no second error
 
 
 def run_in_shell(folder: Path, redirection: str, *arguments: str, config: Json | None) -> Run:
-    """Runs the tap with its standard files redirected by bash."""
+    """Run the tap with its standard files redirected by bash."""
     catalog = None if arguments else select("users")
     command = command_for(folder, config=config, catalog=catalog)
     return run(["bash", "-c", f'"$0" "$@" {redirection}', *command, *arguments])
@@ -140,7 +140,7 @@ def run_in_shell(folder: Path, redirection: str, *arguments: str, config: Json |
         (">&-", "Standard output is closed; the tap writes its messages there"),
     ],
 )
-def test_a_standard_output_that_takes_nothing_is_named(
+def test_an_unusable_standard_output_is_named(
     zendesk_shared: Simulator,
     tmp_path: Path,
     redirection: str,
@@ -156,7 +156,7 @@ def test_a_standard_output_that_takes_nothing_is_named(
     assert "Exception ignored" not in failed.stderr
 
 
-def test_a_catalog_that_nobody_reads_to_its_end(zendesk_shared: Simulator, tmp_path: Path) -> None:
+def test_a_catalog_whose_reader_ends(zendesk_shared: Simulator, tmp_path: Path) -> None:
     config = config_for(zendesk_shared)
     script = "| true; exit ${PIPESTATUS[0]}"
     failed = run_in_shell(tmp_path, script, "--discover", config=config)
@@ -172,7 +172,7 @@ def test_a_closed_standard_error_changes_nothing(zendesk_shared: Simulator, tmp_
     assert len(quiet.records["users"]) == 30
 
 
-def test_debug_leaves_the_selection_of_each_property_out(
+def test_debug_logs_omit_the_selection_of_each_property(
     zendesk_shared: Simulator, tmp_path: Path
 ) -> None:
     found = run_tap(tmp_path, config_for(zendesk_shared), env={"LOGLEVEL": "DEBUG"})
