@@ -1,4 +1,4 @@
-"""The streams of Chat, from a server of any kind, with a login of their own."""
+"""The streams of Zendesk Chat: their own login, and servers that behave in different ways."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STREAMS = ("chats", "chat_agent_timeline", "chat_conversions", "chat_department_
 PATH = "/chat/incremental/"
 TOKEN = "chat_access_token"
 OLD = 400
-"""Seconds after which a record can be asked for, and a little more."""
+"""Records this many seconds old can be requested: the limit, and some margin."""
 
 
 @pytest.fixture
@@ -39,20 +39,19 @@ def few() -> Iterator[Simulator]:
 def run(
     zendesk: Simulator, folder: Path, *streams: str, state: Json | None = None, **settings: object
 ) -> Run:
-    """Run the tap to its end."""
     zendesk.requests.clear()
     config = config_for(zendesk, **settings)
     return run_tap(folder, config, catalog=select(*(streams or STREAMS)), state=state)
 
 
 def bearers(zendesk: Simulator, path: str) -> set[str]:
-    """Give the tokens that requests for a path bore."""
+    """Return the tokens that were sent with requests for a path."""
     requests = [request for request in zendesk.requests if re.search(path, request.path)]
     return {request.headers["authorization"].partition("Bearer ")[2] for request in requests}
 
 
 @pytest.mark.parametrize("per_page", [1, 4, 1000])
-def test_all_comes_once_and_then_only_what_changes(
+def test_all_records_come_once_and_then_only_changes(
     zendesk: Simulator, tmp_path: Path, per_page: int
 ) -> None:
     first = run(zendesk, tmp_path, per_page=per_page)
@@ -74,7 +73,7 @@ def test_all_comes_once_and_then_only_what_changes(
         assert whole(second, stream) == {record[KEYS[stream]]: record}
 
 
-def test_what_is_asked_for(zendesk: Simulator, tmp_path: Path) -> None:
+def test_requests_and_bookmarks(zendesk: Simulator, tmp_path: Path) -> None:
     start = int(time.time()) - 1_000_000
     first = run(zendesk, tmp_path, start_date=iso(start))
     assert first.exit_code == 0, first.stderr
@@ -118,7 +117,7 @@ def test_a_server_that_caps_pages(zendesk: Simulator, tmp_path: Path, cap: int) 
         assert whole(done, stream) == holds(zendesk, stream)
 
 
-def test_a_server_that_does_not_heed_the_id(few: Simulator, tmp_path: Path) -> None:
+def test_a_server_that_ignores_start_id(few: Simulator, tmp_path: Path) -> None:
     few.settings.chat_start_id = False
     done = run(few, tmp_path)
     assert done.exit_code == 0, done.stderr
@@ -132,7 +131,9 @@ def test_a_server_that_does_not_heed_the_id(few: Simulator, tmp_path: Path) -> N
         assert {seconds[id_] for id_ in whole(again, stream)} == {newest}
 
 
-def test_nor_lets_a_full_second_pass(zendesk: Simulator, tmp_path: Path) -> None:
+def test_a_server_that_ignores_start_id_cannot_pass_a_full_second(
+    zendesk: Simulator, tmp_path: Path
+) -> None:
     zendesk.settings.chat_start_id = False
     at = int(time.time()) - 100_000
     zendesk.store.fill("chats", [*[at] * 30, at + 5])
@@ -159,8 +160,8 @@ def test_an_end_time_in_the_future(zendesk: Simulator, tmp_path: Path) -> None:
         assert record[KEYS[stream]] in whole(second, stream)
 
 
-def test_what_cannot_be_asked_for_yet_comes_again(zendesk: Simulator, tmp_path: Path) -> None:
-    """Zendesk serves what is newer than five minutes, and refuses to be asked from there on."""
+def test_records_too_recent_for_a_start_time_come_again(zendesk: Simulator, tmp_path: Path) -> None:
+    """Zendesk serves records of the last five minutes, but refuses a start time among them."""
     new = zendesk.store.create("chats", at=int(time.time()) - 100)
     runs = [run(zendesk, tmp_path, "chats")]
     zendesk.store.create("chats", at=int(time.time()) - 200, id="late")
@@ -170,7 +171,7 @@ def test_what_cannot_be_asked_for_yet_comes_again(zendesk: Simulator, tmp_path: 
     assert whole(runs[1], "chats").keys() == {new["id"], "late"}
 
 
-def test_slices_end_where_they_are_told_to(zendesk: Simulator, tmp_path: Path) -> None:
+def test_slices_stop_at_their_end_date(zendesk: Simulator, tmp_path: Path) -> None:
     seconds = {
         stream: {id_: second for second, id_ in zendesk.store.records[stream].index}
         for stream in STREAMS
@@ -190,7 +191,7 @@ def test_slices_end_where_they_are_told_to(zendesk: Simulator, tmp_path: Path) -
         assert came[stream] | whole(rest, stream).keys() == seconds[stream].keys()
 
 
-def test_each_login_is_sent_to_its_own(zendesk: Simulator, tmp_path: Path) -> None:
+def test_each_login_is_sent_only_to_its_own_api(zendesk: Simulator, tmp_path: Path) -> None:
     done = run(zendesk, tmp_path, *STREAMS, "tickets", "talk_calls")
     assert done.exit_code == 0, done.stderr
     assert bearers(zendesk, PATH) == {credentials.CHAT_ACCESS_TOKEN}
@@ -198,7 +199,7 @@ def test_each_login_is_sent_to_its_own(zendesk: Simulator, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("token", ["wrong-token", credentials.ACCESS_TOKEN])
-def test_a_wrong_token_concerns_chat_alone(zendesk: Simulator, tmp_path: Path, token: str) -> None:
+def test_a_wrong_chat_token_fails_only_chat(zendesk: Simulator, tmp_path: Path, token: str) -> None:
     done = run(zendesk, tmp_path, "chats", "tickets", "groups", chat_access_token=token)
     assert done.exit_code == 1
     assert not done.records["chats"]
@@ -212,7 +213,7 @@ def test_a_wrong_token_concerns_chat_alone(zendesk: Simulator, tmp_path: Path, t
 
 
 @pytest.mark.parametrize("setting", [None, "", " "])
-def test_without_a_token_chat_is_skipped_with_one_line(
+def test_chat_is_skipped_with_one_line_without_a_token(
     zendesk: Simulator, tmp_path: Path, setting: str | None
 ) -> None:
     done = run(zendesk, tmp_path, "chats", "groups", chat_access_token=setting)
@@ -242,8 +243,8 @@ def test_the_token_is_never_written(zendesk: Simulator, tmp_path: Path) -> None:
         assert "(hidden)" in done.stderr or f"{TOKEN} must be of type string" in done.stderr
 
 
-def test_a_record_lacks_its_key_if_a_part_of_it_is_missing(few: Simulator, tmp_path: Path) -> None:
-    """Such records are never taken for one another."""
+def test_a_record_with_an_incomplete_key_has_no_key(few: Simulator, tmp_path: Path) -> None:
+    """Records without a key are never taken for one another."""
     at = int(time.time()) - 100_000
     body = (
         '{"agent_timeline": [{"start_time": "2026-01-01T00:00:00.000001Z", "status": "away"},'
@@ -261,7 +262,7 @@ def test_a_record_lacks_its_key_if_a_part_of_it_is_missing(few: Simulator, tmp_p
     assert asked(few, PATH)[1]["start_id"] == "5"
 
 
-def test_times_are_counted_as_the_endpoint_does() -> None:
+def test_times_are_in_the_unit_of_the_endpoint() -> None:
     endpoint = chat.ChatAgentTimeline.time
     second, cursor = endpoint.from_ticks(1_607_918_912_301_292, "abc/d")
     assert (second, cursor) == (1_607_918_912, "1607918912301292/abc/d")

@@ -1,4 +1,4 @@
-"""The traversal of Chat's exports against servers of any kind: all arrives, or the run fails."""
+"""The traversal of Chat's exports, whatever the server does: all records arrive, or it fails."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ if TYPE_CHECKING:
 
 MOST_PAGES = 500
 NEWEST = 20
-"""What the server serves may be newer, but no `start_time` may be."""
+"""The newest `start_time` that the server accepts. It may serve newer records."""
 
 LATER = 1000
 FUTURE = 10**9
 TICKS = 4
-"""In a second; a server may count finer than the tap does."""
+"""Ticks in a second: a server may count time in finer units than the tap."""
 
 Place = tuple[int, str]
 
 
 @dataclass(frozen=True)
 class Chats:
-    """A server of an export of Chat.
+    """A server of a Chat export.
 
     Attributes:
-        ticks: When each record changed, in fractions of a second, in order.
-        start_id: Whether `start_id` is heeded, and whether the record that it names comes again.
-        cap: The most records of a page, whatever is asked for.
-        end_time: What pages say: the truth, or something else on the last one, or on all.
-        newest: The newest second that may be asked for.
+        ticks: When each record changed, in ticks, in order.
+        start_id: Whether the server obeys `start_id`, and whether it includes the named record.
+        cap: The most records on a page, whatever limit is requested.
+        end_time: The `end_time` of pages: true, or false on the last page or on all pages.
+        newest: The newest second that may be requested.
     """
 
     ticks: list[int]
@@ -53,11 +53,11 @@ class Chats:
 
     @property
     def index(self) -> list[Place]:
-        """The records: time, and id."""
+        """The time and id of each record, in order."""
         return [(tick, f"#{number:03d}") for number, tick in enumerate(self.ticks)]
 
     def page(self, asked: Params) -> Page[Place]:
-        """Serves a page."""
+        """Serve a page."""
         assert int(asked["start_time"]) <= self.newest
         tick, _, start_id = str(asked.get("cursor", "")).partition("/")
         start: Place = (int(tick or int(asked["start_time"]) * TICKS), start_id)
@@ -76,12 +76,12 @@ class Chats:
 
 @dataclass
 class Run:
-    """What a run brought.
+    """The result of a run.
 
     Attributes:
         pages: The records of each page.
-        tokens: Where the run started, and for each page where the next one would.
-        problem: Why it failed, if it did.
+        tokens: Where the run started, and after each page where the next run would start.
+        problem: Why the run failed, or "" if it did not.
     """
 
     pages: list[list[Place]]
@@ -89,17 +89,17 @@ class Run:
     problem: str = ""
 
     def until(self, pages: int) -> set[Place]:
-        """Gives the records of the first pages."""
+        """Return the records of the first pages."""
         return {record for page in self.pages[:pages] for record in page}
 
     @property
     def records(self) -> list[Place]:
-        """All records, in the order they came."""
+        """All records, in the order they arrived."""
         return [record for page in self.pages for record in page]
 
 
 def follow(serve: Callable[[Params], Page[Place]], size: int, token: Params | None = None) -> Run:
-    """Follows an export to its end, as a stream does."""
+    """Traverse an export to its end, as a stream does."""
     paginator = ChatPaginator("chats", token or {"start_time": 0})
     brought, number = Run([], [paginator.params]), count()
 
@@ -117,7 +117,7 @@ def follow(serve: Callable[[Params], Page[Place]], size: int, token: Params | No
 
 
 def run(server: Chats, token: Params | None = None, size: int = 1000) -> Run:
-    """Follows the export of a server."""
+    """Traverse the export of a server."""
     return follow(server.page, size, token)
 
 
@@ -146,7 +146,7 @@ full_second = Chats([*[TICKS * 5] * 12, TICKS * 9])
 
 @given(server=servers, size=st.sampled_from([1, 2, 5, 1000]), data=st.data())
 def test_every_record_arrives_or_a_run_fails(server: Chats, size: int, data: st.DataObject) -> None:
-    """Also where a run is killed, and the next one goes on with the state of some page."""
+    """That holds for killed runs too, whichever page's state the next run starts from."""
     first = run(server, size=size)
     killed_after = data.draw(st.integers(0, len(first.pages)))
     arrived = first.until(killed_after)
@@ -176,7 +176,7 @@ def test_every_record_arrives_or_a_run_fails(server: Chats, size: int, data: st.
 )
 @example(full_second, 5, None)
 @example(replace(full_second, start_id="inclusive"), 5, None)
-def test_a_server_that_heeds_the_id_never_fails_and_repeats_nothing(
+def test_runs_neither_fail_nor_repeat_records_if_the_server_obeys_start_id(
     server: Chats, size: int, data: st.DataObject | None
 ) -> None:
     whole = run(server, size=size)
@@ -205,7 +205,7 @@ def test_a_page_of_records_without_an_end_time_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("end_time", [NEWEST + 3, FUTURE])
-def test_a_bookmark_is_never_newer_than_may_be_asked_for(end_time: int) -> None:
+def test_a_bookmark_is_never_newer_than_the_server_accepts(end_time: int) -> None:
     server = Chats([TICKS, TICKS * (NEWEST + 2)], end_time=end_time)
     whole = run(server)
     assert whole.records == server.index
@@ -213,7 +213,7 @@ def test_a_bookmark_is_never_newer_than_may_be_asked_for(end_time: int) -> None:
 
 
 @pytest.mark.parametrize("cap", [2, 1000])
-def test_an_end_time_in_the_future_is_not_gone_by(cap: int) -> None:
+def test_an_end_time_in_the_future_is_ignored(cap: int) -> None:
     server = Chats([4, 8, 12, 16], cap=cap, end_time=FUTURE, lies_always=True)
     whole = run(server)
     assert not whole.problem
@@ -221,8 +221,8 @@ def test_an_end_time_in_the_future_is_not_gone_by(cap: int) -> None:
     assert whole.tokens[-1] == {"start_time": 4}
 
 
-def test_it_ends_on_a_busy_account() -> None:
-    """Each page brings a record that was not there when it was asked for."""
+def test_an_export_ends_on_a_busy_account() -> None:
+    """New records keep arriving, but each page asks only for those before its request."""
     seconds = count(1)
 
     def pages() -> Iterator[Page[Place]]:
@@ -241,7 +241,7 @@ def test_it_ends_on_a_busy_account() -> None:
     assert paginator.bookmark == {"start_time": 10, "cursor": "#"}
 
 
-def test_ever_new_ids_of_the_same_records_are_no_way_on() -> None:
+def test_new_end_ids_for_the_same_records_are_an_error() -> None:
     ids = count()
 
     def serve(asked: Params) -> Page[Place]:

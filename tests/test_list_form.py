@@ -1,4 +1,4 @@
-"""Lists in the order of change: what they hold arrives, their cursors last, and forms change."""
+"""`export_method: list`: all listed records arrive, cursors last, and the method can change."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FORMS = ("cursor", "time", "list")
 def export(
     folder: Path, zendesk: Simulator, *streams: str, state: Json | None = None, **settings: object
 ) -> Run:
-    """Exports in list form, unless a setting says otherwise."""
+    """Export with `export_method: list`, unless a setting overrides it."""
     config = config_for(zendesk, **{"export_method": "list", **settings})
     run = run_tap(folder, config, catalog=select(*streams), state=state)
     assert run.exit_code == 0, run.stderr
@@ -35,12 +35,12 @@ def export(
 
 
 def shown(zendesk: Simulator, stream: str) -> dict[object, Json]:
-    """Gives what a list shows, as the tap gives it."""
+    """Return the records that a list shows, as the tap writes them."""
     records = zendesk.api.shown(stream)
     return {id_: {k: v for k, v in r.items() if k != "fields"} for id_, r in records.items()}
 
 
-def test_all_that_is_listed_arrives_once(zendesk: Simulator, tmp_path: Path) -> None:
+def test_all_listed_records_arrive_once(zendesk: Simulator, tmp_path: Path) -> None:
     run = export(tmp_path, zendesk, *LISTED, per_page=7)
     for stream in LISTED:
         expected = shown(zendesk, stream)
@@ -58,9 +58,7 @@ def test_all_that_is_listed_arrives_once(zendesk: Simulator, tmp_path: Path) -> 
     assert len(shown(zendesk, "tickets")) < len(zendesk.store.records["tickets"])
 
 
-def test_the_next_run_brings_what_changed_with_one_request(
-    zendesk: Simulator, tmp_path: Path
-) -> None:
+def test_the_next_run_brings_changes_with_one_request(zendesk: Simulator, tmp_path: Path) -> None:
     state = export(tmp_path, zendesk, "users").state
     zendesk.clear()
     nothing = export(tmp_path, zendesk, "users", state=state)
@@ -74,10 +72,8 @@ def test_the_next_run_brings_what_changed_with_one_request(
     assert [record["name"] for record in changed.records["users"]] == ["Zoë"]
 
 
-def test_the_newest_minute_comes_again_until_it_is_settled(
-    zendesk: Simulator, tmp_path: Path
-) -> None:
-    """A change that commits late may land behind a cursor that was taken."""
+def test_records_of_the_newest_minute_come_again(zendesk: Simulator, tmp_path: Path) -> None:
+    """A change that commits late may land before a cursor that Zendesk has already given out."""
     store = zendesk.store
     first = export(tmp_path, zendesk, "users")
     now = int(time.time())
@@ -94,7 +90,9 @@ def test_the_newest_minute_comes_again_until_it_is_settled(
     assert {record["id"] for record in third.records["users"]} == {early, late}
 
 
-def test_start_and_end_are_filtered_here(zendesk: Simulator, tmp_path: Path) -> None:
+def test_the_tap_itself_filters_lists_by_start_and_end_date(
+    zendesk: Simulator, tmp_path: Path
+) -> None:
     users = zendesk.api.shown("users")
     times = sorted(epoch(user["updated_at"]) for user in users.values())
     start, end = times[5], times[20]
@@ -131,7 +129,9 @@ def test_a_refused_cursor(zendesk: Simulator, tmp_path: Path, after: int) -> Non
 
 @pytest.mark.parametrize("before", FORMS)
 @pytest.mark.parametrize("after", FORMS)
-def test_forms_can_be_changed(zendesk: Simulator, tmp_path: Path, before: str, after: str) -> None:
+def test_the_export_method_can_be_changed(
+    zendesk: Simulator, tmp_path: Path, before: str, after: str
+) -> None:
     first = export(tmp_path, zendesk, *LISTED, export_method=before)
     shown: dict[str, Json] = {"tickets": {"status": "open"}, "users": {"active": True}}
     new = {
@@ -145,7 +145,9 @@ def test_forms_can_be_changed(zendesk: Simulator, tmp_path: Path, before: str, a
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
-def test_a_closed_export_names_the_way_out(zendesk: Simulator, tmp_path: Path, status: int) -> None:
+def test_the_error_about_a_closed_export_suggests_the_list_method(
+    zendesk: Simulator, tmp_path: Path, status: int
+) -> None:
     zendesk.settings.closed_exports = status
     run = run_tap(tmp_path, config_for(zendesk), catalog=select("tickets"))
     assert run.exit_code == 1
@@ -157,10 +159,10 @@ def test_a_closed_export_names_the_way_out(zendesk: Simulator, tmp_path: Path, s
 
 
 @pytest.mark.parametrize("newest_first", [True, False])
-def test_audits_are_read_in_either_order(
+def test_audits_may_come_in_either_order(
     zendesk: Simulator,
     tmp_path: Path,
-    newest_first: bool,  # noqa: FBT001 (pytest names it)
+    newest_first: bool,  # noqa: FBT001 (pytest passes it by name)
 ) -> None:
     zendesk.settings.newest_first_lists = newest_first
     first = export(tmp_path, zendesk, "ticket_audits", per_page=6)
@@ -174,10 +176,10 @@ def test_audits_are_read_in_either_order(
 
 
 @pytest.mark.parametrize("newest_first", [True, False])
-def test_audits_have_an_end_date(
+def test_audits_stop_at_the_end_date(
     zendesk: Simulator,
     tmp_path: Path,
-    newest_first: bool,  # noqa: FBT001 (pytest names it)
+    newest_first: bool,  # noqa: FBT001 (pytest passes it by name)
 ) -> None:
     zendesk.settings.newest_first_lists = newest_first
     audits = zendesk.api.shown("ticket_audits")
@@ -191,7 +193,7 @@ def test_audits_have_an_end_date(
     assert both == audits.keys()
 
 
-def test_a_list_in_no_order_is_refused(zendesk: Simulator, tmp_path: Path) -> None:
+def test_an_unordered_list_is_an_error(zendesk: Simulator, tmp_path: Path) -> None:
     records = [{"id": n, "updated_at": iso(1_700_000_000 - n % 2 * 60)} for n in range(3)]
     text = str(records).replace("'", '"')
     body = f'{{"users": {text}, "meta": {{"has_more": false, "after_cursor": null}}}}'
@@ -203,9 +205,7 @@ def test_a_list_in_no_order_is_refused(zendesk: Simulator, tmp_path: Path) -> No
     assert "does not send this list in order of change" in line
 
 
-def test_a_walk_moves_the_replication_key_when_it_is_complete(
-    zendesk: Simulator, tmp_path: Path
-) -> None:
+def test_only_a_complete_walk_moves_the_replication_key(zendesk: Simulator, tmp_path: Path) -> None:
     run = export(tmp_path, zendesk, "ticket_audits", per_page=8)
     *walking, complete = [state["bookmarks"]["ticket_audits"] for state in run.states]
     assert walking
@@ -215,12 +215,12 @@ def test_a_walk_moves_the_replication_key_when_it_is_complete(
 
 
 @pytest.mark.parametrize("newest_first", [True, False])
-def test_a_walk_goes_on_after_a_kill(
+def test_a_walk_resumes_after_a_kill(
     zendesk: Simulator,
     tmp_path: Path,
-    newest_first: bool,  # noqa: FBT001 (pytest names it)
+    newest_first: bool,  # noqa: FBT001 (pytest passes it by name)
 ) -> None:
-    """The first pages are of one second, from which nothing can be told."""
+    """Some of the first pages hold records of one second only, which show no order."""
     zendesk.settings.newest_first_lists = newest_first
     whole_run = export(tmp_path, zendesk, "ticket_audits", per_page=5)
     everything = set(zendesk.api.shown("ticket_audits"))
@@ -235,10 +235,8 @@ def test_a_walk_goes_on_after_a_kill(
     assert len(whole_run.states) > 1
 
 
-def test_audits_of_one_second_say_nothing_of_their_order(
-    zendesk: Simulator, tmp_path: Path
-) -> None:
-    """A first page of one second, older than `start_date`, ended the walk of an ascending list."""
+def test_audits_of_one_second_do_not_show_their_order(zendesk: Simulator, tmp_path: Path) -> None:
+    """Such a first page, before `start_date`, must not end the walk of an ascending list."""
     zendesk.settings.newest_first_lists = False
     second = 1_700_000_000
     zendesk.store.fill("ticket_audits", [second] * 3 + [second + n for n in range(5, 9)])
@@ -256,7 +254,7 @@ def test_audits_of_one_second_say_nothing_of_their_order(
 def test_a_walk_whose_cursor_is_refused_starts_again(
     zendesk: Simulator, tmp_path: Path, stream: str
 ) -> None:
-    """A walk is not in the order of time, so the latest record says nothing of where it is."""
+    """A walk is not in order of time, so the latest record does not tell where to resume."""
     path = stream.replace("satisfaction_", "")
     zendesk.faults.add("status", code=400, shape="description", path=f"{path}.*after", after=1)
     run = export(tmp_path, zendesk, stream, per_page=4)
@@ -265,7 +263,7 @@ def test_a_walk_whose_cursor_is_refused_starts_again(
 
 
 @pytest.mark.parametrize("meta", [{}, {"meta": None}, {"meta": {}}, {"meta": {"has_more": None}}])
-def test_a_full_page_that_says_nothing_of_more_is_no_end(
+def test_a_full_page_without_has_more_is_not_the_end(
     zendesk: Simulator, tmp_path: Path, meta: Json
 ) -> None:
     page = get(zendesk, "users", sort="updated_at", **{"page[size]": 10}).json()
@@ -279,10 +277,10 @@ def test_a_full_page_that_says_nothing_of_more_is_no_end(
 
 
 @pytest.mark.parametrize("method", FORMS)
-def test_deletions_have_streams_in_every_form(
+def test_deletions_are_exported_with_every_method(
     zendesk: Simulator, tmp_path: Path, method: str
 ) -> None:
-    """Deleted tickets have a cursor, deleted users come whole."""
+    """`deleted_tickets` resumes at a cursor, and `deleted_users` comes complete each time."""
     streams = ("deleted_tickets", "deleted_users")
     first = export(tmp_path, zendesk, *streams, export_method=method, per_page=7)
     for stream in streams:
@@ -311,7 +309,9 @@ def test_a_closed_export_without_a_list_is_skipped(
         assert line.endswith("the stream is skipped")
 
 
-def test_refusals_of_lists_do_not_speak_of_exports(zendesk: Simulator, tmp_path: Path) -> None:
+def test_the_error_about_a_refused_list_does_not_mention_exports(
+    zendesk: Simulator, tmp_path: Path
+) -> None:
     zendesk.settings.denied = {"users": 403}
     config = config_for(zendesk, export_method="list")
     run = run_tap(tmp_path, config, catalog=select("users"))
@@ -320,7 +320,7 @@ def test_refusals_of_lists_do_not_speak_of_exports(zendesk: Simulator, tmp_path:
     assert "third parties" not in line
 
 
-def test_settings_that_lists_do_not_have_are_said_and_not_sent(
+def test_settings_that_lists_do_not_take_are_reported_and_not_sent(
     zendesk: Simulator, tmp_path: Path
 ) -> None:
     run = export(tmp_path, zendesk, "tickets", support_type_scope="all", per_page=9)
@@ -337,10 +337,10 @@ def test_faults_of_lists(zendesk: Simulator, tmp_path: Path, fault: str) -> None
     assert len(run.log("WARNING")) == 1
 
 
-def test_an_end_date_in_the_newest_minute_settles_nothing(
+def test_an_end_date_in_the_newest_minute_moves_no_bookmark(
     zendesk: Simulator, tmp_path: Path
 ) -> None:
-    """Pages before the one that the end is in may be unsettled: the bookmark stays before them."""
+    """Pages before the one with the end date may still change, so the bookmark does not move."""
     store = zendesk.store
     first = export(tmp_path, zendesk, "users")
     users, now = list(zendesk.api.shown("users")), int(time.time())

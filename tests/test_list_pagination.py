@@ -1,4 +1,4 @@
-"""The traversals of lists against models that change while they are walked: nothing is lost."""
+"""The traversals of lists that change while they are read: no record is lost."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ Order = Literal["oldest first", "newest first", "by id"]
 
 @dataclass(frozen=True)
 class Change:
-    """A record that changes, or is new, just before a page is made.
+    """A record that changes or appears just before a page is made.
 
     Attributes:
-        record_id: Which record.
-        late_seconds: How long before now its time is: it was committed late.
-        passed_seconds: How long after the page before it.
+        record_id: Which record changes.
+        late_seconds: How many seconds before now its time is, because it was committed late.
+        passed_seconds: How many seconds have passed since the page before.
     """
 
     record_id: int
@@ -54,16 +54,16 @@ class Change:
 
 @dataclass
 class Listing:
-    """A list with a keyset cursor, whose records change while it is walked.
+    """A list with keyset cursors, whose records change while it is read.
 
     Attributes:
         seconds: The second of each record's last change, by id.
-        order: In which order it is served.
-        is_cut: Whether it takes `start_time` and `end_time`.
-        changes: What happens before each page; None where nothing does.
-        empty_pages: How many pages hold nothing before the last one.
+        order: The order in which the list is served.
+        is_cut: Whether it obeys `start_time` and `end_time`.
+        changes: What happens before each page; None for nothing.
+        empty_pages: How many empty pages come before the last one.
         now: The second in which the next page is made.
-        pages: How many were served.
+        pages: How many pages were served.
     """
 
     seconds: dict[int, int]
@@ -75,11 +75,11 @@ class Listing:
     pages: int = 0
 
     def __post_init__(self) -> None:
-        """Serve the empty pages at the end of the first walk."""
+        """Place the empty pages at the end of the first traversal."""
         self._empties_left = self.empty_pages
 
     def page(self, asked: Params) -> Page[Key]:
-        """Change what is due, and serve a page."""
+        """Apply the changes that are due, and serve a page."""
         self.pages += 1
         change = self.changes.pop(0) if self.changes else None
         if change:
@@ -94,7 +94,7 @@ class Listing:
         rest, places = places[size:], places[:size]
         if places and not rest and self._empties_left:
             self._empties_left -= 1
-            # A cursor of the same place in another form.
+            # Another cursor for the same place.
             pages, places = f"{cursor}{' ' * (self.empty_pages - self._empties_left)}", []
             return self._made(asked, places, end=False, cursor=pages)
         after_cursor = json.dumps(places[-1]) if places else None
@@ -117,14 +117,14 @@ class Listing:
 
 @dataclass
 class Pipeline:
-    """Runs one after the other, each from the last one's bookmark, as a stream makes them.
+    """Consecutive runs, each from the bookmark of the one before, as a stream makes them.
 
     Attributes:
-        paging: What the endpoint calls the traversal.
+        paging: The name of the traversal.
         listing: The list.
-        per_page: How many records to ask for.
+        per_page: The requested page size.
         token: Where the next run starts.
-        arrived: Second and id of the records that were written.
+        arrived: The second and id of each record that was written.
     """
 
     paging: str
@@ -134,7 +134,7 @@ class Pipeline:
     arrived: list[Key] = field(default_factory=list)
 
     def run(self, pages: int = MOST_PAGES, end: int | None = None) -> list[Key]:
-        """Run until the end, or until it is killed after some pages; give what was written."""
+        """Run to the end, or until a kill after some pages. Return the written records."""
         params = dict(self.token)
         newest = self.listing.now - WITHHELD_SECONDS
         if self.paging in WALKS:
@@ -152,14 +152,14 @@ class Pipeline:
         return written
 
     def finish(self) -> None:
-        """Let nothing happen any more, and run until all is settled."""
+        """Stop all changes, and run until everything has settled."""
         self.listing.changes.clear()
         self.listing.now += QUIET_SECONDS
-        self.run()  # what a kill has left over
+        self.run()  # what the killed runs left
         self.run()
 
     def missing(self, since: int = 0) -> set[Key]:
-        """Give the records whose last version has not arrived."""
+        """Return the records whose last version has not arrived."""
         held: set[Key] = {
             (second, i) for i, second in self.listing.seconds.items() if second >= since
         }
@@ -169,13 +169,13 @@ class Pipeline:
         return self.listing.page({"per_page": self.per_page, **params})
 
     def _bookmark(self, step: Step[Key]) -> Params:
-        """Trail behind the end of a walk, as a stream does."""
+        """Return the bookmark after a page. After a walk it trails behind, as in a stream."""
         if self.paging not in WALKS or "cursor" in step.bookmark:
             return step.bookmark
         return {"start_time": max(0, int(step.bookmark["start_time"]) - TRAIL_SECONDS)}
 
 
-# Few seconds for many records, some of them just now.
+# Many records within a few seconds, some of them just now.
 seconds_of_records = st.lists(
     st.integers(1, 6) | st.integers(FIRST_SECOND - 4, FIRST_SECOND), max_size=25
 ).map(lambda seconds: {(n * 7) % 31: second for n, second in enumerate(seconds)})
@@ -191,22 +191,22 @@ def changes(late_seconds: int) -> st.SearchStrategy[list[Change | None]]:
 
 
 def check_complete(pipeline: Pipeline, killed_after: Sequence[int]) -> None:
-    """Kill runs after some pages, let the last ones end, and assert that all is there."""
+    """Kill runs after some pages, let the last ones finish, and assert that nothing is missing."""
     for pages in killed_after:
         pipeline.run(pages)
         pipeline.listing.now += 1
     pipeline.finish()
     assert pipeline.missing() == set()
-    # Nothing comes again but what a walk reads behind its bookmark.
+    # A later run repeats only what a walk reads again before its bookmark.
     since = pipeline.listing.now - WITHHELD_SECONDS - TRAIL_SECONDS
     again = pipeline.run()
     assert [key for key in again if pipeline.paging not in WALKS or key[0] < since] == []
 
 
 @given(seconds_of_records, sizes, changes(WITHHELD_SECONDS - 1), kills, st.integers(0, 2))
-# A change that commits late, behind the record that the run before ended with.
+# A change that commits late, before the last record of the run before.
 @example({7: FIRST_SECOND}, 100, [None, Change(3, 1, 0)], [1, 1], 0)
-def test_a_list_in_the_order_of_changes_is_complete(
+def test_a_list_in_order_of_change_is_complete(
     seconds: dict[int, int],
     size: int,
     changes: list[Change | None],
@@ -225,7 +225,7 @@ def test_a_list_in_the_order_of_changes_is_complete(
     st.sampled_from(["oldest first", "newest first", "by id"]),
     st.integers(0, 2),
 )
-def test_a_list_that_zendesk_cuts_is_complete_in_any_order(  # noqa: PLR0913, PLR0917 (hypothesis)
+def test_a_list_that_zendesk_filters_by_time_is_complete_in_any_order(  # noqa: PLR0913, PLR0917 (hypothesis)
     seconds: dict[int, int],
     size: int,
     changes: list[Change | None],
@@ -245,7 +245,7 @@ def test_a_list_that_zendesk_cuts_is_complete_in_any_order(  # noqa: PLR0913, PL
     st.sampled_from(["oldest first", "newest first"]),
 )
 @example({1: 5, 2: 5, 3: 5}, 1, [None] * 4 + [Change(9, 0, 4)], [9], "oldest first")
-def test_a_list_that_nobody_cuts_is_complete_in_either_order(
+def test_a_list_without_a_filter_is_complete_in_either_order(
     seconds: dict[int, int],
     size: int,
     changes: list[Change | None],
@@ -258,7 +258,7 @@ def test_a_list_that_nobody_cuts_is_complete_in_either_order(
 
 
 @given(seconds_of_records, sizes, st.integers(1, 120), st.lists(st.integers(0, 9), max_size=2))
-def test_what_is_older_than_the_start_of_a_list_stays_out(
+def test_records_before_the_start_are_left_out(
     seconds: dict[int, int], size: int, since: int, killed_after: list[int]
 ) -> None:
     pipeline = Pipeline("changes", Listing(seconds, "oldest first"), size, {"start_time": since})
@@ -281,7 +281,7 @@ def test_what_is_older_than_the_start_of_a_list_stays_out(
     ),
     st.lists(st.integers(1, 110), min_size=1, max_size=3).map(sorted),
 )
-def test_slices_hold_what_is_before_their_end_and_lose_nothing(
+def test_slices_stop_at_their_end_and_lose_nothing(
     seconds: dict[int, int], size: int, form: tuple[str, Order], ends: list[int]
 ) -> None:
     paging, order = form
@@ -297,14 +297,14 @@ def test_slices_hold_what_is_before_their_end_and_lose_nothing(
     assert pipeline.missing() == set()
 
 
-def test_a_list_newest_first_is_read_back_to_its_start_only() -> None:
+def test_a_list_with_the_newest_first_is_read_only_back_to_the_start() -> None:
     listing = Listing(dict.fromkeys(range(100), 1) | {200: 50, 201: 51}, "newest first")
     pipeline = Pipeline("newest_first", listing, 10, {"start_time": 40})
     assert pipeline.run() == [(51, 201), (50, 200)]
     assert listing.pages == 2
 
 
-def test_cursors_of_a_list_in_a_circle_are_an_error() -> None:
+def test_list_cursors_that_form_a_cycle_are_an_error() -> None:
     def serve(asked: Params) -> Page[Key]:
         after = "b" if asked.get("cursor") == "a" else "a"
         return Page(asked, [(1, 1)], [("1", 1)], end_of_stream=False, after_cursor=after)
@@ -316,11 +316,11 @@ def test_cursors_of_a_list_in_a_circle_are_an_error() -> None:
 
 
 def read(paginator: Paginator, serve: Callable[[Params], Page[Key]]) -> list[Key]:
-    """Follow a traversal to its end, at most ten pages."""
+    """Follow a traversal to its end, or for ten pages."""
     return [record for step in islice(traverse(paginator, serve), 10) for record in step.records]
 
 
-def test_a_list_that_is_not_in_the_order_of_changes_is_an_error() -> None:
+def test_a_list_that_is_not_in_order_of_change_is_an_error() -> None:
     listing = Listing({1: 5, 2: 4, 3: 6}, "by id")
     for size in (1, 2, 3):
         with pytest.raises(FatalSyncError, match="in order of change"):
@@ -332,7 +332,7 @@ def test_a_list_that_is_not_in_the_order_of_changes_is_an_error() -> None:
     st.integers(1, 20),
     st.integers(0, 1000),
 )
-def test_events_are_complete_whatever_the_last_end_time_says(
+def test_events_are_complete_whatever_the_last_end_time_is(
     seconds: list[int], size: int, ahead: int
 ) -> None:
     index: list[Key] = [(second, number) for number, second in enumerate(seconds)]
@@ -357,7 +357,7 @@ def test_events_are_complete_whatever_the_last_end_time_says(
         rest = read_all(EventsPaginator("events", step.bookmark), serve)
         before = [record for one in steps[: number + 1] for record in one.records]
         assert {*before, *rest} == set(index)
-    # What is written after the last event, at any time, arrives in the next run.
+    # Events that are written after the last one arrive in the next run, whatever their time.
     last = seconds[-1] if seconds else 0
     assert steps[-1].bookmark == {"start_time": last}
     index.append((last + 1, 99))
@@ -374,16 +374,16 @@ new_ids = count(1000)
 
 @dataclass
 class NumberedList:
-    """A list with pages by number, whose rows come, go and move while it is read.
+    """A list with numbered pages, whose rows appear, vanish and move while it is read.
 
     Attributes:
-        rows: the ids of the rows, in order.
-        size: how many rows the first pages hold.
-        changes: what happens before each page, if anything.
-        smaller_from: the request from which on pages hold half as many rows: the client asks for
-            less where a page takes too long.
-        kept: the rows that were there throughout.
-        pages: how many were served.
+        rows: The ids of the rows, in order.
+        size: How many rows a page holds at first.
+        changes: What happens before each page, if anything.
+        smaller_from: The request from which on pages hold half as many rows, as after time-outs
+            that make the client request less.
+        kept: The rows that were in the list throughout.
+        pages: How many pages were served.
     """
 
     rows: list[int]
@@ -393,11 +393,11 @@ class NumberedList:
     pages: int = 0
 
     def __post_init__(self) -> None:
-        """Begin with all rows."""
+        """Start with all rows."""
         self.kept = set(self.rows)
 
     def page(self, asked: Params) -> Page[Key]:
-        """Change what is due, and serve a page."""
+        """Apply the change that is due, and serve a page."""
         if self.changes and (change := self.changes.pop(0)):
             change(self.rows)
             self.kept &= set(self.rows)
@@ -417,7 +417,7 @@ class NumberedList:
 
 
 def deletion(place: int) -> Callable[[list[int]], None]:
-    """Delete the row at a place, if there is one."""
+    """Return a change that deletes the row at a place, if there is one."""
 
     def change(rows: list[int]) -> None:
         del rows[place : place + 1]
@@ -426,7 +426,7 @@ def deletion(place: int) -> Callable[[list[int]], None]:
 
 
 def insertion(place: int) -> Callable[[list[int]], None]:
-    """Put a row that was never there at a place."""
+    """Return a change that inserts a new row at a place."""
 
     def change(rows: list[int]) -> None:
         rows.insert(place, next(new_ids))
@@ -435,7 +435,7 @@ def insertion(place: int) -> Callable[[list[int]], None]:
 
 
 def move(here: int, there: int) -> Callable[[list[int]], None]:
-    """Move the row at a place to another."""
+    """Return a change that moves a row from one place to another."""
 
     def change(rows: list[int]) -> None:
         for row in rows[here : here + 1]:
@@ -454,7 +454,7 @@ changes_of_rows = st.one_of(
 
 
 @given(st.integers(0, 30), st.integers(1, 7), st.none() | st.integers(1, 6))
-def test_pages_by_number_are_complete(held: int, size: int, smaller_from: int | None) -> None:
+def test_numbered_pages_are_complete(held: int, size: int, smaller_from: int | None) -> None:
     numbered = NumberedList([*range(held)], size, smaller_from=smaller_from)
     assert sorted(numbered.read()) == [*range(held)]
     if smaller_from is None:
@@ -468,16 +468,16 @@ def test_pages_by_number_are_complete(held: int, size: int, smaller_from: int | 
     st.lists(st.none() | changes_of_rows, max_size=40),
     st.none() | st.integers(1, 12),
 )
-# A row of a page that is read goes, and one is put behind: there are as many as before.
+# A row on a page already read is deleted, and another is added at the end: the count stays.
 @example(6, 2, [None, deletion(0)], None)
 @example(6, 2, [None, lambda rows: (deletion(0)(rows), rows.append(99))[0]], None)
-# The same in the second read, of another row.
+# The same happens during the second read, with another row.
 @example(6, 2, [None, deletion(0), None, None, deletion(1)], None)
-# What was put before the pages that are read is gone before anyone sees it.
+# A row that is inserted before the current page is deleted before the tap sees it.
 @example(8, 2, [None, insertion(0), deletion(0), None, None, insertion(0), deletion(0)], None)
-# A row that is not yet read moves to where all is read.
+# A row that is still unread moves to a page already read.
 @example(6, 2, [None, move(3, 0)], None)
-def test_rows_that_are_there_while_pages_are_read_arrive(
+def test_rows_that_exist_throughout_the_read_arrive(
     held: int,
     size: int,
     changes: list[Callable[[list[int]], None] | None],
@@ -487,28 +487,28 @@ def test_rows_that_are_there_while_pages_are_read_arrive(
     try:
         arrived = numbered.read()
     except FatalSyncError as error:
-        assert "reads agree" in str(error)  # noqa: PT017 (it may end well)
+        assert "reads agree" in str(error)  # noqa: PT017 (the traversal may also succeed)
         return
     assert numbered.kept <= set(arrived)
     assert len(arrived) == len(set(arrived))
 
 
 @given(st.integers(8, 30), st.integers(1, 7), st.integers(1, 9), changes_of_rows)
-def test_one_change_while_pages_are_read_ends_no_run(
+def test_one_change_during_the_read_does_not_fail_the_run(
     held: int, size: int, before_page: int, change: Callable[[list[int]], None]
 ) -> None:
     numbered = NumberedList([*range(held)], size, [*[None] * before_page, change])
     assert numbered.kept <= set(numbered.read())
 
 
-def test_pages_by_number_that_never_rest_are_an_error() -> None:
+def test_numbered_pages_that_never_stop_changing_are_an_error() -> None:
     numbered = NumberedList([*range(30)], 10, [deletion(0)] * 30)
     with pytest.raises(FatalSyncError, match="reads agree"):
         numbered.read()
 
 
 @pytest.mark.parametrize("following", [{"page": "1"}, {"page": "3"}, {"cursor": "x"}, {}, None])
-def test_pages_by_number_that_are_not_the_next_are_an_error(
+def test_a_next_page_with_a_wrong_number_is_an_error(
     following: dict[str, str] | None,
 ) -> None:
     def serve(asked: Params) -> Page[Key]:
@@ -521,7 +521,7 @@ def test_pages_by_number_that_are_not_the_next_are_an_error(
 @pytest.mark.parametrize(
     "more", [{"next_page": {"page": "2"}}, {"end_of_stream": False, "after_cursor": "x"}]
 )
-def test_a_single_page_that_has_another_is_an_error(more: dict[str, object]) -> None:
+def test_a_single_page_with_a_next_page_is_an_error(more: dict[str, object]) -> None:
     def serve(asked: Params) -> Page[Key]:
         return Page(asked, [(0, 1)], [("1", None)], **more)  # type: ignore[arg-type]
 
@@ -532,7 +532,7 @@ def test_a_single_page_that_has_another_is_an_error(more: dict[str, object]) -> 
     assert read(single("things", {}), lambda _: last) == [(0, 1)]
 
 
-def test_events_do_not_end_where_zendesk_says_that_there_are_more() -> None:
+def test_events_that_stop_without_end_of_stream_are_an_error() -> None:
     def serve(asked: Params) -> Page[Key]:
         return Page(asked, [(5, 1)], [("1", 5)], end_time=5, end_of_stream=False)
 

@@ -1,4 +1,4 @@
-"""Lists of each record of another stream: whole, or the run fails, and asked for no more often."""
+"""Lists for each record of a parent: complete or an error, and requested only if selected."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CHILDREN = sorted(PARENTS.keys() - SIDELOADED.keys())
 
 
 def lists(zendesk: Simulator, stream: str) -> int:
-    """Give how many lists there are: one a record of the parent, or a ticket that they share."""
+    """Return how many lists there are: one for each parent, or for each ticket with parents."""
     [key] = [
         child.parent_id
         for child in CHILD_STREAMS
@@ -34,12 +34,12 @@ def lists(zendesk: Simulator, stream: str) -> int:
 
 @pytest.fixture(scope="module")
 def catalog() -> Json:
-    """What discovery finds without an account."""
+    """The catalog of a discovery without an account."""
     return discover()
 
 
 @pytest.mark.parametrize("stream", CHILDREN)
-def test_one_request_a_list_and_no_record_of_the_parent(
+def test_each_list_takes_one_request_and_no_parent_records_are_written(
     zendesk: Simulator, catalog: Json, tmp_path: Path, stream: str
 ) -> None:
     run = run_tap(tmp_path, config_for(zendesk), catalog=choose(catalog, stream))
@@ -50,14 +50,16 @@ def test_one_request_a_list_and_no_record_of_the_parent(
 
 
 @pytest.mark.parametrize("stream", CHILDREN)
-def test_nothing_is_asked_for_that_is_not_selected(
+def test_nothing_is_requested_unless_it_is_selected(
     zendesk: Simulator, catalog: Json, tmp_path: Path, stream: str
 ) -> None:
     run_tap(tmp_path, config_for(zendesk), catalog=choose(catalog, PARENTS[stream]))
     assert len(asked(zendesk, "")) == 1
 
 
-def test_a_list_of_many_pages_is_whole(zendesk: Simulator, catalog: Json, tmp_path: Path) -> None:
+def test_a_list_of_many_pages_is_complete(
+    zendesk: Simulator, catalog: Json, tmp_path: Path
+) -> None:
     stream = "community_post_comments"
     post = min(zendesk.store.records["community_posts"])
     for _ in range(7):
@@ -67,7 +69,7 @@ def test_a_list_of_many_pages_is_whole(zendesk: Simulator, catalog: Json, tmp_pa
     assert whole(run, stream) == holds(zendesk, stream)
 
 
-def test_a_list_in_pages_by_number_is_read_again_and_written_once(
+def test_a_list_in_numbered_pages_is_read_twice_and_written_once(
     zendesk: Simulator, catalog: Json, tmp_path: Path
 ) -> None:
     stream = "side_conversations"
@@ -84,10 +86,10 @@ def test_a_list_in_pages_by_number_is_read_again_and_written_once(
         assert record["_rescued_data"].keys() == {"brand_new_field"}
 
 
-def test_a_list_without_its_parent_is_left_out(
+def test_the_list_of_a_deleted_parent_is_left_out(
     zendesk: Simulator, catalog: Json, tmp_path: Path
 ) -> None:
-    """The post may have been deleted since its page was made."""
+    """The post may have been deleted after its page was made."""
     stream = "community_post_comments"
     post = min(zendesk.store.records["community_posts"])
     zendesk.faults.add("status", code=404, path=f"posts/{post}/comments")
@@ -103,10 +105,10 @@ def test_a_list_without_its_parent_is_left_out(
 
 
 @pytest.mark.parametrize("stream", CHILDREN)
-def test_lists_that_are_all_refused_are_a_stream_that_the_account_lacks(
+def test_a_stream_is_skipped_if_all_its_lists_are_refused(
     zendesk: Simulator, catalog: Json, tmp_path: Path, stream: str
 ) -> None:
-    """One refusal may be about one record, so all are asked for; it is said once."""
+    """One refusal may concern one record, so all lists are requested. One line reports them."""
     zendesk.settings.denied = {stream: 403}
     parents = lists(zendesk, stream)
     run = run_tap(tmp_path, config_for(zendesk), catalog=choose(catalog, stream))
@@ -119,7 +121,7 @@ def test_lists_that_are_all_refused_are_a_stream_that_the_account_lacks(
 
 
 @pytest.mark.parametrize("stream", CHILDREN)
-def test_a_parent_that_the_account_lacks_leaves_nothing_to_ask_for(
+def test_a_stream_is_skipped_if_its_parent_is_refused(
     zendesk: Simulator, catalog: Json, tmp_path: Path, stream: str
 ) -> None:
     zendesk.settings.denied = {PARENTS[stream]: 403}
@@ -129,7 +131,7 @@ def test_a_parent_that_the_account_lacks_leaves_nothing_to_ask_for(
 
 
 @pytest.mark.parametrize("status", [402, 403, 404, 410])
-def test_a_list_that_is_refused_in_the_middle_is_an_error(
+def test_a_refusal_in_the_middle_of_a_list_is_an_error(
     zendesk: Simulator, catalog: Json, tmp_path: Path, status: int
 ) -> None:
     stream = "community_post_comments"

@@ -1,4 +1,4 @@
-"""Streams that are no core exports: killed and resumed, late records, and slices."""
+"""Incremental streams other than the core exports: kills, late records and slices."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ WALKED = sorted(
 
 @dataclass
 class Runs:
-    """Runs of one stream, each with the state of the one before.
+    """Consecutive runs of one stream, each with the state of the one before.
 
     Attributes:
         zendesk: The account.
-        folder: For the tap's files.
-        stream: The stream.
-        state: What the last complete STATE message said.
-        versions: What was written: the id and the second of each record.
+        folder: The folder for the tap's files.
+        stream: The name of the stream.
+        state: The last complete STATE message.
+        ids: The ids of the records that were written.
     """
 
     zendesk: Simulator
@@ -52,13 +52,13 @@ class Runs:
     ids: set[object] = field(default_factory=set)
 
     def run(self, **settings: object) -> list[object]:
-        """Run to the end, and give the ids of what was written."""
+        """Run to the end, and return the ids of the records that were written."""
         run = run_tap(self.folder, self._config(**settings), **self._files())
         assert run.exit_code == 0, run.stderr
         return self._take(run)
 
     def kill(self, messages: int, **settings: object) -> None:
-        """Run until some messages are out, then kill; three pages are served."""
+        """Kill a run after some messages. Zendesk serves only three pages."""
         [found] = [stream for stream in STREAMS if stream.name == self.stream]
         endpoint = found.cursor or found.time or found.listing
         assert endpoint
@@ -69,18 +69,18 @@ class Runs:
             lines = list(islice(process.stdout, messages))
             process.kill()
             lines += process.stdout.readlines()
-        assert process.wait() == -signal.SIGKILL, "the run was over before it could be killed"
+        assert process.wait() == -signal.SIGKILL, "the run ended before it could be killed"
         self.zendesk.faults.clear()
         self._take(Run(0, b"".join(line for line in lines if line.endswith(b"\n")), ""))
 
     def create(self, at: int) -> None:
-        """Add a record of a second, an audit of a ticket that is not archived."""
+        """Add a record with a given second. An audit belongs to a ticket that is not archived."""
         fields = {"ticket_id": 1} if self.stream == "ticket_audits" else {}
         self.zendesk.store.create(self.stream, at=at, **fields)
 
     def held(self) -> set[object]:
-        """Give the ids of what the stream would give now."""
-        if self.stream == "ticket_audits":  # those of archived tickets are not listed
+        """Return the ids of the records that the stream would export now."""
+        if self.stream == "ticket_audits":  # audits of archived tickets are not listed
             return set(self.zendesk.api.shown(self.stream))
         return set(self.zendesk.store.records[self.stream])
 
@@ -99,16 +99,16 @@ class Runs:
 
 @pytest.fixture
 def runs(zendesk: Simulator, tmp_path: Path, stream: str) -> Runs:
-    """Runs of a stream of the test's own account."""
+    """Runs of a stream against the test's own account."""
     return Runs(zendesk, tmp_path, stream)
 
 
 @pytest.mark.parametrize("stream", INCREMENTAL)
-def test_killed_and_resumed_no_record_is_lost(zendesk: Simulator, runs: Runs) -> None:
-    """Also what changes in the middle of a walk arrives, and what is written is not asked again."""
-    # Endpoints without a page size would give everything at once.
+def test_killed_and_resumed_runs_lose_no_record(zendesk: Simulator, runs: Runs) -> None:
+    """Changes during a walk arrive too, and pages that were written are not requested again."""
+    # Endpoints without a page size would serve everything at once.
     zendesk.settings.cap = 4
-    # A cap makes pages of a second that no page holds whole: there are none of them here.
+    # A server that caps pages could cut a second, so no two records here share one.
     old = int(time.time()) - 90 * DAY_SECONDS
     zendesk.store.fill(runs.stream, [old + n for n in range(30)])
     for number in range(2):
@@ -117,15 +117,15 @@ def test_killed_and_resumed_no_record_is_lost(zendesk: Simulator, runs: Runs) ->
     killed_at = len(runs.ids)
     assert 0 < killed_at < 30
     came = runs.run()
-    runs.run()  # a walk that was begun before a record appeared does not have it
+    runs.run()  # the resumed walk lacks records that appeared after its start
     assert runs.ids == runs.held()
-    # The pages that were written before the kills are not asked for again.
+    # Pages that were written before the kills are not requested again.
     assert len(came) < len(runs.held()) - killed_at + 2 * 4 + 2
 
 
 @pytest.mark.parametrize("stream", WALKED)
-def test_what_appears_late_arrives(runs: Runs) -> None:
-    """A record can be committed after its time; the bookmark trails so far behind."""
+def test_records_that_appear_late_arrive(runs: Runs) -> None:
+    """A record can be committed long after its time, so the bookmark trails behind."""
     [listing] = [stream.listing for stream in STREAMS if stream.name == runs.stream]
     assert listing
     runs.run()
@@ -137,13 +137,13 @@ def test_what_appears_late_arrives(runs: Runs) -> None:
 
 
 def held_before(runs: Runs, end: int) -> set[object]:
-    """Give the ids of what the stream would give from before a second."""
+    """Return the ids of the exported records from before a second."""
     seconds: dict[object, int] = {i: n for n, i in runs.zendesk.store.records[runs.stream].index}
     return {i for i in runs.held() if seconds[i] < end}
 
 
 @pytest.mark.parametrize("stream", WALKED)
-def test_slices_end_where_they_are_told_to(zendesk: Simulator, runs: Runs) -> None:
+def test_slices_stop_at_their_end_date(zendesk: Simulator, runs: Runs) -> None:
     seconds = [second for second, _ in zendesk.store.records[runs.stream].index]
     for end in (seconds[8], seconds[15] + 1):
         runs.run(end_date=iso(end))
@@ -153,9 +153,7 @@ def test_slices_end_where_they_are_told_to(zendesk: Simulator, runs: Runs) -> No
 
 
 @pytest.mark.parametrize("stream", WALKED)
-def test_an_earlier_end_date_holds_for_a_walk_that_was_begun_without(
-    zendesk: Simulator, runs: Runs
-) -> None:
+def test_a_resumed_walk_stops_at_an_earlier_end_date(zendesk: Simulator, runs: Runs) -> None:
     runs.kill(messages=6)
     assert runs.state
     assert runs.state["bookmarks"][runs.stream]["until"]
@@ -167,7 +165,7 @@ def test_an_earlier_end_date_holds_for_a_walk_that_was_begun_without(
 
 
 @pytest.mark.parametrize("stream", ["ticket_audits"])
-def test_audits_are_read_back_to_the_last_walk_only(zendesk: Simulator, runs: Runs) -> None:
+def test_audits_are_read_only_back_to_the_last_walk(zendesk: Simulator, runs: Runs) -> None:
     old = int(time.time()) - 90 * DAY_SECONDS
     zendesk.store.fill(runs.stream, [old + n for n in range(30)])
     runs.run()
@@ -180,17 +178,17 @@ def test_audits_are_read_back_to_the_last_walk_only(zendesk: Simulator, runs: Ru
 def test_a_clock_that_is_ahead_loses_nothing(
     zendesk: Simulator, stream: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What appears until Zendesk's clock is where this one was comes in the next run."""
+    """Records that appear before Zendesk's clock catches up come in the next run."""
     ahead = mock.Mock(time=lambda: time.time() + 7200)
     with mock.patch.object(export, "time", ahead):
         runs = [sync(config_for(zendesk), catalog=select(stream))]
     zendesk.store.create(stream, at=int(time.time()) - WITHHELD_SECONDS)
     runs.append(sync(config_for(zendesk), catalog=select(stream), state=runs[0].state))
     there = set(zendesk.store.records[stream])
-    if stream == "ticket_audits":  # those of archived tickets are not listed
+    if stream == "ticket_audits":  # audits of archived tickets are not listed
         there = set(zendesk.api.shown(stream))
     assert {record[KEYS[stream]] for run in runs for record in run.records[stream]} == there
-    # Two hours, less what passes until Zendesk answers.
+    # Two hours, less the time until Zendesk answers.
     is_said = any(
         re.search(r"clock is 7[12]\d\d s", record.getMessage()) for record in caplog.records
     )

@@ -1,4 +1,4 @@
-"""The exports beside the core: metric events, articles, routing, objects, and that of 2012."""
+"""Exports beside the core: metric events, articles, routing, objects, and that of 2012."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ INTERVAL_SECONDS = 300
 
 @pytest.fixture(scope="module")
 def catalog(zendesk_shared: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Json:
-    """What is discovered in an account like any other."""
+    """The catalog of an account with the usual settings."""
     return discovered(zendesk_shared, tmp_path_factory.mktemp("discovery"))
 
 
@@ -82,10 +82,10 @@ def test_custom_objects(zendesk: Simulator, catalog: Json, tmp_path: Path) -> No
     assert second.records == {"custom_object_vehicle": [new]}
 
 
-def test_a_list_with_no_way_to_the_rest_is_an_error(
+def test_a_list_with_an_unexpected_next_page_is_an_error(
     zendesk: Simulator, catalog: Json, tmp_path: Path
 ) -> None:
-    """Zendesk's old paging by number would look like a last page."""
+    """The tap must not take a first page of Zendesk's old numbered pages for the last page."""
     body = '{"ticket_fields":[{"id":1}],"count":250,"next_page":"https://x.example/f?page=2"}'
     zendesk.faults.add("status", code=200, path="ticket_fields", body=body)
     run = run_tap(tmp_path, config_for(zendesk), catalog=choose(catalog, "ticket_fields"))
@@ -94,7 +94,7 @@ def test_a_list_with_no_way_to_the_rest_is_an_error(
     assert "ticket_fields" in line
 
 
-def test_what_fails_in_the_middle_is_not_skipped(
+def test_a_stream_that_fails_in_the_middle_is_not_skipped(
     zendesk: Simulator, catalog: Json, tmp_path: Path
 ) -> None:
     zendesk.faults.add("status", code=404, path="ticket_metric_events", after=1)
@@ -109,7 +109,7 @@ def test_what_fails_in_the_middle_is_not_skipped(
     assert ids == set(zendesk.store.records["ticket_metric_events"])
 
 
-def test_definitions_come_whole_each_time(
+def test_definitions_come_complete_each_time(
     zendesk: Simulator, catalog: Json, tmp_path: Path
 ) -> None:
     state: Json | None = None
@@ -126,7 +126,7 @@ def test_definitions_come_whole_each_time(
         assert not entry.get("replication_key")
 
 
-def test_definitions_join_titles_to_custom_fields(
+def test_ticket_fields_give_custom_fields_their_titles(
     zendesk: Simulator, catalog: Json, tmp_path: Path
 ) -> None:
     chosen = choose(catalog, "tickets", "ticket_fields")
@@ -145,7 +145,7 @@ def old(zendesk: Simulator) -> Simulator:
 
 
 def rows(zendesk: Simulator) -> dict[int, Json]:
-    """Give the rows that the export of 2012 has, by id."""
+    """Return the rows of the ticket export of 2012, by id."""
     tickets = zendesk.store.records["tickets"]
     return by_id(ticket_exports.row(ticket) for ticket in tickets.values())
 
@@ -153,7 +153,7 @@ def rows(zendesk: Simulator) -> dict[int, Json]:
 def run_fast(
     folder: Path, zendesk: Simulator, catalog: Json, state: Json | None = None, **settings: object
 ) -> Run:
-    """Run the tap with its waits shortened to a five-hundredth."""
+    """Run the tap with its waits shortened to 1/500."""
     config = config_for(zendesk, **settings)
     _, *arguments = command_for(folder, config=config, catalog=catalog, state=state)
     return run([sys.executable, str(Path(fast.__file__)), *arguments])
@@ -177,12 +177,12 @@ def test_the_export_of_2012(old: Simulator, catalog: Json, tmp_path: Path) -> No
         if key not in entry_of(catalog, "ticket_exports")["schema"]["properties"]:
             assert schema[key] == {"description": title, "type": ["string", "null"]}
     assert not done.log("WARNING")
-    # One request for the columns, then page after page.
+    # One request for the columns, then one for each page.
     assert len(asked(old, r"/exports/tickets/sample\.json$")) == 1
     pages = [request for request in old.requests if re.search(EXPORT, request.path)]
     assert len(pages) >= 2
     waits = re.findall(r"waiting (\d+) s", done.stderr)
-    # All but the time that a page took to write, and the wait after the last page.
+    # The full interval less the time to write a page. There is no wait after the last page.
     assert len(waits) == len(pages) - 1
     assert all(INTERVAL_SECONDS - 60 <= int(wait) <= INTERVAL_SECONDS for wait in waits)
     gaps = [b.time - a.time for a, b in pairwise(pages)]
@@ -198,7 +198,7 @@ def test_the_export_of_2012(old: Simulator, catalog: Json, tmp_path: Path) -> No
     }
 
 
-def test_the_export_of_2012_goes_on(old: Simulator, catalog: Json, tmp_path: Path) -> None:
+def test_the_export_of_2012_resumes(old: Simulator, catalog: Json, tmp_path: Path) -> None:
     chosen = choose(catalog, "ticket_exports")
     first = run_fast(tmp_path, old, chosen)
     ticket = min(old.store.records["tickets"])
@@ -209,7 +209,9 @@ def test_the_export_of_2012_goes_on(old: Simulator, catalog: Json, tmp_path: Pat
     assert len(second.records["ticket_exports"]) < len(rows(old))
 
 
-def test_its_start_is_five_minutes_old(old: Simulator, catalog: Json, tmp_path: Path) -> None:
+def test_the_export_of_2012_starts_at_least_five_minutes_ago(
+    old: Simulator, catalog: Json, tmp_path: Path
+) -> None:
     now = int(time.time())
     config = config_for(old, start_date=iso(now - 100))
     done = run_tap(tmp_path, config, catalog=choose(catalog, "ticket_exports", "tickets"))
@@ -222,7 +224,7 @@ def test_its_start_is_five_minutes_old(old: Simulator, catalog: Json, tmp_path: 
     assert all(request.status == 200 for request in old.requests)
 
 
-def test_without_it_an_account_loses_nothing(
+def test_other_streams_are_exported_without_the_export_of_2012(
     zendesk: Simulator, catalog: Json, tmp_path: Path
 ) -> None:
     chosen = choose(catalog, "ticket_exports", "users")

@@ -1,4 +1,4 @@
-"""The paginators against models of an export: all of it arrives, or the traversal fails."""
+"""The paginators against models of an export: every record arrives, or the traversal fails."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ NEWEST = 1000
 
 @dataclass
 class Export:
-    """What a traversal brought.
+    """The result of a traversal.
 
     Attributes:
-        pages: the new records of each page.
-        tokens: where the first run started, and for each page where the next one would.
-        problem: why it failed, if it did.
+        pages: The new records of each page.
+        tokens: Where the first run started, and after each page where the next run would start.
+        problem: Why the traversal failed, or "" if it did not.
     """
 
     pages: list[list[Key]] = field(default_factory=list)
@@ -53,12 +53,12 @@ class Export:
 
     @property
     def records(self) -> list[Key]:
-        """All records, in the order they came."""
+        """All records, in the order they arrived."""
         return [key for page in self.pages for key in page]
 
 
 def export(paginator: Paginator, serve: Serve, per_page: int, end: int | None = None) -> Export:
-    """Follows an export to its end, as a stream does."""
+    """Traverse an export to its end, as a stream does."""
     brought = Export(tokens=[paginator.params])
     number = count()
 
@@ -77,17 +77,17 @@ def export(paginator: Paginator, serve: Serve, per_page: int, end: int | None = 
 
 
 def by_time(start: int = 0) -> TimePaginator:
-    """Starts a time export."""
+    """Return the paginator of a time export."""
     return TimePaginator("users", {"start_time": start})
 
 
 def by_cursor(token: Params | None = None) -> CursorPaginator:
-    """Starts a cursor export."""
+    """Return the paginator of a cursor export."""
     return CursorPaginator("tickets", token or {"start_time": 0})
 
 
 def time_server(index: Sequence[Key], settings: Settings) -> Serve:
-    """Serves a time export."""
+    """Return a function that serves the pages of a time export."""
 
     def serve(asked: Params) -> Page[Key]:
         page = time_page(index, int(asked["start_time"]), int(asked["per_page"]), settings)
@@ -100,7 +100,7 @@ def time_server(index: Sequence[Key], settings: Settings) -> Serve:
 
 
 def cursor_server(index: Sequence[Key], settings: Settings) -> Serve:
-    """Serves a cursor export."""
+    """Return a function that serves the pages of a cursor export."""
 
     def serve(asked: Params) -> Page[Key]:
         assert ("cursor" in asked) != ("start_time" in asked)
@@ -114,7 +114,7 @@ def cursor_server(index: Sequence[Key], settings: Settings) -> Serve:
 
 
 def fewest_time_pages(index: Sequence[Key], size: int) -> int:
-    """Counts the pages there are, one `end_time` after the other."""
+    """Count the pages when each one starts at the `end_time` of the one before."""
     number, start = 0, 0
     while True:
         page = time_page(index, start, size, Settings())
@@ -123,7 +123,7 @@ def fewest_time_pages(index: Sequence[Key], size: int) -> int:
             return number
 
 
-# Few seconds for many records, so that pages end inside seconds and seconds fill pages.
+# Many records within a few seconds, so that pages end inside seconds and seconds fill pages.
 indexes = st.lists(st.integers(1, 12), max_size=60).map(
     lambda seconds: sorted((second, number * 7 % 61) for number, second in enumerate(seconds))
 )
@@ -132,12 +132,12 @@ one_full_second: list[Key] = [(5, number) for number in range(20)]
 
 
 @given(index=indexes, size=sizes, end_of_stream=st.booleans(), empty_pages=st.integers(0, 2))
-def test_cursor_export_is_complete(
+def test_a_cursor_export_is_complete(
     *, index: list[Key], size: int, end_of_stream: bool, empty_pages: int
 ) -> None:
     settings = Settings(end_of_stream=end_of_stream, empty_pages=empty_pages)
     if not end_of_stream:
-        settings.empty_pages = 0  # without the field nothing tells an empty page from the end
+        settings.empty_pages = 0  # without the field, an empty page looks like the end
     serve = cursor_server(index, settings)
     whole = export(by_cursor(), serve, size)
     assert whole.records == index
@@ -153,7 +153,7 @@ def test_cursor_export_is_complete(
 @given(index=indexes, size=sizes, end_of_stream=st.booleans(), empty_pages=st.booleans())
 @example(index=one_full_second, size=20, end_of_stream=True, empty_pages=False)
 @example(index=[*one_full_second, (6, 99)], size=20, end_of_stream=False, empty_pages=True)
-def test_time_export_is_complete(
+def test_a_time_export_is_complete(
     *, index: list[Key], size: int, end_of_stream: bool, empty_pages: bool
 ) -> None:
     settings = Settings(end_of_stream=end_of_stream, empty_pages=int(empty_pages))
@@ -169,7 +169,7 @@ def test_time_export_is_complete(
 @given(index=indexes, size=sizes, stuck_pages=st.sampled_from(["whole", "cut"]))
 @example(index=[*one_full_second, (6, 99)], size=20, stuck_pages="whole")
 @example(index=[*one_full_second, (6, 99)], size=20, stuck_pages="cut")
-def test_time_export_gets_past_pages_that_repeat(
+def test_a_time_export_gets_past_repeated_pages(
     *, index: list[Key], size: int, stuck_pages: Literal["whole", "cut"]
 ) -> None:
     settings = Settings(extend_pages=False, stuck_pages=stuck_pages)
@@ -180,7 +180,7 @@ def test_time_export_gets_past_pages_that_repeat(
 
 
 def resumed_anywhere(index: list[Key], whole: Export, serve: Serve, size: int) -> None:
-    """Holds every run that starts with one of the tokens: only the shared second comes again."""
+    """Check the runs from each of the tokens: they repeat only records of the shared second."""
     for number, token in enumerate(whole.tokens):
         start = int(token["start_time"])
         rest = export(by_time(start), serve, size).records
@@ -194,16 +194,16 @@ def resumed_anywhere(index: list[Key], whole: Export, serve: Serve, size: int) -
 
 @dataclass(frozen=True)
 class Hostile:
-    """A server that keeps the order of its export, and hardly anything else.
+    """A server that keeps the order of its export, but little else.
 
     Attributes:
-        places: second of each record's place in the export, in order.
-        ahead: how far the second that a record says of itself is ahead of its place.
-        anonymous: numbers of the records that come without id.
-        hidden: numbers of the records that are filtered out of pages that are cut already.
-        cap: the most records of a page, whatever is asked for.
-        settings: how pages are cut.
-        last_end_time: the `end_time` of the last page, if it is not the true one.
+        places: The second of each record's place in the export, in order.
+        ahead: By how many seconds a record's own time is after its place.
+        anonymous: The numbers of the records that come without an id.
+        hidden: The numbers of the records that are filtered out after a page is cut.
+        cap: The most records on a page, whatever size is requested.
+        settings: How pages are cut.
+        last_end_time: The `end_time` of the last page, or "true" for the true one.
     """
 
     places: list[int]
@@ -216,15 +216,15 @@ class Hostile:
 
     @property
     def index(self) -> list[Key]:
-        """The records by place."""
+        """The second and number of each record, by place."""
         return list(zip(self.places, count(), strict=False))
 
     def says(self, number: int) -> int:
-        """Gives the second that a record says of itself."""
+        """Return the time that a record has for itself, in seconds."""
         return self.places[number] + self.ahead[number % len(self.ahead)]
 
     def page(self, asked: Params) -> Page[Key]:
-        """Serves a page of the time export."""
+        """Serve a page of the time export."""
         size = min(int(asked["per_page"]), self.cap)
         cut = time_page(self.index, int(asked["start_time"]), size, self.settings)
         keys = [key for key in cut.keys if key[1] not in self.hidden]
@@ -235,7 +235,7 @@ class Hostile:
         return Page(asked, keys, self._marks(keys), end, end_time=end_time, newest=NEWEST)
 
     def cursor_page(self, asked: Params) -> Page[Key]:
-        """Serves a page of the cursor export."""
+        """Serve a page of the cursor export."""
         cursor = str(asked.get("cursor") or encode_cursor(int(asked["start_time"])))
         size = min(int(asked["per_page"]), self.cap)
         cut = cursor_page(self.index, cursor, size)
@@ -264,8 +264,8 @@ hostile_servers = st.builds(
     ),
     last_end_time=st.sampled_from(["true", None, 0, NEWEST * 9]),
 ).filter(
-    # Without the field, nothing tells the end from what is filtered out or capped there. Nothing
-    # is skipped then, but it does not arrive either.
+    # Without the field, a page whose rest is filtered out or capped looks like the end. The run
+    # loses nothing, since it does not move on, but the records do not arrive either.
     lambda server: server.settings.end_of_stream or not (server.hidden or server.cap < MOST_PAGES)
 )
 
@@ -273,7 +273,7 @@ hostile_servers = st.builds(
 def runs_of(
     server: Hostile, *, cursor: bool, sizes: Sequence[int], ends: Sequence[int | None]
 ) -> Iterator[tuple[Export, int | None]]:
-    """Runs an export again and again from where the last run says, each with its own end date."""
+    """Run an export several times, each from the last bookmark and with its own end date."""
     token: Params = {"start_time": 0}
     serve = server.cursor_page if cursor else server.page
     for size, end in zip(sizes, ends, strict=True):
@@ -325,7 +325,7 @@ def runs_of(
 )
 def test_every_record_arrives_or_the_run_fails(
     server: Hostile,
-    cursor: bool,  # noqa: FBT001 (hypothesis names it)
+    cursor: bool,  # noqa: FBT001 (hypothesis passes it by name)
     sizes: tuple[int, ...],
     ends: tuple[int | None, ...],
 ) -> None:
@@ -341,7 +341,7 @@ def test_every_record_arrives_or_the_run_fails(
             continue
         if end is None:
             assert arrived == due
-        # An end date that cuts inside a page leaves the rest to the next run, never to none.
+        # If an end date cuts a page, the next run exports the rest of that page.
 
 
 @given(server=hostile_servers, size=st.sampled_from([1, 2, 5, 1000]), data=st.data())
@@ -362,7 +362,7 @@ def test_a_bookmark_is_never_in_the_future() -> None:
     assert export(by_time(), server.page, 10).tokens[-1] == {"start_time": NEWEST + 1}
 
 
-def test_a_bookmark_without_an_end_time_is_where_the_records_end() -> None:
+def test_a_bookmark_without_an_end_time_is_the_second_of_the_last_record() -> None:
     server = Hostile([1, 7], [0], set(), set(), 2000, Settings(), None)
     assert export(by_time(), server.page, 10).tokens[-1] == {"start_time": 7}
 
@@ -373,7 +373,7 @@ def test_records_without_id_are_never_taken_for_one_another() -> None:
 
 
 def test_a_time_export_without_end_of_stream_ends_on_a_busy_account() -> None:
-    """Each page brings a record that was not there when it was asked for."""
+    """New records keep arriving, but each page asks only for those before its request."""
 
     def serve(asked: Params) -> Page[Key]:
         start = int(asked["start_time"])
@@ -387,8 +387,8 @@ def test_a_time_export_without_end_of_stream_ends_on_a_busy_account() -> None:
     assert whole.tokens[-1] == {"start_time": 31}
 
 
-def test_what_comes_behind_a_page_that_stays_is_an_error() -> None:
-    """Without `end_of_stream`, a capped second looks like the end."""
+def test_records_after_a_repeated_page_are_an_error() -> None:
+    """Without `end_of_stream`, a second that the server caps looks like the end."""
 
     def serve(asked: Params) -> Page[Key]:
         key: Key = (max(5, int(asked["start_time"])), 1)
@@ -399,7 +399,7 @@ def test_what_comes_behind_a_page_that_stays_is_an_error() -> None:
     assert whole.tokens[-1] == {"start_time": 5}
 
 
-def test_a_second_that_repeats_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_repeated_second_is_reported_once(caplog: pytest.LogCaptureFixture) -> None:
     index: list[Key] = [*((5, number) for number in range(12)), (9, 99)]
     settings = Settings(extend_pages=False, stuck_pages="whole")
     with caplog.at_level(logging.WARNING):
@@ -416,7 +416,7 @@ def test_a_second_larger_than_any_page_is_an_error() -> None:
     assert problem.startswith("users: Zendesk repeats a page of 500 records of the second 5")
 
 
-def test_empty_pages_that_stay_are_an_error() -> None:
+def test_repeated_empty_pages_are_an_error() -> None:
     def serve(asked: Params) -> Page[Key]:
         return Page(asked, [], [], end_of_stream=False, end_time=5)
 
@@ -425,7 +425,7 @@ def test_empty_pages_that_stay_are_an_error() -> None:
 
 
 @pytest.mark.parametrize("cursor", ["here", None])
-def test_a_cursor_that_stays_is_an_error(cursor: str | None) -> None:
+def test_a_cursor_that_repeats_is_an_error(cursor: str | None) -> None:
     def serve(asked: Params) -> Page[Key]:
         return Page(asked, [(1, 1)], [(1, 1)], end_of_stream=False, after_cursor=cursor)
 
@@ -434,7 +434,7 @@ def test_a_cursor_that_stays_is_an_error(cursor: str | None) -> None:
 
 
 @pytest.mark.parametrize("length", [2, 3, 7])
-def test_cursors_in_a_circle_are_an_error(length: int) -> None:
+def test_cursors_that_form_a_cycle_are_an_error(length: int) -> None:
     def serve(asked: Params) -> Page[Key]:
         after = str((int(asked["cursor"]) + 1) % length)
         return Page(asked, [(1, 1)], [(1, 1)], end_of_stream=False, after_cursor=after)
@@ -444,7 +444,7 @@ def test_cursors_in_a_circle_are_an_error(length: int) -> None:
     assert len(whole.pages) == length - 1
 
 
-def test_empty_pages_with_ever_new_cursors_are_an_error() -> None:
+def test_endless_empty_pages_are_an_error() -> None:
     def serve(asked: Params) -> Page[Key]:
         after = str(int(asked["cursor"]) + 1)
         return Page(asked, [], [], end_of_stream=False, after_cursor=after)
@@ -454,7 +454,7 @@ def test_empty_pages_with_ever_new_cursors_are_an_error() -> None:
     assert whole.problem.startswith("tickets: Zendesk's cursor leads through 50 empty pages")
 
 
-def test_an_end_time_that_goes_back_does_not_lead_back() -> None:
+def test_an_earlier_end_time_does_not_move_the_bookmark_back() -> None:
     page: Page[Key] = Page({"start_time": 9, "per_page": 5}, [], [], end_of_stream=True, end_time=3)
     paginator = by_time(9)
     paginator.advance(page)
@@ -472,6 +472,6 @@ def test_a_record_that_changed_within_the_shared_second_is_new() -> None:
     assert paginator.advance(again) == ["a"]
 
 
-def test_a_record_without_id_or_second_is_never_taken_for_another() -> None:
+def test_records_without_id_or_time_are_not_compared() -> None:
     keys: set[RecordKey] = {("a", None), ("", 5), ("b", 4), ("c", 5), ("d", 6)}
     assert repeatable_keys(keys, 5) == {("c", 5), ("d", 6)}

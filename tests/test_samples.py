@@ -1,4 +1,4 @@
-"""Trying a pipeline out: one page of the sample endpoints, and a state that stays as it is."""
+"""Trying out a pipeline: one page from the sample endpoints, and an unchanged state."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ STATE: Json = {
 
 @pytest.fixture
 def large() -> Iterator[Simulator]:
-    """An account with more records than a sample holds."""
+    """An account with more records than a sample has."""
     counts = {"tickets": 70, "ticket_events": 130, "users": 60, "organizations": 55}
     with Simulator(**counts, ticket_exports=True) as zendesk:
         yield zendesk
@@ -53,7 +53,7 @@ def test_a_sample_of_every_stream_that_has_one(
     config = config_for(large, sample=True, export_method=method, start_date="2000-01-01")
     run = run_tap(tmp_path, config, catalog=choose(catalog, *names))
     assert run.exit_code == 0, run.stderr
-    # ticket_exports asks once more, for its columns.
+    # ticket_exports needs one more request, for its columns.
     assert Counter(request.path for request in large.requests) == {
         path: 2 if stream == "ticket_exports" else 1 for stream, path in SAMPLES.items()
     }
@@ -74,7 +74,7 @@ def test_a_sample_of_every_stream_that_has_one(
     assert not any(any(state["bookmarks"].values()) for state in run.states)
 
 
-def test_a_sample_leaves_the_state_as_it_is(large: Simulator, tmp_path: Path) -> None:
+def test_a_sample_does_not_change_the_state(large: Simulator, tmp_path: Path) -> None:
     chosen = choose(discovered(large, tmp_path), "tickets", "users", "organizations", *SIDELOADED)
     large.clear()
     run = run_tap(tmp_path, config_for(large, sample=True), catalog=chosen, state=STATE)
@@ -91,7 +91,7 @@ def test_a_sample_leaves_the_state_as_it_is(large: Simulator, tmp_path: Path) ->
     assert real.exit_code == 0
 
 
-def test_settings_and_sideloads_hold_for_samples(large: Simulator, tmp_path: Path) -> None:
+def test_settings_and_sideloads_apply_to_samples(large: Simulator, tmp_path: Path) -> None:
     catalog = discovered(large, tmp_path)
     chosen = choose(catalog, "tickets", "ticket_metrics", on=["tickets.slas"])
     config = config_for(large, sample=True, exclude_deleted=True, per_page=10)
@@ -108,7 +108,7 @@ def test_settings_and_sideloads_hold_for_samples(large: Simulator, tmp_path: Pat
     }
 
 
-def test_testing_the_connection_uses_samples(large: Simulator, tmp_path: Path) -> None:
+def test_a_connection_test_uses_samples(large: Simulator, tmp_path: Path) -> None:
     run = run_tap(tmp_path, config_for(large), "--test")
     assert run.exit_code == 0, run.stderr
     paths = Counter(request.path for request in large.requests)
@@ -122,14 +122,14 @@ def test_testing_the_connection_uses_samples(large: Simulator, tmp_path: Path) -
         "/api/v2/exports/tickets.json",
     }
     assert not full & paths.keys()
-    # One record of a parent is enough: its lists cost a request each.
+    # One record of each parent is enough, because each list takes a request.
     lists = asked(large, r"/holidays|/comments|/votes|/tickets/\d+/side_conversations")
     assert len(lists) == len(PARENTS) - len(SIDELOADED)
     for records in run.records.values():
         assert len(records) <= 1
 
 
-def test_testing_the_connection_says_what_is_wrong(large: Simulator, tmp_path: Path) -> None:
+def test_a_connection_test_reports_what_is_wrong(large: Simulator, tmp_path: Path) -> None:
     run = run_tap(tmp_path, config_for(large, access_token="wrong"), "--test")
     assert run.exit_code != 0
     assert "HTTP 401" in run.stderr

@@ -1,4 +1,4 @@
-"""The schemas: well formed, complete for what Zendesk sends, and kind to warehouse targets."""
+"""The schemas: valid, complete for what Zendesk sends, and suitable for warehouse targets."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FOLDER = Path(tap_zendesk_incremental.schemas.__file__).parent
 SCHEMAS: dict[str, Schema] = {
     file.stem: json.loads(file.read_text(encoding="utf-8")) for file in FOLDER.glob("*.json")
 }
-CUSTOM_OBJECT_RECORDS = "custom_object_records"  # one schema for all custom objects
+CUSTOM_OBJECT_RECORDS = "custom_object_records"  # one schema serves all custom objects
 KEYS: dict[str, tuple[str, ...]] = {
     **{stream.name: stream.primary_keys for stream in STREAMS},
     **{stream.name: stream.primary_keys for stream in CHILD_STREAMS},
@@ -40,10 +40,10 @@ KEYS: dict[str, tuple[str, ...]] = {
 """The key properties of each schema."""
 
 OF_ANY_TYPE = {"value", "previous_value"}
-"""Columns that hold what a field of any type was set to: JSON, as an object's column is."""
+"""Columns whose values can be of any type. They are JSON, like the columns of objects."""
 
 EXCLUDED = {f"{stream.name}.{name}" for stream in STREAMS for name in stream.excluded}
-"""Properties that the tap knows and does not want; `metric_set` comes only on request."""
+"""Properties that the tap leaves out. `metric_set` appears only on request."""
 
 LISTED_CHILDREN = [stream for stream in CHILD_STREAMS if issubclass(stream, ListedChildStream)]
 
@@ -52,14 +52,14 @@ formats = FormatChecker(formats=())
 
 @formats.checks("date-time", raises=ValueError)
 def is_date_time(value: object) -> bool:
-    """Whether a text is an RFC 3339 date-time with its offset; not all Pythons parse a Z."""
+    """Return whether a text is an RFC 3339 date-time with an offset. Python 3.10 cannot parse Z."""
     if not isinstance(value, str):
         return True
     return datetime.fromisoformat(value.replace("Z", "+00:00")).tzinfo is not None
 
 
 def nested(schema: Schema, path: str) -> Iterator[tuple[str, Schema]]:
-    """Every schema below this one with its path: properties and array items, at every depth."""
+    """Yield every property and array item below a schema, at every depth, with its path."""
     children = {f"{path}.{name}": child for name, child in schema.get("properties", {}).items()}
     if "items" in schema:
         children[f"{path}[]"] = schema["items"]
@@ -69,7 +69,7 @@ def nested(schema: Schema, path: str) -> Iterator[tuple[str, Schema]]:
 
 
 def unknown(schema: Schema, value: object, path: str) -> Iterator[str]:
-    """The path of every key in a value that its schema neither names nor leaves open."""
+    """Yield the path of every key in a value that its schema neither names nor allows."""
     if isinstance(value, list):
         for element in value:
             yield from unknown(schema.get("items", {}), element, f"{path}[]")
@@ -83,7 +83,7 @@ def unknown(schema: Schema, value: object, path: str) -> Iterator[str]:
 
 
 def check(stream: str, records: list[dict[str, Any]]) -> None:
-    """Assert that records fit the schema of a stream, and that it knows all their keys."""
+    """Assert that records match the schema of a stream, which knows all their keys."""
     schema = SCHEMAS[stream]
     errors = [
         f"{error.json_path}: {error.message}"
@@ -96,7 +96,7 @@ def check(stream: str, records: list[dict[str, Any]]) -> None:
 
 @pytest.fixture(scope="module")
 def account() -> Iterator[Simulator]:
-    """An account with enough records of each kind for every variant of them to occur."""
+    """An account with enough records of each kind to contain every variant."""
     with Simulator(tickets=300, ticket_events=300, users=120, organizations=60, seed=5) as zendesk:
         yield zendesk
 
@@ -104,13 +104,13 @@ def account() -> Iterator[Simulator]:
 def fetch(
     zendesk: Simulator, endpoint: Endpoint, key: str, **params: int | str
 ) -> list[dict[str, Any]]:
-    """Fetch the records of a page, asking as the tap does.
+    """Fetch the records of a page with the request that the tap would send.
 
     Args:
         zendesk: The account.
-        endpoint: Where.
-        key: The key of the page that holds the records.
-        params: What to ask for, by the paginators' names.
+        endpoint: The endpoint to request.
+        key: The key of the records in the page.
+        params: More parameters, by the names that paginators use.
     """
     times: dict[str, int | str] = {"start_time": 0, "end_time": int(time.time())}
     size: dict[str, int | str] = {"per_page": endpoint.max_size}
@@ -124,12 +124,12 @@ def fetch(
     return records
 
 
-def test_one_schema_for_each_stream() -> None:
+def test_each_stream_has_a_schema() -> None:
     assert set(SCHEMAS) == set(KEYS)
 
 
 @pytest.mark.parametrize("stream", sorted(SCHEMAS))
-def test_schema_is_valid_and_evenly_formatted(stream: str) -> None:
+def test_schemas_are_valid_and_consistently_formatted(stream: str) -> None:
     schema = SCHEMAS[stream]
     Draft7Validator.check_schema(schema)
     assert schema["type"] == "object"
@@ -139,7 +139,7 @@ def test_schema_is_valid_and_evenly_formatted(stream: str) -> None:
 
 
 @pytest.mark.parametrize("stream", sorted(SCHEMAS))
-def test_every_type_is_named_and_admits_null(stream: str) -> None:
+def test_every_property_has_types_with_null_unless_it_is_a_key(stream: str) -> None:
     for path, schema in nested(SCHEMAS[stream], stream):
         types = schema["type"]
         assert isinstance(types, list), path
@@ -147,7 +147,7 @@ def test_every_type_is_named_and_admits_null(stream: str) -> None:
         assert len(set(types)) == len(types), path
         assert ("array" in types) is ("items" in schema), path
         if "object" in types and "string" not in types:
-            # Empty properties would be none: flattening leaves nothing of such an object.
+            # Properties may not be empty, because flattening leaves nothing of such an object.
             assert schema.get("properties") or schema.get("additionalProperties") is True, path
             assert schema.get("properties") != {}, path
 
@@ -160,14 +160,14 @@ def test_every_property_is_described(stream: str) -> None:
 
 @pytest.mark.parametrize("stream", sorted(SCHEMAS))
 def test_every_column_has_one_type(stream: str) -> None:
-    """A warehouse has one type a column; only inside of JSON columns can types vary."""
+    """A warehouse column has one type. Types can vary only inside JSON columns."""
     for name, schema in SCHEMAS[stream]["properties"].items():
         one_type = schema["type"][:1] if name in OF_ANY_TYPE else schema["type"]
         assert len(set(one_type) - {"null"}) == 1, name
 
 
 @pytest.mark.parametrize("stream", sorted(SCHEMAS))
-def test_rescued_data_comes_last_and_is_open(stream: str) -> None:
+def test_rescued_data_comes_last_and_takes_any_property(stream: str) -> None:
     name, rescued = list(SCHEMAS[stream]["properties"].items())[-1]
     assert name == "_rescued_data"
     assert rescued["type"] == ["object", "null"]
@@ -179,7 +179,7 @@ def test_date_times_are_checked() -> None:
         check("users", [{"id": 1, "created_at": "2026-02-30T00:00:00Z"}])
 
 
-def test_unknown_keys_are_noticed_where_keys_are_closed() -> None:
+def test_unknown_keys_are_noticed_where_the_schema_lists_all_keys() -> None:
     with pytest.raises(AssertionError, match=r"tickets\.via\.colour"):
         check("tickets", [{"id": 1, "via": {"colour": "red"}}])
     check("ticket_events", [{"id": 1, "child_events": [{"colour": "red"}]}])
@@ -195,8 +195,8 @@ def test_recorded_records_fit(recordings: Path) -> None:
     assert {"tickets", "users"} <= seen
 
 
-def test_recorded_order_is_kept(recordings: Path) -> None:
-    """Properties in Zendesk's order let a decoder find each field where it looks first."""
+def test_properties_are_in_the_recorded_order(recordings: Path) -> None:
+    """With properties in Zendesk's order, a decoder finds each field at the first attempt."""
     for file in recordings.glob("*.json.gz"):
         body = json.loads(gzip.decompress(file.read_bytes()))["body"]
         for stream in SCHEMAS.keys() & body.keys():
@@ -208,10 +208,10 @@ def test_recorded_order_is_kept(recordings: Path) -> None:
 
 
 def endpoints() -> Iterator[Any]:
-    """Give the schema, an endpoint and the key of its records, for each form of each stream."""
+    """Yield the schema, endpoint and records key for each export method of each stream."""
     for stream in STREAMS:
         for form in ("cursor", "time", "listing"):
-            # The account makes up the columns of ticket_exports.
+            # The columns of ticket_exports depend on the account.
             if getattr(stream, form) and stream.name != "ticket_exports":
                 key = stream.records_key or stream.name
                 yield pytest.param(

@@ -1,4 +1,4 @@
-"""Selection, stream maps and flattening, on the way from Zendesk's page to the message."""
+"""Selection, stream maps and flattening, from a page of Zendesk to the messages."""
 
 from __future__ import annotations
 
@@ -69,10 +69,10 @@ def test_flattening(zendesk_shared: Simulator) -> None:
     assert "photo__file_name" in run.schemas["users"]["schema"]["properties"]
 
 
-def test_flattening_makes_text_of_objects_with_keys_of_any_name(
+def test_flattening_turns_objects_with_arbitrary_keys_into_text(
     zendesk: Simulator, tmp_path: Path
 ) -> None:
-    """As columns they would be in no SCHEMA message, and loaders drop those."""
+    """No SCHEMA message could list their keys, and loaders drop columns that it lacks."""
     zendesk.faults.add("unknown_field", path="users", name="new", value={"a": [1]})
     settings = config_for(zendesk, flattening_enabled=True, flattening_max_depth=3)
     run = run_tap(tmp_path, settings, catalog=select("users"))
@@ -106,7 +106,7 @@ def test_a_renamed_stream(zendesk_shared: Simulator) -> None:
     "expression", ["id / (id - id)", "subject.nope()", "record['no_such']", "int(subject)"]
 )
 @pytest.mark.parametrize("path", ["mapped", "by the SDK", "batch"])
-def test_a_stream_map_that_fails_says_where(
+def test_the_error_names_the_stream_map_that_fails(
     zendesk_shared: Simulator, tmp_path: Path, path: str, expression: str
 ) -> None:
     batches = {
@@ -152,7 +152,7 @@ def test_a_stream_map_that_fails_says_where(
         ({"__nope__": None}, "stream_maps cannot be used: Option '__nope__:None' is not expected"),
     ],
 )
-def test_a_wrong_stream_map_is_named_before_anything_is_sent(
+def test_an_invalid_stream_map_is_named_before_any_request(
     zendesk: Simulator, maps: Json, says: str
 ) -> None:
     with pytest.raises(SingerSDKError) as failed:
@@ -180,7 +180,7 @@ def test_names_that_expressions_may_use(zendesk_shared: Simulator) -> None:
 
 
 @pytest.mark.parametrize("stream", ["user_identities", "ticket_metrics", "articles"])
-def test_a_stream_map_of_a_deselected_stream_is_none(
+def test_a_stream_map_of_a_deselected_stream_is_ignored(
     zendesk_shared: Simulator, stream: str
 ) -> None:
     maps = {stream: {"value": "md5(value)", "x": "no_such_property"}}
@@ -188,7 +188,7 @@ def test_a_stream_map_of_a_deselected_stream_is_none(
     assert set(run.records) == {"users"}
 
 
-def test_a_stream_map_of_a_deselected_stream_holds_in_a_dry_run(
+def test_a_stream_map_of_a_deselected_stream_applies_in_a_dry_run(
     zendesk_shared: Simulator, tmp_path: Path
 ) -> None:
     maps = {"user_identities": {"value": "md5(value)"}}
@@ -246,28 +246,28 @@ def test_the_stream_maps_of_the_documentation(zendesk: Simulator) -> None:
 
 
 class EvenUsers(Users):
-    """A stream with a `post_process`, as a contributor may write one."""
+    """A stream with a `post_process` method, as a contributor may write one."""
 
     def post_process(self, row: Record, context: Context | None = None) -> Record | None:
-        """Leaves users with odd ids out, and gives the others a name."""
+        """Leave out users with odd ids, and name all others alike."""
         del context
         return None if row["id"] % 2 else {**row, "name": "Somebody"}
 
 
 class EvenMetrics(TicketMetrics):
-    """A sideloaded stream with one."""
+    """A sideload with such a method."""
 
     def post_process(self, row: Record, context: Context | None = None) -> Record | None:
-        """Leaves metrics with odd ids out."""
+        """Leave out metrics with odd ids."""
         del context
         return None if row["id"] % 2 else row
 
 
 class EvenTap(TapZendeskIncremental):
-    """A tap of these streams."""
+    """A tap with these streams."""
 
     def discover_streams(self) -> Sequence[Stream]:
-        """Gives them, and the parent that one of them needs."""
+        """Return the streams, and the parent of one of them."""
         client = Client(Account(self.config), "", self.logger)
         return [EvenUsers(self, client), Tickets(self, client), EvenMetrics(self, client)]
 
@@ -298,7 +298,7 @@ def test_post_process(zendesk_shared: Simulator, tmp_path: Path, path: str) -> N
     assert all(metric["id"] % 2 == 0 for metric in metrics)
 
 
-def test_what_a_stream_map_removes_is_not_exported(zendesk: Simulator) -> None:
+def test_a_stream_that_its_stream_map_removes_is_not_exported(zendesk: Simulator) -> None:
     config = config_for(zendesk, stream_maps={"tickets": None, "ticket_metrics": None})
     run = sync(config, catalog=select("tickets", "ticket_metrics", "users"))
     assert set(run.records) == {"users"}
@@ -306,11 +306,11 @@ def test_what_a_stream_map_removes_is_not_exported(zendesk: Simulator) -> None:
     assert not [request for request in zendesk.requests if "tickets" in request.path]
 
 
-def test_the_meltano_project_selects_what_the_tap_selects_by_itself() -> None:
-    """By name, since Meltano would select everything unless it is told otherwise."""
+def test_the_meltano_project_selects_the_default_of_the_tap() -> None:
+    """The project names the streams, because Meltano selects everything by default."""
     project = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))
     extractors = project["plugins"]["extractors"]
-    # One without a selection of its own has that of the one it inherits from.
+    # An extractor without a selection inherits one.
     selected = {one["name"]: one["select"] for one in extractors if "select" in one}
     assert all("select" in one or one["inherit_from"] in selected for one in extractors)
     declared: list[type[ExportStream | ChildStream]] = [*STREAMS, *CHILD_STREAMS]
@@ -324,10 +324,10 @@ def test_the_meltano_project_selects_what_the_tap_selects_by_itself() -> None:
 
 
 @pytest.mark.parametrize("keys", [None, []])
-def test_a_stream_map_without_a_key_still_says_so(
+def test_a_stream_map_without_a_key_still_writes_key_properties(
     zendesk_shared: Simulator, keys: list[str] | None
 ) -> None:
-    """Singer demands the list in each SCHEMA message, and targets fail without it."""
+    """Singer requires the list in each SCHEMA message, and targets fail without it."""
     maps = {"users": {"__key_properties__": keys, "id": "__NULL__"}}
     run = sync(config_for(zendesk_shared, stream_maps=maps), catalog=select("users"))
     assert run.schemas["users"]["key_properties"] == []

@@ -1,4 +1,4 @@
-"""Selecting is asking: what comes along on pages comes when it is selected, and only then."""
+"""Sideloads are requested if and only if they are selected."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 
 EXPORTS = "/incremental/"
 LIMITS = {"cursor": ("/incremental/ticket", "/incremental/users"), "time": (EXPORTS,)}
-"""The paths of what is asked for in turn, by the form: what has another limit runs at once."""
+"""For each method, the paths that share a limit and so take turns."""
 
 PARENTS = sorted({parent for parent, _ in SIDELOADED.values()})
 
 
 @pytest.fixture(scope="module")
 def catalog() -> Json:
-    """What discovery finds without an account."""
+    """The catalog of a discovery without an account."""
     return discover()
 
 
 def check_order(run: Run) -> None:
-    """Assert that each stream has one schema, before its records, and fed ones no bookmark."""
+    """Assert that each stream has one SCHEMA, before its records, and no sideload a bookmark."""
     for stream in run.schemas:
         kinds = [m["type"] for m in run.messages if m.get("stream") == stream]
         assert kinds.count("SCHEMA") == 1
@@ -43,7 +43,7 @@ def check_order(run: Run) -> None:
         assert all("partitions" not in bookmark for bookmark in state["bookmarks"].values())
 
 
-def test_nothing_is_asked_for_that_is_not_selected(
+def test_nothing_is_requested_unless_it_is_selected(
     zendesk: Simulator, catalog: Json, tmp_path: Path
 ) -> None:
     run = run_tap(tmp_path, config_for(zendesk, per_page=20), catalog=choose(catalog, *PARENTS))
@@ -57,7 +57,7 @@ def test_nothing_is_asked_for_that_is_not_selected(
         assert whole(run, stream) == holds(zendesk, stream)
 
 
-def test_without_a_catalog_nothing_is_asked_for_either(zendesk: Simulator, tmp_path: Path) -> None:
+def test_nothing_is_requested_without_a_catalog_either(zendesk: Simulator, tmp_path: Path) -> None:
     run = run_tap(tmp_path, config_for(zendesk))
     assert run.exit_code == 0
     assert len(asked(zendesk, EXPORTS)) >= 4
@@ -67,7 +67,7 @@ def test_without_a_catalog_nothing_is_asked_for_either(zendesk: Simulator, tmp_p
 
 
 @pytest.mark.parametrize("name", sorted(SIDELOADS))
-def test_a_selected_property_is_asked_for_alone(
+def test_only_the_selected_property_is_requested(
     zendesk: Simulator, catalog: Json, tmp_path: Path, name: str
 ) -> None:
     chosen = choose(catalog, "tickets", on=[f"tickets.{name}"])
@@ -78,7 +78,7 @@ def test_a_selected_property_is_asked_for_alone(
 
 
 @pytest.mark.parametrize("method", ["cursor", "time"])
-def test_all_that_is_selected_comes_on_the_same_pages(
+def test_all_sideloads_come_on_the_same_pages(
     zendesk: Simulator, catalog: Json, tmp_path: Path, method: str
 ) -> None:
     config = config_for(zendesk, export_method=method, per_page=8)
@@ -105,7 +105,7 @@ def test_all_that_is_selected_comes_on_the_same_pages(
     check_order(run)
 
 
-def test_fed_streams_do_without_what_feeds_them(
+def test_sideloads_can_be_selected_without_their_parents(
     zendesk: Simulator, catalog: Json, tmp_path: Path
 ) -> None:
     run = run_tap(tmp_path, config_for(zendesk, per_page=20), catalog=choose(catalog, *SIDELOADED))
@@ -120,7 +120,7 @@ def test_fed_streams_do_without_what_feeds_them(
     check_order(run)
 
 
-def test_only_what_changed_is_fed_the_next_time(
+def test_the_next_run_sideloads_only_changes(
     zendesk: Simulator, catalog: Json, tmp_path: Path
 ) -> None:
     chosen = choose(catalog, "ticket_metrics", "user_identities", "ticket_comments")
@@ -142,7 +142,7 @@ def test_only_what_changed_is_fed_the_next_time(
     came = whole(second, "ticket_comments")
     assert came[1]["event_id"] == event
     assert came[1] == holds(zendesk, "ticket_comments")[1]
-    # The time export starts inside the last second of the run before.
+    # The time export starts at the last second of the run before.
     newest = max(zendesk.store.records["ticket_events"].index)[0]
     before = max(
         e["timestamp"] for e in holds(zendesk, "ticket_events").values() if e["timestamp"] < newest
@@ -151,7 +151,7 @@ def test_only_what_changed_is_fed_the_next_time(
 
 
 @pytest.mark.parametrize("method", ["cursor", "time"])
-def test_killed_and_resumed_no_fed_record_is_lost(
+def test_killed_and_resumed_runs_lose_no_sideloaded_record(
     zendesk: Simulator, catalog: Json, tmp_path: Path, method: str
 ) -> None:
     chosen = choose(catalog, "tickets", *SIDELOADED)
@@ -166,7 +166,7 @@ def test_killed_and_resumed_no_fed_record_is_lost(
             lines = list(islice(process.stdout, messages))
             process.kill()
             lines += process.stdout.readlines()
-        assert process.wait() == -signal.SIGKILL, "the run was over before it could be killed"
+        assert process.wait() == -signal.SIGKILL, "the run ended before it could be killed"
         zendesk.faults.clear()
         written += [line for line in lines if line.endswith(b"\n")]
         state = Run(0, b"".join(lines), "").state or state
@@ -176,7 +176,7 @@ def test_killed_and_resumed_no_fed_record_is_lost(
     for stream in ("tickets", *SIDELOADED):
         records = {record["id"]: record for record in union.records[stream]}
         assert records == holds(zendesk, stream)
-    # Each state covers the fed records of the pages before it.
+    # Each state covers the sideloaded records of the pages before it.
     tickets, metrics = set(), set()
     for message in union.messages:
         if message.get("stream") == "tickets" and message["type"] == "RECORD":
@@ -186,7 +186,7 @@ def test_killed_and_resumed_no_fed_record_is_lost(
         assert message["type"] != "STATE" or tickets <= metrics
 
 
-def test_fed_streams_take_selection(zendesk: Simulator, catalog: Json, tmp_path: Path) -> None:
+def test_selection_applies_to_sideloads(zendesk: Simulator, catalog: Json, tmp_path: Path) -> None:
     off = ["ticket_metrics.url", "ticket_metrics.reply_time_in_minutes.business"]
     off += ["ticket_comments.body", "user_identities.value"]
     run = run_tap(tmp_path, config_for(zendesk), catalog=choose(catalog, *SIDELOADED, off=off))
@@ -203,7 +203,7 @@ def test_fed_streams_take_selection(zendesk: Simulator, catalog: Json, tmp_path:
     assert "body" not in run.schemas["ticket_comments"]["schema"]["properties"]
 
 
-def test_fed_streams_take_stream_maps(zendesk: Simulator, catalog: Json, tmp_path: Path) -> None:
+def test_stream_maps_apply_to_sideloads(zendesk: Simulator, catalog: Json, tmp_path: Path) -> None:
     maps = {
         "ticket_comments": {"__alias__": "comments", "body": None, "audit": "str(audit_id)"},
         "user_identities": {"__filter__": "type == 'email'"},
@@ -234,7 +234,7 @@ def test_fed_streams_take_stream_maps(zendesk: Simulator, catalog: Json, tmp_pat
     check_order(run)
 
 
-def test_the_sideload_comes_although_all_of_the_feeder_is_mapped(
+def test_a_stream_map_of_the_parent_does_not_affect_the_sideload(
     zendesk: Simulator, catalog: Json, tmp_path: Path
 ) -> None:
     maps = {"tickets": {"id": "id", "__else__": None}}
@@ -244,7 +244,7 @@ def test_the_sideload_comes_although_all_of_the_feeder_is_mapped(
     assert whole(run, "ticket_metrics") == holds(zendesk, "ticket_metrics")
 
 
-def test_deselecting_what_a_fed_stream_is_made_of_takes_nothing_from_it(
+def test_deselected_properties_of_the_parent_do_not_affect_the_sideload(
     zendesk: Simulator, catalog: Json, tmp_path: Path
 ) -> None:
     off = ["ticket_events.child_events", "ticket_events.timestamp", "ticket_events.ticket_id"]
@@ -255,7 +255,7 @@ def test_deselecting_what_a_fed_stream_is_made_of_takes_nothing_from_it(
     assert not any("child_events" in event for event in run.records["ticket_events"])
 
 
-def test_records_that_bring_nothing_feed_nothing(
+def test_parents_without_sideloads_write_none(
     zendesk: Simulator, catalog: Json, tmp_path: Path
 ) -> None:
     for id_ in list(zendesk.store.records["ticket_events"]):
@@ -268,9 +268,7 @@ def test_records_that_bring_nothing_feed_nothing(
     assert set(run.records) == {"ticket_metrics"}
 
 
-def test_numbers_of_fed_records_stay_as_zendesk_wrote_them(
-    zendesk: Simulator, tmp_path: Path
-) -> None:
+def test_sideloaded_numbers_stay_as_zendesk_wrote_them(zendesk: Simulator, tmp_path: Path) -> None:
     catalog = discovered(zendesk, tmp_path)
     ticket = min(zendesk.store.records["tickets"])
     run = run_tap(tmp_path, config_for(zendesk), catalog=choose(catalog, "ticket_metrics"))
@@ -279,7 +277,7 @@ def test_numbers_of_fed_records_stay_as_zendesk_wrote_them(
 
 
 @pytest.mark.parametrize("sent", [[], "late", 1])
-def test_what_is_no_record_is_said_and_costs_nothing(
+def test_a_sideload_that_is_not_a_record_is_an_error_at_once(
     zendesk: Simulator, catalog: Json, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: object
 ) -> None:
     property_, _ = sideloads.INSIDE["tickets"]["metric_sets"]
@@ -292,7 +290,7 @@ def test_what_is_no_record_is_said_and_costs_nothing(
     assert len(asked(zendesk, EXPORTS)) == 1
 
 
-def test_events_with_gaps_feed_what_they_have(
+def test_comments_of_incomplete_events_are_exported(
     zendesk: Simulator, catalog: Json, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     comment = {"id": 1, "event_type": "Comment"}
@@ -313,14 +311,14 @@ def test_events_with_gaps_feed_what_they_have(
 
 @pytest.mark.parametrize("is_removed", [True, False])
 @pytest.mark.parametrize("streams", [("tickets",), ("tickets", "ticket_metrics")])
-def test_a_parent_that_is_selected_late_is_said_to_lack_the_past(
+def test_a_warning_says_that_a_parent_selected_late_lacks_earlier_records(
     zendesk: Simulator,
     catalog: Json,
     tmp_path: Path,
     streams: tuple[str, ...],
-    is_removed: bool,  # noqa: FBT001 (pytest names it)
+    is_removed: bool,  # noqa: FBT001 (pytest passes it by name)
 ) -> None:
-    """Its bookmark has moved with what came along, while its own records were left out."""
+    """The earlier run moved the bookmark of the parent without writing the parent's records."""
     maps = {"tickets": "__NULL__"} if is_removed else {}
     alone = choose(catalog, "ticket_metrics", *maps)
     before = run_tap(tmp_path, config_for(zendesk, stream_maps=maps), catalog=alone)
@@ -336,10 +334,10 @@ def test_a_parent_that_is_selected_late_is_said_to_lack_the_past(
     assert known.log("WARNING") == []
 
 
-def test_a_parent_is_not_asked_for_what_stream_maps_remove(
+def test_a_parent_is_not_requested_for_a_sideload_that_stream_maps_remove(
     zendesk: Simulator, catalog: Json, tmp_path: Path
 ) -> None:
-    """Nothing would be written of its pages, and its bookmark would pass them."""
+    """Nothing on its pages would be written, but its bookmark would move past them."""
     config = config_for(zendesk, stream_maps={"ticket_metrics": "__NULL__"})
     run = run_tap(tmp_path, config, catalog=choose(catalog, "ticket_metrics"))
     assert run.exit_code == 0
@@ -348,10 +346,10 @@ def test_a_parent_is_not_asked_for_what_stream_maps_remove(
     assert not any((run.state or {}).get("bookmarks", {}).values())
 
 
-def test_a_sideload_that_is_selected_late_is_said_to_lack_the_past(
+def test_a_warning_says_that_a_sideload_selected_late_lacks_earlier_records(
     zendesk: Simulator, catalog: Json, tmp_path: Path
 ) -> None:
-    """Once for each, naming what has to be selected to fill the gap; doing so fills it."""
+    """For each, the warning names what to select to fill the gap, and doing so fills it."""
     config = config_for(zendesk)
     before = run_tap(tmp_path, config, catalog=choose(catalog, "tickets"))
     assert "sideloads" not in (before.state or {})["bookmarks"]["tickets"]
@@ -368,7 +366,7 @@ def test_a_sideload_that_is_selected_late_is_said_to_lack_the_past(
     assert sideloads == ["slas", "ticket_metrics", "tickets"]
     known = run_tap(tmp_path, config, state=late.state, catalog=later)
     assert known.log("WARNING") == []
-    # What was left out for a while is missing as well.
+    # Records that were left out by a later run are missing as well.
     without = run_tap(tmp_path, config, state=known.state, catalog=choose(catalog, "tickets"))
     again = run_tap(tmp_path, config, state=without.state, catalog=later)
     assert len(again.log("WARNING")) == 2

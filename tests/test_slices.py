@@ -1,4 +1,4 @@
-"""A backfill in slices: an end date is not passed, and slices put together are the whole."""
+"""A backfill in slices: no slice passes its end date, and together they hold everything."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ KEYS = {
     "organizations": "updated_at",
     "articles": "updated_at",
 }
-FED = ("ticket_metrics", "ticket_comments", "user_identities")
+SIDELOADS = ("ticket_metrics", "ticket_comments", "user_identities")
 
 indexes = st.lists(st.integers(10, 40), max_size=60).map(
     lambda seconds: [(second, n) for n, second in enumerate(sorted(seconds))]
@@ -53,12 +53,12 @@ sizes = st.integers(1, 12)
 
 @dataclass(frozen=True)
 class Slice:
-    """What a run up to an end date brought.
+    """The result of a run up to an end date.
 
     Attributes:
-        records: by page.
-        requests: how many it took.
-        token: where the next one starts.
+        records: The records of each page.
+        requests: The number of requests.
+        token: Where the next run starts.
     """
 
     records: list[list[Key]]
@@ -66,17 +66,17 @@ class Slice:
     token: Params
 
 
-def slice_of(  # noqa: PLR0913 (an export has so many sides)
+def slice_of(  # noqa: PLR0913 (an export has many sides)
     token: Params, index: Sequence[Key], size: int, settings: Settings, end: int, *, by_time: bool
 ) -> Slice:
-    """Traverse a slice.
+    """Run one slice of an export.
 
     Args:
-        token: Where it starts.
-        index: What the account holds.
-        size: Records a page.
-        settings: How the account behaves.
-        end: The second (epoch) before which to stop.
+        token: Where the run starts.
+        index: The records of the account.
+        size: The page size.
+        settings: How the account cuts its pages.
+        end: The second (epoch) before which the run stops.
         by_time: Whether it is a time export.
     """
     paginator: Paginator = TimePaginator("things", token)
@@ -113,7 +113,7 @@ def slice_of(  # noqa: PLR0913 (an export has so many sides)
 
 @given(indexes, boundaries, sizes, st.sampled_from([0, 1]), st.booleans())
 @example(index=[(20, 0), (40, 1)], ends=[30], size=1, empty_pages=1, by_time=True)
-def test_slices_put_together_are_the_whole(
+def test_slices_together_hold_everything(
     index: list[Key],
     ends: list[int],
     size: int,
@@ -129,14 +129,14 @@ def test_slices_put_together_are_the_whole(
         came = [key for page in one.records for key in page]
         assert sorted({*found, *came}) == [key for key in index if key[0] < end]
         assert len(set(came)) == len(came)
-        # Nothing comes twice but what is on the page that the end is in.
+        # Records come again only on the first page, which the slice before cut at its end.
         assert set(came) & set(found) <= set(one.records[0] if one.records else ())
         found += came
     assert sorted(set(found)) == index
 
 
 @given(indexes, st.integers(1, 50), sizes, st.booleans())
-def test_a_slice_asks_for_one_page_more_than_it_has_at_most(
+def test_a_slice_requests_at_most_one_extra_page(
     index: list[Key],
     end: int,
     size: int,
@@ -150,12 +150,12 @@ def test_a_slice_asks_for_one_page_more_than_it_has_at_most(
 
 @pytest.fixture(scope="module")
 def catalog() -> Json:
-    """All that is exported by time, and what comes along."""
-    return choose(discover(), *KEYS, *FED)
+    """A catalog that selects the streams with a time order, and their sideloads."""
+    return choose(discover(), *KEYS, *SIDELOADS)
 
 
 def check_bookmarks(run: Run, end: int) -> None:
-    """Assert that no bookmark passes the end or moves back."""
+    """Assert that no bookmark passes the end date or moves back."""
     values: dict[str, list[int]] = {stream: [0] for stream in KEYS}
     for state in run.states:
         for stream, bookmark in state["bookmarks"].items():
@@ -167,13 +167,13 @@ def check_bookmarks(run: Run, end: int) -> None:
 
 
 def once(runs: Sequence[Run], stream: str, key: str, again: int) -> Run:
-    """Give the runs as one, without the records that a run brings again.
+    """Return the runs as one, without the records that a later run repeats.
 
     Args:
-        runs: Slices, in order.
-        stream: Which records.
-        key: What makes a record the same as one before.
-        again: How many may come again in a run: those of the page that it starts in.
+        runs: The slices, in order.
+        stream: The stream whose records to keep.
+        key: The property that identifies a record.
+        again: How many records a run may repeat: those of the page where it starts.
     """
     seen: set[object] = set()
     lines: list[bytes] = []
@@ -210,8 +210,8 @@ def test_a_backfill_in_slices(
         state = run.state
     assert not any(came[0].records.values())
     came.append(run_tap(tmp_path, config_for(zendesk, **config), catalog=catalog, state=state))
-    for stream in (*KEYS, *FED):
-        together = once(came, stream, "id", again=9 * (4 if stream in FED else 1))
+    for stream in (*KEYS, *SIDELOADS):
+        together = once(came, stream, "id", again=9 * (4 if stream in SIDELOADS else 1))
         include = ["comment_events"] if stream == "ticket_events" else []
         include += ["metric_sets"] if stream == "tickets" else []
         expected = holds(zendesk, stream, *include)
@@ -231,13 +231,13 @@ def test_a_bookmark_is_not_moved_back(zendesk: Simulator, catalog: Json, tmp_pat
             {k: v for k, v in given["bookmarks"].items() if v} == (state or {})["bookmarks"]
             for given in run.states
         )
-    # An export by cursor has to look at the page behind its cursor; one by time knows its place.
+    # A cursor export has to request the page after its cursor. A time export knows its second.
     assert {request.path for request in zendesk.requests} == {
         f"/api/v2/incremental/{stream}/cursor.json" for stream in ("tickets", "users")
     }
 
 
-def test_the_same_slice_again_brings_no_more_than_the_page_that_the_end_is_in(
+def test_the_same_slice_again_repeats_only_its_last_page(
     zendesk: Simulator, catalog: Json, tmp_path: Path
 ) -> None:
     middle = zendesk.store.records["tickets"].index[20][0]
@@ -255,7 +255,7 @@ def test_the_same_slice_again_brings_no_more_than_the_page_that_the_end_is_in(
         assert again == first.records[stream][len(first.records[stream]) - len(again) :]
 
 
-def test_a_slice_that_is_known_to_be_exported_is_not_asked_for(
+def test_a_slice_before_the_bookmark_is_not_requested(
     zendesk: Simulator, catalog: Json, tmp_path: Path
 ) -> None:
     chosen = choose(catalog, "organizations")
@@ -267,7 +267,7 @@ def test_a_slice_that_is_known_to_be_exported_is_not_asked_for(
     assert not zendesk.requests
 
 
-def test_an_end_in_the_future_changes_nothing(
+def test_an_end_date_in_the_future_changes_nothing(
     zendesk: Simulator, catalog: Json, tmp_path: Path
 ) -> None:
     plain = run_tap(tmp_path, config_for(zendesk), catalog=catalog)
@@ -278,7 +278,7 @@ def test_an_end_in_the_future_changes_nothing(
 
 
 @pytest.mark.parametrize("zone", ["", "Z", "+02:00", "-05:30"])
-def test_an_end_is_exclusive_to_the_second(
+def test_the_end_date_is_exclusive_to_the_second(
     zendesk: Simulator, catalog: Json, tmp_path: Path, zone: str
 ) -> None:
     offset = {"": 0, "Z": 0, "+02:00": 7200, "-05:30": -19_800}[zone]
@@ -309,7 +309,7 @@ def test_slices_of_exports_that_start_without_a_time(zendesk: Simulator, tmp_pat
     assert all(a["time"] <= b["time"] for run in came for a, b in pairwise(run.records[stream]))
 
 
-def test_lists_have_no_end_date(zendesk: Simulator, tmp_path: Path) -> None:
+def test_lists_ignore_the_end_date(zendesk: Simulator, tmp_path: Path) -> None:
     chosen = choose(discover(), "user_fields")
     run = run_tap(tmp_path, config_for(zendesk, end_date="2001-01-01"), catalog=chosen)
     assert whole(run, "user_fields") == holds(zendesk, "user_fields")

@@ -1,4 +1,4 @@
-"""Bookmarks: where an export starts, where it is after a page, and which states are refused."""
+"""Bookmarks: where an export starts, where it is after a page, and which states are invalid."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_iso_and_back(second: int) -> None:
         (TICKETS, True, "2020-01-01", {"cursor": "MTY5"}),
         (TICKETS, True, "2023-09-18T18:45:24Z", {"cursor": "MTY5"}),
         (TICKETS, True, "2023-09-18T18:45:25Z", {"start_time": AT + 1}),
-        # The time of a record is no place in the export.
+        # The time of a record is not an exact position in the export.
         (TICKETS, False, None, {"start_time": AT - SAFE_SECONDS}),
         (TICKETS, False, "2023-09-18T18:45:20Z", {"start_time": AT - 4}),
         (
@@ -73,7 +73,7 @@ def test_iso_and_back(second: int) -> None:
         ({"cursor": "MTY5"}, True, "2023-09-18", {"cursor": "MTY5"}),
     ],
 )
-def test_start_of_tickets(
+def test_the_start_of_tickets(
     *, bookmark: Json, by_cursor: bool, start_date: str | None, start: Json
 ) -> None:
     endpoint = Tickets.cursor if by_cursor else Tickets.time
@@ -93,7 +93,7 @@ def test_start_of_tickets(
         ({"end_time": AT}, True, None, {"start_time": AT}),
     ],
 )
-def test_start_of_users(
+def test_the_start_of_users(
     *, bookmark: Json, by_cursor: bool, start_date: str | None, start: Json
 ) -> None:
     endpoint = Users.cursor if by_cursor else Users.time
@@ -107,27 +107,27 @@ def test_an_export_without_times_starts_at_its_cursor(start_date: str | None) ->
         assert begun == (start, True)
 
 
-def test_a_place_within_a_second_needs_the_second() -> None:
+def test_a_cursor_within_a_second_needs_the_second() -> None:
     for end_time, start in ((None, {"start_time": 0}), (5, {"start_time": 5, "cursor": "x"})):
         bookmark = {"after_cursor": "x", "end_time": end_time}
         assert state.start(bookmark, Chats.time, None) == (start, True)
 
 
-def test_after_a_page() -> None:
+def test_the_bookmark_after_a_page() -> None:
     key = "generated_timestamp"
     assert state.after({}, CURSOR_EXPORT, key, AT, {"cursor": "MTY5"}) == TICKETS
-    # An empty page moves the token alone, whatever else an old state held.
+    # An empty page moves only the token. Keys that only old states have are dropped.
     old = TICKETS | {"progress_markers": {}, "starting_replication_value": 1, "end_time": 5}
     after = state.after(old, CURSOR_EXPORT, key, None, {"cursor": "Mg=="})
     assert after == TICKETS | {"cursor": "Mg=="}
     after = state.after({}, TIME_EXPORT, "updated_at", None, {"start_time": AT, "per_page": 7})
     assert after == {"end_time": AT}
-    # The value of another replication key does not become this one's.
+    # The value of another replication key is dropped.
     after = state.after(TICKETS, TIME_EXPORT, "updated_at", None, {"start_time": AT})
     assert after == {"end_time": AT}
 
 
-def test_a_bookmark_never_goes_back() -> None:
+def test_a_bookmark_never_moves_back() -> None:
     assert (
         state.after(USERS, TIME_EXPORT, "updated_at", "2001-01-01T00:00:00Z", {"start_time": 5})
         == USERS
@@ -151,7 +151,7 @@ def test_a_bookmark_never_goes_back() -> None:
         {"starting_replication_value": None, "progress_markers": {}},
     ],
 )
-def test_good_bookmarks(bookmark: Json) -> None:
+def test_valid_bookmarks(bookmark: Json) -> None:
     assert state.problem_of(bookmark) is None
 
 
@@ -181,5 +181,5 @@ def test_good_bookmarks(bookmark: Json) -> None:
         ({"page_token_v2": 1}, "has the unknown key 'page_token_v2'; a later version"),
     ],
 )
-def test_bad_bookmarks(bookmark: Json, problem: str) -> None:
+def test_invalid_bookmarks(bookmark: Json, problem: str) -> None:
     assert str(state.problem_of(bookmark)).startswith(problem)

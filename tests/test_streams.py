@@ -1,4 +1,4 @@
-"""The declarations of the streams, and that each brings all the account holds, well described."""
+"""Declarations of streams: each exports everything in the account and matches its schema."""
 
 from __future__ import annotations
 
@@ -31,10 +31,9 @@ from .accounts import (
     whole,
 )
 from .running import config_for, run_tap
+from .test_schemas import nested
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tap_zendesk_incremental.child_stream import ChildStream
     from tap_zendesk_incremental.export_stream import ExportStream
 
@@ -48,7 +47,7 @@ SCHEMAS: dict[str, Json] = {
 CORE = {"tickets", "ticket_events", "users", "organizations"}
 NOT_IN_THE_STORE = {"ticket_exports"}
 WHOLE = {stream.name for stream in STREAMS if stream.replication_key is None}
-"""Streams that come whole in each run."""
+"""Streams that every run exports completely."""
 
 OBJECTS = {"custom_object_apartment", "custom_object_vehicle"}
 NAMES = {
@@ -64,14 +63,14 @@ def name_of(declaration: type[ExportStream | ChildStream]) -> str:
     return str(vars(declaration).get("name", declaration.__name__))
 
 
-def test_every_schema_has_its_stream() -> None:
+def test_every_schema_belongs_to_a_stream() -> None:
     declared = [str(vars(stream)["name"]) for stream in (*STREAMS, *CHILD_STREAMS)]
     assert len(set(declared)) == len(declared)
     assert {*declared, "custom_object_records"} == set(SCHEMAS)
 
 
 @pytest.mark.parametrize("stream", [*STREAMS, CustomObject], ids=name_of)
-def test_a_stream_declares_what_its_schema_and_settings_have(stream: type[ExportStream]) -> None:
+def test_declarations_match_schemas_and_settings(stream: type[ExportStream]) -> None:
     properties = SCHEMAS[stream.name or "custom_object_records"]["properties"]
     assert all("null" not in properties[key]["type"] for key in stream.primary_keys)
     assert stream.replication_key is None or stream.replication_key in properties
@@ -79,13 +78,13 @@ def test_a_stream_declares_what_its_schema_and_settings_have(stream: type[Export
     assert not stream.excluded & properties.keys()
     assert set(stream.parameters) <= SETTINGS.to_dict()["properties"].keys()
     assert bool(stream.tolerated_statuses) is (stream.name not in CORE)
-    if stream is not CustomObject:  # its path depends on the object
+    if stream is not CustomObject:  # its path contains the object's key
         exports = [stream.cursor, stream.time, stream.listing]
         assert any(isinstance(endpoint, Endpoint) for endpoint in exports)
 
 
 @pytest.mark.parametrize("stream", CHILD_STREAMS, ids=name_of)
-def test_a_child_stream_declares_its_parent_and_where_it_is(stream: type[ChildStream]) -> None:
+def test_child_streams_declare_their_parent_and_source(stream: type[ChildStream]) -> None:
     [key] = stream.primary_keys
     properties = SCHEMAS[stream.name]["properties"]
     assert "null" not in properties[key]["type"]
@@ -106,7 +105,7 @@ def test_a_child_stream_declares_its_parent_and_where_it_is(stream: type[ChildSt
 
 @pytest.fixture(scope="module")
 def everything(zendesk_shared: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Json:
-    """A catalog that selects all there is, but for what this account does not have."""
+    """A catalog that selects everything that this account has."""
     catalog = discovered(zendesk_shared, tmp_path_factory.mktemp("discovery"))
     chosen = choose(
         catalog, *NAMES - NOT_IN_THE_STORE, on=[f"tickets.{name}" for name in SIDELOADS]
@@ -122,32 +121,32 @@ def run(
     everything: Json,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Run:
-    """An export of all there is, on many pages, by either method."""
+    """An export of everything, on many pages, with each method."""
     config = config_for(zendesk_shared, export_method=request.param, per_page=9)
     done = run_tap(tmp_path_factory.mktemp("run"), config, catalog=everything)
     assert done.exit_code == 0, done.stderr
     return done
 
 
-def test_every_stream_brings_exactly_what_the_account_holds(
+def test_every_stream_exports_exactly_what_the_account_holds(
     zendesk_shared: Simulator, run: Run
 ) -> None:
     assert set(run.records) == NAMES - NOT_IN_THE_STORE
     include = {"tickets": SIDELOADS.values(), "ticket_events": ["comment_events"]}
     for stream in sorted(run.records):
         expected = holds(zendesk_shared, stream, *include.get(stream, ()))
-        if stream == "ticket_audits":  # those of archived tickets are not listed
+        if stream == "ticket_audits":  # audits of archived tickets are not listed
             expected = shows(zendesk_shared, stream)
         assert expected, stream
         assert whole(run, stream) == expected, stream
 
 
 @pytest.mark.parametrize("stream", ["tickets", "users"])
-def test_lists_lack_what_was_deleted_or_archived(zendesk_shared: Simulator, stream: str) -> None:
+def test_lists_lack_deleted_and_archived_records(zendesk_shared: Simulator, stream: str) -> None:
     assert shows(zendesk_shared, stream).keys() < holds(zendesk_shared, stream).keys()
 
 
-def test_every_record_fits_the_schema_message(run: Run) -> None:
+def test_every_record_matches_the_schema_message(run: Run) -> None:
     for stream, records in run.records.items():
         schema = run.schemas[stream]["schema"]
         validator = Draft7Validator(schema)
@@ -156,17 +155,7 @@ def test_every_record_fits_the_schema_message(run: Run) -> None:
         assert all(record.keys() <= schema["properties"].keys() for record in records)
 
 
-def nested(schema: Json, path: str) -> Iterator[tuple[str, Json]]:
-    """Give every schema below this one, with its path."""
-    below = {f"{path}.{name}": child for name, child in schema.get("properties", {}).items()}
-    if "items" in schema:
-        below[f"{path}[]"] = schema["items"]
-    for name, child in below.items():
-        yield name, child
-        yield from nested(child, name)
-
-
-def test_every_type_admits_null_but_the_keys(run: Run) -> None:
+def test_every_type_allows_null_except_for_keys(run: Run) -> None:
     declared = {stream.name: [*stream.primary_keys] for stream in STREAMS}
     for stream, message in run.schemas.items():
         assert message["key_properties"] == declared.get(stream, ["id"])
@@ -176,7 +165,7 @@ def test_every_type_admits_null_but_the_keys(run: Run) -> None:
             assert ("null" in schema["type"]) is (path not in keys), path
 
 
-def test_every_bookmark_is_of_a_stream_that_has_an_order(run: Run) -> None:
+def test_only_streams_with_an_order_have_bookmarks(run: Run) -> None:
     for stream in run.records:
         schemas = [m for m in run.messages if m["type"] == "SCHEMA" and m["stream"] == stream]
         assert len(schemas) == 1, stream
@@ -185,9 +174,7 @@ def test_every_bookmark_is_of_a_stream_that_has_an_order(run: Run) -> None:
     assert bookmarks == set(run.records) - WHOLE - PARENTS.keys()
 
 
-def test_a_second_run_brings_what_changed(
-    zendesk: Simulator, everything: Json, tmp_path: Path
-) -> None:
+def test_a_second_run_brings_changes(zendesk: Simulator, everything: Json, tmp_path: Path) -> None:
     config = config_for(zendesk)
     began = int(time.time())
     first = run_tap(tmp_path, config, catalog=everything)
@@ -207,13 +194,13 @@ def test_a_second_run_brings_what_changed(
     }
     for stream, id_ in new.items():
         before, again = whole(first, stream), whole(second, stream).keys() - {id_}
-        if stream != "ticket_audits":  # it may be of a ticket that is archived
+        if stream != "ticket_audits":  # its ticket may be archived
             assert id_ in whole(second, stream), stream
         assert again <= before.keys(), stream
         if stream in WHOLE:
             assert again == before.keys(), stream
             continue
-        # Time exports start inside the last second of the run before, and some streams earlier.
+        # Time exports start at the last second of the run before, and some streams even earlier.
         seconds = {i: second for second, i in zendesk.store.records[stream].index}
         newest = max(seconds[i] for i in before)
         since = min(newest, began - WITHHELD_SECONDS - trails.get(stream, 0))
@@ -221,7 +208,7 @@ def test_a_second_run_brings_what_changed(
 
 
 @pytest.mark.parametrize("status", STATUSES)
-def test_what_the_account_lacks_is_skipped_with_one_line(
+def test_streams_that_the_account_lacks_are_skipped_with_one_line(
     zendesk: Simulator, everything: Json, tmp_path: Path, status: int
 ) -> None:
     missing = NAMES - CORE - NOT_IN_THE_STORE - PARENTS.keys()
@@ -239,7 +226,7 @@ def test_what_the_account_lacks_is_skipped_with_one_line(
 
 
 @pytest.mark.parametrize("status", STATUSES)
-def test_lists_of_parents_that_the_account_lacks_are_left_out_with_one_line(
+def test_child_lists_that_the_account_lacks_are_skipped_with_one_line(
     zendesk: Simulator, everything: Json, tmp_path: Path, status: int
 ) -> None:
     zendesk.settings.denied = dict.fromkeys(LISTED_CHILDREN, status)
@@ -258,7 +245,7 @@ def test_lists_of_parents_that_the_account_lacks_are_left_out_with_one_line(
     ("stream", "status"),
     [("tickets", 403), ("ticket_events", 404), ("users", 403), ("organizations", 404)],
 )
-def test_what_every_account_has_is_an_error(
+def test_a_refused_core_stream_is_an_error(
     zendesk: Simulator, everything: Json, tmp_path: Path, stream: str, status: int
 ) -> None:
     zendesk.settings.denied = {stream: status}
@@ -295,7 +282,7 @@ def test_settings_of_tickets_reach_zendesk(
     assert tickets[0] in expected
 
 
-def test_settings_of_tickets_are_left_to_zendesk_if_not_set(
+def test_settings_of_tickets_are_not_sent_unless_set(
     zendesk: Simulator, everything: Json, tmp_path: Path
 ) -> None:
     run_tap(tmp_path, config_for(zendesk), catalog=choose(everything, "tickets", "ticket_events"))
@@ -303,7 +290,7 @@ def test_settings_of_tickets_are_left_to_zendesk_if_not_set(
         assert params.keys() <= {"start_time", "cursor", "per_page"}
 
 
-def test_what_costs_more_is_off_by_default(everything: Json) -> None:
+def test_streams_and_sideloads_that_cost_extra_are_off_by_default(everything: Json) -> None:
     off = {
         (entry["tap_stream_id"], *item["breadcrumb"][1::2])
         for entry in everything["streams"]
@@ -320,7 +307,7 @@ def test_what_costs_more_is_off_by_default(everything: Json) -> None:
 
 
 def test_a_run_with_nothing_new_is_cheap(zendesk: Simulator, tmp_path: Path) -> None:
-    """One request a stream, whatever the account holds, and those of discovery."""
+    """One request for each stream, whatever the account holds, and those of discovery."""
     first = run_tap(tmp_path, config_for(zendesk))
     zendesk.clear()
     second = run_tap(tmp_path, config_for(zendesk), state=first.state)
