@@ -1,4 +1,4 @@
-"""Settings: what is wrong with them is said at once, a line each, without their secrets."""
+"""Invalid settings are reported before a run starts, a line for each, without secrets."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ GOOD = {"subdomain": "acme", "access_token": "a-good-token"}
         GOOD | {"api_url": "http://[::1]:8080"},
     ],
 )
-def test_good_settings(config: Json) -> None:
+def test_valid_settings(config: Json) -> None:
     assert problems(deepcopy(config), SCHEMA) == []
 
 
@@ -121,7 +121,7 @@ def test_good_settings(config: Json) -> None:
         (GOOD | {"email": "me@example.com", "password": "pw"}, "belong to several ways to log in"),
     ],
 )
-def test_a_bad_setting_is_named(config: Json, problem: str) -> None:
+def test_an_invalid_setting_is_named(config: Json, problem: str) -> None:
     (found,) = problems(deepcopy(config), SCHEMA)
     assert found.startswith(problem) or problem in found
     assert "\n" not in found
@@ -134,7 +134,7 @@ def test_the_sample_is_valid_once_filled_in() -> None:
     assert sample.keys() <= SCHEMA["properties"].keys()
 
 
-def test_every_problem_at_once_and_no_secret(tmp_path: Path) -> None:
+def test_all_problems_are_reported_at_once_without_secrets(tmp_path: Path) -> None:
     config = {
         "subdomain": "acme.zendesk.com",
         "api_url": "http://example.com",
@@ -157,7 +157,7 @@ def test_every_problem_at_once_and_no_secret(tmp_path: Path) -> None:
     for secret in ("secret-number-one", "secret-number-two", "1234567890"):
         assert secret not in run.stderr
     lines = run.stderr.splitlines()
-    assert run.log("ERROR") == lines[-len(run.log("ERROR")) :], "a line each, and nothing after"
+    assert run.log("ERROR") == lines[-len(run.log("ERROR")) :], "errors must be the last lines"
 
 
 def test_no_settings_at_all(tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_no_settings_at_all(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'"text"', b"\xff"])
-def test_a_damaged_settings_file_is_one_line(tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_settings_file_is_reported_in_one_line(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "broken.json").write_bytes(content)
     run = run_tap(tmp_path, None, f"--config={tmp_path / 'broken.json'}")
     assert run.exit_code != 0

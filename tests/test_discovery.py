@@ -1,4 +1,4 @@
-"""What discovery asks the account: types of custom fields, custom objects; and when not to ask."""
+"""Discovery: custom fields and custom objects of the account, and when nothing is requested."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ DEFINITIONS = r"_fields|/custom_objects"
 
 
 def fields_of(catalog: Json, stream: str) -> Json:
-    """Give the schema of a stream's custom fields."""
+    """Return the schema of a stream's custom fields."""
     fields: Json = entry_of(catalog, stream)["schema"]["properties"][FIELDS[stream]]
     return fields
 
@@ -59,9 +59,9 @@ def test_custom_fields_have_the_types_of_the_account(zendesk: Simulator, tmp_pat
         assert types == {f"{kind}_field": type_ for kind, type_ in TYPES.items()}, stream
         titles = {schema["description"] for schema in fields["properties"].values()}
         assert titles == {f"{kind.capitalize()} – été" for kind in TYPES}  # noqa: RUF001
-        # A field that is made after discovery is let through.
+        # A field that is created after discovery passes through.
         assert fields.get("additionalProperties", True) is True
-    # Once each: definitions are shared by whoever needs them.
+    # Each list is requested once: all streams share the definitions.
     assert sorted(request.path for request in zendesk.requests) == sorted(
         f"/api/v2/{path}.json"
         for path in (
@@ -91,7 +91,7 @@ def test_definitions_on_many_pages_are_all_read(
 
 
 @pytest.mark.parametrize("status", [403, 404])
-def test_definitions_that_cannot_be_read_leave_objects_open(
+def test_objects_stay_untyped_if_their_definitions_cannot_be_read(
     zendesk: Simulator, tmp_path: Path, status: int
 ) -> None:
     zendesk.settings.denied = {"user_fields": status, "custom_object_vehicle": status}
@@ -108,7 +108,7 @@ def test_definitions_that_cannot_be_read_leave_objects_open(
     for name in ("user_fields", "custom_object_fields"):
         [line] = lines_about(run, name)
         assert f"HTTP {status}" in line
-    # What is open loses nothing.
+    # Untyped objects lose nothing.
     zendesk.settings.denied = {}
     chosen = choose(catalog, "users", "custom_object_vehicle")
     done = run_tap(tmp_path, config_for(zendesk), catalog=chosen)
@@ -129,7 +129,7 @@ def test_custom_objects_that_cannot_be_listed_are_left_out(
     assert len(lines_about(run, "custom_objects")) == 1
 
 
-def test_a_catalog_saves_every_question(zendesk: Simulator, tmp_path: Path) -> None:
+def test_a_sync_with_a_catalog_requests_no_definitions(zendesk: Simulator, tmp_path: Path) -> None:
     catalog = discovered(zendesk, tmp_path)
     zendesk.clear()
     run = run_tap(tmp_path, config_for(zendesk), catalog=choose(catalog, *FIELDS))
@@ -141,7 +141,7 @@ def test_a_catalog_saves_every_question(zendesk: Simulator, tmp_path: Path) -> N
         assert properties[FIELDS[stream]] == fields_of(catalog, stream)
 
 
-def test_custom_objects_are_those_of_the_catalog(zendesk: Simulator, tmp_path: Path) -> None:
+def test_custom_objects_come_from_the_catalog(zendesk: Simulator, tmp_path: Path) -> None:
     catalog = discovered(zendesk, tmp_path)
     catalog["streams"] = [
         entry for entry in catalog["streams"] if entry["tap_stream_id"] == "custom_object_vehicle"
@@ -166,7 +166,7 @@ def test_discovery_needs_no_login(tmp_path: Path) -> None:
         assert not run.log("ERROR")
 
 
-def test_discovery_goes_on_without_an_account_that_answers(
+def test_discovery_succeeds_if_the_account_does_not_answer(
     zendesk: Simulator, tmp_path: Path
 ) -> None:
     zendesk.stop()
@@ -183,7 +183,7 @@ def test_discovery_goes_on_without_an_account_that_answers(
 
 
 @pytest.mark.parametrize("path", ["custom_objects", "user_fields"])
-def test_a_sync_does_not_leave_out_what_it_could_not_ask_for(
+def test_a_sync_without_a_catalog_fails_if_definitions_cannot_be_read(
     zendesk: Simulator, tmp_path: Path, path: str
 ) -> None:
     zendesk.faults.add("status", code=503, path=path, times=99)
@@ -195,8 +195,8 @@ def test_a_sync_does_not_leave_out_what_it_could_not_ask_for(
     assert not done.records
 
 
-def test_a_token_that_nobody_gives_is_given_up_once(zendesk: Simulator, tmp_path: Path) -> None:
-    """Not once a list that discovery asks for."""
+def test_discovery_gives_up_on_a_token_only_once(zendesk: Simulator, tmp_path: Path) -> None:
+    """It does not wait once for each list that discovery requests."""
     zendesk.stop()
     login = {"client_id": "any", "client_secret": "any", "access_token": None}
     _, *arguments = command_for(tmp_path, config=config_for(zendesk, **login))
@@ -215,7 +215,7 @@ def test_a_token_that_nobody_gives_is_given_up_once(zendesk: Simulator, tmp_path
     ("cursors", "rows"),
     [(["a", "b", "a"], [{}]), (["a", "a"], [{}]), ("abcdefgh", []), ([None], [])],
 )
-def test_a_list_without_end_ends_in_an_error(
+def test_an_endless_list_is_an_error(
     zendesk: Simulator, tmp_path: Path, cursors: list[str | None], rows: list[Json]
 ) -> None:
     for cursor in cursors:
@@ -241,7 +241,7 @@ def test_discovery_with_a_refused_login_fails(zendesk: Simulator, tmp_path: Path
     "wrong",
     [{"api_url": "http://192.0.2.1"}, {"per_page": "many"}, {"access_token": None, "email": "a@b"}],
 )
-def test_a_login_goes_nowhere_with_wrong_settings(
+def test_no_login_is_sent_with_invalid_settings(
     zendesk: Simulator, tmp_path: Path, wrong: Json
 ) -> None:
     run = run_tap(tmp_path, config_for(zendesk, **wrong), "--discover")
@@ -251,8 +251,8 @@ def test_a_login_goes_nowhere_with_wrong_settings(
     assert zendesk.requests == []
 
 
-def test_without_a_login_no_setting_matters(tmp_path: Path) -> None:
-    """The SDK lets discovery go without any setting."""
+def test_discovery_without_a_login_ignores_other_settings(tmp_path: Path) -> None:
+    """The SDK allows discovery without any settings."""
     run = run_tap(tmp_path, {"subdomain": "example", "per_page": "many"}, "--discover")
     assert run.exit_code == 0, run.stderr
     assert json.loads(run.stdout)["streams"]
@@ -266,7 +266,7 @@ def test_without_a_login_no_setting_matters(tmp_path: Path) -> None:
         ("user_fields", {"key": "a", "type": ["text"]}),
     ],
 )
-def test_a_definition_that_is_none_is_said(
+def test_an_invalid_definition_is_reported(
     zendesk: Simulator, tmp_path: Path, path: str, row: Json
 ) -> None:
     body = json.dumps({path: [row], "meta": {"has_more": False}})
@@ -282,7 +282,7 @@ def test_a_definition_that_is_none_is_said(
     assert "Unexpected" not in done.stderr
 
 
-def test_a_definition_without_a_key_is_none(zendesk: Simulator, tmp_path: Path) -> None:
+def test_a_definition_without_a_key_is_ignored(zendesk: Simulator, tmp_path: Path) -> None:
     body = json.dumps({"custom_objects": [{"key": None, "title": "Odd"}, {"title": "Odder"}]})
     zendesk.faults.add("status", code=200, path=r"custom_objects\.json", body=body)
     body = json.dumps({"user_fields": [{"key": None, "type": "text"}]})

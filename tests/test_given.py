@@ -1,4 +1,4 @@
-"""What a run is given: settings, states and catalogs that are damaged, or hold nulls."""
+"""Inputs of a run: settings, states and catalogs that are damaged or hold nulls."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.simulator import Simulator
 
 
-def test_settings_that_are_null_take_their_defaults(zendesk: Simulator, tmp_path: Path) -> None:
+def test_null_settings_take_their_defaults(zendesk: Simulator, tmp_path: Path) -> None:
     config = {**config_for(zendesk), "request_timeout": None, "export_method": None}
     run = run_tap(tmp_path, config)
     assert run.exit_code == 0
@@ -54,16 +54,14 @@ def test_a_damaged_catalog_is_refused(
     assert not zendesk.requests
 
 
-def test_a_null_of_another_tap_is_no_bookmark(zendesk: Simulator, tmp_path: Path) -> None:
+def test_a_null_from_another_tap_is_no_bookmark(zendesk: Simulator, tmp_path: Path) -> None:
     state = {"bookmarks": {"tickets": {"generated_timestamp": None}}}
     run = run_tap(tmp_path, config_for(zendesk), state=state)
     assert run.exit_code == 0
     assert len(run.records["tickets"]) == len(zendesk.store.records["tickets"])
 
 
-def test_batch_files_of_a_fed_stream_alone_keep_the_state(
-    zendesk: Simulator, tmp_path: Path
-) -> None:
+def test_batch_files_of_a_sideload_alone_keep_the_state(zendesk: Simulator, tmp_path: Path) -> None:
     batches = {
         "encoding": {"format": "jsonl", "compression": "gzip"},
         "storage": {"root": tmp_path.as_uri(), "prefix": "batch-"},
@@ -80,7 +78,9 @@ def test_batch_files_of_a_fed_stream_alone_keep_the_state(
     assert not second.records.get("ticket_metrics")
 
 
-def test_an_export_that_the_plan_lacks_is_skipped(zendesk: Simulator, tmp_path: Path) -> None:
+def test_an_export_that_the_plan_does_not_include_is_skipped(
+    zendesk: Simulator, tmp_path: Path
+) -> None:
     zendesk.faults.add("status", path="articles", code=402)
     run = run_tap(tmp_path, config_for(zendesk))
     assert run.exit_code == 0
@@ -89,7 +89,7 @@ def test_an_export_that_the_plan_lacks_is_skipped(zendesk: Simulator, tmp_path: 
     assert run.records["tickets"]
 
 
-def test_a_redirect_is_no_reason_to_skip(zendesk: Simulator, tmp_path: Path) -> None:
+def test_a_redirect_does_not_skip_a_stream(zendesk: Simulator, tmp_path: Path) -> None:
     zendesk.faults.add("status", path="articles", code=302)
     run = run_tap(tmp_path, config_for(zendesk), catalog=select("articles"))
     assert run.exit_code == 1

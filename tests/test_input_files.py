@@ -1,4 +1,4 @@
-"""What nothing asks for is said: a misspelt name would go unnoticed."""
+"""Input that the tap does not know is reported: a misspelt name would go unnoticed."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_catalogs() -> None:
     assert line.startswith("The catalog selects grups, which is not a stream of this tap")
 
 
-def test_they_are_warnings(zendesk: Simulator, tmp_path: Path) -> None:
+def test_unknown_names_are_warnings(zendesk: Simulator, tmp_path: Path) -> None:
     config = config_for(zendesk, start_dat="2024-01-01")
     run = run_tap(tmp_path, config, catalog=select())
     assert run.exit_code == 0
@@ -91,7 +91,7 @@ def test_variables_are_named(
     assert says in line
 
 
-def test_an_empty_variable_is_none(zendesk: Simulator, tmp_path: Path) -> None:
+def test_an_empty_variable_is_ignored(zendesk: Simulator, tmp_path: Path) -> None:
     env = {"TAP_ZENDESK_INCREMENTAL_PER_PAGE": "", "TAP_ZENDESK_INCREMENTAL_STREAM_MAPS": ""}
     run = run_tap(tmp_path, config_for(zendesk), "--config=ENV", catalog=select("users"), env=env)
     assert run.exit_code == 0, run.stderr
@@ -109,7 +109,7 @@ def test_files_are_named(zendesk: Simulator, tmp_path: Path) -> None:
 
 
 def changed(*streams: str, root: Json | None = None, entry: Json | None = None) -> Json:
-    """Gives a catalog that selects streams, with changes to their entries; None removes a key."""
+    """Return a catalog that selects streams, with changed entries. None removes a key."""
     catalog = select(*streams)
     for given in catalog["streams"]:
         if given["tap_stream_id"] in streams:
@@ -133,7 +133,7 @@ def changed(*streams: str, root: Json | None = None, entry: Json | None = None) 
         ({"table-key-properties": ["url"]}, {"key_properties": ["id"]}, ["url"]),
     ],
 )
-def test_the_key_is_that_of_the_metadata_then_of_the_entry(
+def test_the_key_comes_from_the_metadata_or_else_from_the_entry(
     zendesk_shared: Simulator, root: Json, entry: Json, keys: list[str]
 ) -> None:
     catalog = changed("users", root=root, entry=entry)
@@ -158,7 +158,7 @@ def test_the_key_is_that_of_the_metadata_then_of_the_entry(
         ({"replication-method": "INCREMENTAL"}, {"replication_method": "FULL_TABLE"}, False),
     ],
 )
-def test_the_replication_method_is_that_of_the_metadata_then_of_the_entry(
+def test_the_replication_method_comes_from_the_metadata_or_else_from_the_entry(
     zendesk_shared: Simulator, root: Json, entry: Json, *, is_whole: bool
 ) -> None:
     catalog = changed("users", root=root, entry=entry)
@@ -168,7 +168,7 @@ def test_the_replication_method_is_that_of_the_metadata_then_of_the_entry(
     assert (len(again.records["users"]) == 30) is is_whole
 
 
-def test_a_list_has_no_bookmark_whatever_its_method(zendesk_shared: Simulator) -> None:
+def test_a_full_table_list_never_has_a_bookmark(zendesk_shared: Simulator) -> None:
     catalog = changed("ticket_fields", root={"replication-method": "INCREMENTAL"})
     run = sync(config_for(zendesk_shared), catalog=catalog)
     assert run.records["ticket_fields"]
@@ -176,7 +176,7 @@ def test_a_list_has_no_bookmark_whatever_its_method(zendesk_shared: Simulator) -
 
 
 @pytest.mark.parametrize("value", ["false", "False", False])
-def test_a_text_that_says_false_is_false(zendesk_shared: Simulator, value: object) -> None:
+def test_the_text_false_counts_as_false(zendesk_shared: Simulator, value: object) -> None:
     catalog = select("users", "organizations")
     for entry in catalog["streams"]:
         if entry["tap_stream_id"] == "users":
@@ -219,7 +219,9 @@ def test_a_wrong_entry_of_a_catalog_is_named(
     assert not zendesk.requests
 
 
-def test_what_meltano_prints_of_a_state_is_one(zendesk_shared: Simulator, tmp_path: Path) -> None:
+def test_a_state_as_meltano_prints_it_is_accepted(
+    zendesk_shared: Simulator, tmp_path: Path
+) -> None:
     config = config_for(zendesk_shared)
     first = run_tap(tmp_path, config, catalog=select("users"))
     state = {"singer_state": first.state}
@@ -270,7 +272,7 @@ def test_a_state_may_come_from_standard_input(zendesk_shared: Simulator, tmp_pat
 
 
 @pytest.mark.parametrize("option", ["state", "catalog"])
-def test_a_file_that_is_not_there_is_named(zendesk: Simulator, tmp_path: Path, option: str) -> None:
+def test_a_missing_file_is_named(zendesk: Simulator, tmp_path: Path, option: str) -> None:
     missing = tmp_path / "missing.json"
     failed = run_tap(tmp_path, config_for(zendesk), f"--{option}={missing}")
     assert failed.exit_code == 1
@@ -279,17 +281,17 @@ def test_a_file_that_is_not_there_is_named(zendesk: Simulator, tmp_path: Path, o
     assert not zendesk.requests
 
 
-def test_a_byte_order_mark_is_no_damage(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_accepted(tmp_path: Path) -> None:
     file = tmp_path / "config.json"
     file.write_bytes(b'\xef\xbb\xbf{"subdomain": "example"}')
     assert input_files.read_config(str(file)) == {"subdomain": "example"}
 
 
 @pytest.mark.parametrize("left", [None, "x", 5, {"replication_key_value": "2100-01-01"}])
-def test_what_other_taps_leave_in_bookmarks_is_no_damage(
+def test_leftovers_of_other_taps_in_bookmarks_are_accepted(
     zendesk_shared: Simulator, tmp_path: Path, left: object
 ) -> None:
-    """Of streams that the tap has, it is taken out; others are not its business."""
+    """In the tap's own streams it is removed. The bookmarks of other streams are left alone."""
     others = {
         "ticket_metrics": {"replication_key_value": "2024-01-01", "partitions": left},
         "their_stream": {"progress_markers": left, "partitions": [left]},

@@ -1,4 +1,4 @@
-"""Every way to log in, as the installed command, against an account that checks."""
+"""Every login, with the installed command and an account that checks it."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ TOKENS = "/oauth/tokens"
 
 
 def logins_of(zendesk: Simulator) -> set[str]:
-    """The Authorization headers of all requests for data."""
+    """Return the Authorization headers of all requests for data."""
     return {r.headers["authorization"] for r in zendesk.requests if r.method == "GET"}
 
 
 def basic(user: str, secret: str) -> str:
-    """The header of Basic authentication."""
+    """Return the header of Basic authentication."""
     return f"Basic {base64.b64encode(f'{user}:{secret}'.encode()).decode()}"
 
 
@@ -41,7 +41,7 @@ def basic(user: str, secret: str) -> str:
             basic(f"{known.EMAIL}/token", known.API_TOKEN),
         ),
         ({"email": known.EMAIL, "password": known.PASSWORD}, basic(known.EMAIL, known.PASSWORD)),
-        # A path that nothing is kept in does no harm.
+        # A token path without a refresh token does no harm.
         (
             {"access_token": known.ACCESS_TOKEN, "oauth_token_path": "nowhere"},
             f"Bearer {known.ACCESS_TOKEN}",
@@ -90,12 +90,12 @@ def test_refresh_token_across_runs(
     assert first.exit_code == 0
     assert path.stat().st_mode & 0o777 == 0o600
     kept = path.read_bytes()
-    # The pair is still good: the second run takes it as it is.
+    # The access token is still valid, so the second run uses it.
     second = run_tap(tmp_path, config, state=first.state)
     assert second.exit_code == 0
     assert [r.path for r in zendesk.requests].count(TOKENS) == 1
     assert path.read_bytes() == kept
-    # It ended: the third run exchanges it, by the refresh token that the first one got.
+    # It expires, so the third run exchanges the refresh token that the first run was given.
     zendesk.expire_tokens()
     third = run_tap(tmp_path, config, state=first.state)
     assert third.exit_code == 0
@@ -104,7 +104,7 @@ def test_refresh_token_across_runs(
     assert token not in path.read_text()
 
 
-def test_a_token_that_ends_within_a_run_is_renewed(zendesk: Simulator, tmp_path: Path) -> None:
+def test_a_token_that_expires_during_a_run_is_renewed(zendesk: Simulator, tmp_path: Path) -> None:
     login = {"client_id": known.CLIENT_ID, "client_secret": known.CLIENT_SECRET}
     zendesk.faults.add("status", code=401, shape="plain", path="tickets/cursor", after=2)
     run = run_tap(tmp_path, config_for(zendesk, per_page=10, **login))
@@ -121,7 +121,7 @@ def test_a_token_that_ends_within_a_run_is_renewed(zendesk: Simulator, tmp_path:
         ({"client_id": known.CLIENT_ID, "client_secret": "wrong-secret"}, "check client_id"),
     ],
 )
-def test_wrong_credentials_end_with_one_line(
+def test_wrong_credentials_end_the_run_with_one_line(
     zendesk: Simulator, tmp_path: Path, login: Json, advice: str
 ) -> None:
     run = run_tap(tmp_path, config_for(zendesk, **login), catalog=select(*STREAMS))
@@ -134,7 +134,7 @@ def test_wrong_credentials_end_with_one_line(
 
 
 def test_a_login_beyond_ascii(zendesk: Simulator, tmp_path: Path) -> None:
-    """UTF-8 on the way, as RFC 7617 has it."""
+    """The header is in UTF-8, as RFC 7617 recommends."""
     zendesk.api.auth.basic.add("größe@例.com:пароль")
     login = {"email": "größe@例.com", "password": "пароль"}
     run = run_tap(tmp_path, config_for(zendesk, **login), catalog=select("tickets"))
@@ -154,7 +154,7 @@ def test_a_login_beyond_ascii(zendesk: Simulator, tmp_path: Path) -> None:
 def test_a_login_that_is_not_utf8(
     zendesk: Simulator, tmp_path: Path, login: dict[str, Any]
 ) -> None:
-    """As a shell of another encoding gives it: said without a codec's words."""
+    """It may come from a shell with another encoding. The error names no codec."""
     variables = {f"TAP_ZENDESK_INCREMENTAL_{key}": os.fsdecode(login[key]) for key in login}
     config = config_for(zendesk, access_token=None)
     run = run_tap(tmp_path, config, "--config=ENV", env=variables)
@@ -167,7 +167,7 @@ def test_a_login_that_is_not_utf8(
     assert not zendesk.requests
 
 
-def test_which_settings_are_one_way_to_log_in() -> None:
+def test_which_settings_make_a_complete_login() -> None:
     assert login_problem({"access_token": "t", "email": "e"}) is not None
     assert login_problem({"access_token": "t", "client_secret": ""}) is None
     assert login_problem({"client_id": "c", "client_secret": "s", "oauth_token_path": "p"}) is None

@@ -1,4 +1,4 @@
-"""Mangled settings, states and catalogs: either a run can begin, or a line says why not."""
+"""Mangled settings, states and catalogs: either a run can start, or an error says why not."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ junk = st.one_of(
 
 
 def paths(value: Any, path: Path = ()) -> Iterator[Path]:  # noqa: ANN401 (a JSON value)
-    """Gives the path of every value inside of another."""
+    """Yield the path of every value nested in another."""
     keys: list[Any] = list(value) if isinstance(value, dict) else []
     if isinstance(value, list):
         keys = [*range(len(value))]
@@ -88,7 +88,7 @@ def paths(value: Any, path: Path = ()) -> Iterator[Path]:  # noqa: ANN401 (a JSO
 
 
 def mangled(good: Json) -> st.SearchStrategy[Json]:
-    """Gives a strategy that removes a value, or puts another in its place, or adds one."""
+    """Return a strategy that removes, replaces or adds a value."""
     places = sorted(paths(good), key=len)
 
     def mangle(path: Path, change: str, value: object) -> Json:
@@ -116,7 +116,7 @@ def mangled(good: Json) -> st.SearchStrategy[Json]:
         mangled(CATALOG).map(lambda bad: (CONFIG, STATE, bad)),
     )
 )
-def test_whatever_is_given_a_run_can_begin_or_a_line_says_why_not(
+def test_a_run_can_start_or_an_error_says_why_not(
     given_to_a_run: tuple[Json, Json, Json],
 ) -> None:
     config, state, catalog = map(copy.deepcopy, given_to_a_run)

@@ -1,4 +1,4 @@
-"""OAuth against a token endpoint: what is asked, when it is asked again, what is refused."""
+"""OAuth at the token endpoint: when tokens are requested and renewed, and what is refused."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ CLIENT = {"client_id": known.CLIENT_ID, "client_secret": known.CLIENT_SECRET}
 
 @pytest.fixture
 def session() -> Iterator[requests.Session]:
-    """What requests go through."""
+    """The session of the requests for tokens."""
     with requests.Session() as session:
         yield session
 
 
 def authorized(authenticator: RenewingAuthenticator) -> str:
-    """The header that a request gets."""
+    """Return the Authorization header of a new request."""
     request = requests.Request("GET", "http://127.0.0.1/").prepare()
     return str(authenticator.authenticate_request(request).headers["Authorization"])
 
@@ -50,7 +50,7 @@ def authorized(authenticator: RenewingAuthenticator) -> str:
 def answered(
     authenticator: RenewingAuthenticator, header: str, status: int, times: int = 1
 ) -> float | None:
-    """What follows an answer to a request with this header."""
+    """Report a status for this header, and return the seconds to wait before resending, or None."""
     response = requests.Response()
     response.status_code = status
     response.request = requests.Request(
@@ -60,7 +60,7 @@ def answered(
 
 
 def refused(authenticator: RenewingAuthenticator, header: str, times: int) -> float | None:
-    """What follows a refusal of a request with this header."""
+    """Report a 401 for this header, and return the seconds to wait before resending, or None."""
     return answered(authenticator, header, 401, times)
 
 
@@ -80,7 +80,7 @@ def test_one_token_serves_many_requests(zendesk: Simulator, session: requests.Se
 def test_a_new_token_that_is_refused_is_given_time(
     zendesk: Simulator, session: requests.Session
 ) -> None:
-    """It is not renewed again: a newer one would be known even later."""
+    """It is not renewed again, because Zendesk's servers would know a newer one even later."""
     authenticator = RenewingAuthenticator(CLIENT, zendesk.url, session)
     header = authorized(authenticator)
     waits: list[float] = []
@@ -91,7 +91,7 @@ def test_a_new_token_that_is_refused_is_given_time(
     assert len(zendesk.requests) == 2
 
 
-def test_a_token_that_another_thread_has_renewed_stays(
+def test_a_token_that_another_thread_has_renewed_is_not_renewed_again(
     zendesk: Simulator, session: requests.Session
 ) -> None:
     authenticator = RenewingAuthenticator(CLIENT, zendesk.url, session)
@@ -103,10 +103,10 @@ def test_a_token_that_another_thread_has_renewed_stays(
     assert len(zendesk.requests) == 2
 
 
-def test_a_new_token_is_not_renewed_by_each_thread_that_it_is_refused_to(
+def test_a_new_token_that_several_threads_see_refused_is_not_renewed_again(
     zendesk: Simulator, session: requests.Session
 ) -> None:
-    """Only one that was accepted before can have ended."""
+    """Only a token that Zendesk has accepted before can have expired."""
     authenticator = RenewingAuthenticator(CLIENT, zendesk.url, session)
     assert refused(authenticator, authorized(authenticator), 1) == 0
     renewed = authorized(authenticator)
@@ -119,7 +119,7 @@ def test_a_new_token_is_not_renewed_by_each_thread_that_it_is_refused_to(
     assert len(zendesk.requests) == 3
 
 
-def test_threads_get_one_token(zendesk: Simulator, session: requests.Session) -> None:
+def test_threads_share_one_token(zendesk: Simulator, session: requests.Session) -> None:
     authenticator = RenewingAuthenticator(CLIENT, zendesk.url, session)
     zendesk.faults.add("slow_body", path="oauth", seconds=0.2, pieces=2)
     with ThreadPoolExecutor(4) as pool:
@@ -130,13 +130,15 @@ def test_threads_get_one_token(zendesk: Simulator, session: requests.Session) ->
     assert len(zendesk.requests) == 1
 
 
-def test_a_token_is_renewed_before_it_ends(zendesk: Simulator, session: requests.Session) -> None:
+def test_a_token_is_renewed_before_it_expires(
+    zendesk: Simulator, session: requests.Session
+) -> None:
     authenticator = RenewingAuthenticator(CLIENT, zendesk.url, session)
     header = authorized(authenticator)
     assert authenticator.last_refreshed is not None
-    authenticator.expires_in = 300  # of which the last 30 seconds do not count
+    authenticator.expires_in = 300  # the last 30 seconds of it do not count
     assert authorized(authenticator) == header
-    authenticator.expires_in = 0  # a token that does not end
+    authenticator.expires_in = 0  # a token that never expires
     assert authorized(authenticator) == header
     authenticator.expires_in = 300
     authenticator.last_refreshed -= timedelta(seconds=271)
@@ -160,7 +162,7 @@ BAD_TOKENS: tuple[object, ...] = (
 
 @pytest.mark.parametrize("token", BAD_TOKENS, ids=lambda token: repr(token)[:12])
 @pytest.mark.parametrize("name", ["access_token", "refresh_token"])
-def test_what_is_no_token_does_not_become_one(  # noqa: PLR0913, PLR0917 (fixtures)
+def test_an_invalid_token_is_not_used(  # noqa: PLR0913, PLR0917 (fixtures)
     zendesk: Simulator,
     session: requests.Session,
     tmp_path: Path,
@@ -168,7 +170,7 @@ def test_what_is_no_token_does_not_become_one(  # noqa: PLR0913, PLR0917 (fixtur
     name: str,
     token: object,
 ) -> None:
-    """The next try gets a good one; of refresh tokens, none means that the old one stays."""
+    """The next try gets a valid pair. Without a refresh token in it, the old one stays valid."""
     monkeypatch.setattr(time, "sleep", lambda _: None)
     answer = {"access_token": "good-access", "refresh_token": "good-refresh", name: token}
     body = msgspec.json.encode(answer).decode()
@@ -197,7 +199,7 @@ def test_what_is_no_token_does_not_become_one(  # noqa: PLR0913, PLR0917 (fixtur
         (10**30, 172_800), ("nan", 300), ("inf", 300),
     ],
 )  # fmt: skip
-def test_lives_of_tokens(
+def test_token_lifetimes(
     zendesk: Simulator, session: requests.Session, life: object, seconds: int | None
 ) -> None:
     answer = {"access_token": "a", "expires_in": life, "scope": ["not", "text"]}
@@ -208,7 +210,7 @@ def test_lives_of_tokens(
 
 
 @pytest.mark.parametrize("kind", ["reset", "not_json", "empty", "html", "no_token", "busy"])
-def test_a_fault_of_the_token_endpoint_is_tried_again(
+def test_a_fault_of_the_token_endpoint_is_retried(
     zendesk: Simulator, session: requests.Session, kind: str
 ) -> None:
     args: dict[str, Any] = {
@@ -233,7 +235,7 @@ NO_ACCOUNT = '{"error": {"title": "No help desk at acme.zendesk.com", "message":
         (302, "", r"HTTP 302\); check subdomain"),
     ],
 )
-def test_refusals_are_final(
+def test_refused_token_requests_are_final(
     zendesk: Simulator, session: requests.Session, code: int, body: str, match: str
 ) -> None:
     headers = {"Location": "http://127.0.0.1:9/"} if code == 302 else {}
@@ -243,7 +245,7 @@ def test_refusals_are_final(
     assert len(zendesk.requests) == 1
 
 
-def test_a_void_refresh_token_says_what_to_do(
+def test_the_error_about_a_void_refresh_token_says_what_to_do(
     zendesk: Simulator, session: requests.Session, tmp_path: Path
 ) -> None:
     file = TokenFile(str(tmp_path / "tokens.json"))
@@ -254,7 +256,7 @@ def test_a_void_refresh_token_says_what_to_do(
         assert slots.read() is None
 
 
-def test_a_token_path_that_cannot_be_used_is_found_before_the_token_is_spent(
+def test_an_unusable_token_path_is_found_before_the_refresh_token_is_used(
     zendesk: Simulator, session: requests.Session, tmp_path: Path
 ) -> None:
     config = CLIENT | {"refresh_token": known.REFRESH_TOKEN}
@@ -271,7 +273,7 @@ def test_a_token_path_that_cannot_be_used_is_found_before_the_token_is_spent(
 def test_each_account_and_client_needs_a_file_of_its_own(
     zendesk: Simulator, session: requests.Session, tmp_path: Path
 ) -> None:
-    """What one account gave is neither sent to another nor lost to it."""
+    """Tokens are neither sent to another account nor overwritten by it."""
     file = TokenFile(str(tmp_path / "tokens.json"))
     config = CLIENT | {"refresh_token": known.REFRESH_TOKEN}
     header = authorized(RefreshTokenAuthenticator(config, zendesk.url, session, file))
@@ -286,17 +288,17 @@ def test_each_account_and_client_needs_a_file_of_its_own(
     assert len(zendesk.requests) == 1
     assert file.path.read_bytes() == content
     assert authorized(RefreshTokenAuthenticator(config, zendesk.url, session, file)) == header
-    # A new authorization of the same client replaces it.
+    # A new authorization of the same client replaces the pair.
     zendesk.api.auth.tokens.append(Token(known.CLIENT_ID, "read", "access-anew", "refresh-anew"))
     anew = config | {"refresh_token": "refresh-anew"}
     zendesk.api.auth.check(authorized(RefreshTokenAuthenticator(anew, zendesk.url, session, file)))
     assert file.path.read_bytes() != content
 
 
-def test_a_file_of_an_earlier_version_goes_on(
+def test_a_file_from_an_earlier_version_still_works(
     zendesk: Simulator, session: requests.Session, tmp_path: Path
 ) -> None:
-    """It names no account; from the next pair on it does."""
+    """The file names no account until the next pair is saved."""
     file = TokenFile(str(tmp_path / "tokens.json"))
     config = CLIENT | {"refresh_token": "used-up"}
     old = {"access_token": known.ACCESS_TOKEN, "refresh_token": known.REFRESH_TOKEN}
@@ -315,7 +317,7 @@ def test_a_file_of_an_earlier_version_goes_on(
     assert pair.refresh_token == zendesk.api.auth.tokens[-1].refresh_token
 
 
-def test_a_full_disk_is_found_before_the_token_is_spent(
+def test_a_full_disk_is_found_before_the_refresh_token_is_used(
     zendesk: Simulator, session: requests.Session, tmp_path: Path
 ) -> None:
     file = TokenFile(str(tmp_path / "tokens.json"))
@@ -333,7 +335,7 @@ def test_a_signal_between_the_answer_and_the_file(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It waits for the file, however long that takes, and then ends the run."""
+    """The signal waits until the pair is saved, however long that takes, and then ends the run."""
     write = Slots.write
 
     def write_late(slots: Slots, pair: TokenPair) -> None:
@@ -358,13 +360,13 @@ def test_a_signal_between_the_answer_and_the_file(
     assert pair.refresh_token == zendesk.api.auth.tokens[-1].refresh_token
 
 
-def test_a_disk_that_fails_after_all(
+def test_a_disk_that_fails_during_the_write(
     zendesk: Simulator,
     session: requests.Session,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Then it does not say that the old token is good."""
+    """In that case the error does not say that the old token is valid."""
 
     def fail(*_: object) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
@@ -387,7 +389,7 @@ def test_two_runs_share_one_pair(
     first = authorized(one)
     assert authorized(two) == first
     assert len(zendesk.requests) == 1
-    # One renews; what the other holds is void, and it takes the new pair from the file.
+    # One renews the token. The pair of the other is void, so it takes the new one from the file.
     refused(one, first, 1)
     renewed = authorized(one)
     assert renewed != first

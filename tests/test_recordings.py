@@ -1,4 +1,4 @@
-"""Recorded responses of a real account, served again: all of their records come out."""
+"""Recorded responses of a real account, served again: all their records are exported."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ NAMES = (
 
 @contextmanager
 def served(recording: Json, asked: list[dict[str, str]]) -> Iterator[str]:
-    """Serves a recorded page, and an empty last page after it.
+    """Serve a recorded page, and an empty last page after it.
 
     Args:
-        recording: the recorded response.
-        asked: the parameters of every request for a page are added to it.
+        recording: The recorded response.
+        asked: A list to which the parameters of each request for a page are added.
 
     Yields:
-        The server's address.
+        The address of the server.
     """
     path = urlsplit(recording["request"]).path
     body: Json = recording["body"]
@@ -68,7 +68,7 @@ def served(recording: Json, asked: list[dict[str, str]]) -> Iterator[str]:
             self.wfile.write(content)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Says nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
@@ -81,7 +81,7 @@ def served(recording: Json, asked: list[dict[str, str]]) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_recorded_records_come_out(recordings: Path, name: str) -> None:
+def test_recorded_records_are_exported(recordings: Path, name: str) -> None:
     recording = json.loads(gzip.decompress((recordings / f"{name}.json.gz").read_bytes()))
     stream, method, *_ = name.split("-")
     body = recording["body"]
@@ -102,5 +102,5 @@ def test_recorded_records_come_out(recordings: Path, name: str) -> None:
     else:
         assert bookmark["end_time"] == body["end_time"]
         assert [page["start_time"] for page in asked[1:]] in ([], [str(body["end_time"])])
-    # Nothing of a real account is unknown to the schemas.
+    # The schemas know every property of the real account.
     assert not [record for record in run.records[stream] if "_rescued_data" in record]

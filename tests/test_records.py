@@ -1,4 +1,4 @@
-"""Both ways for records to pass give the same, whatever Zendesk, schema and catalog hold."""
+"""Records pass as bytes or are decoded: the output is the same, whatever they contain."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from tap_zendesk_incremental.records.decode import RESCUED
 
 from .given_pages import LEFT_OUT, Json, export
 
-OPENED = ("properties", "id", "properties", "none")
-"""Deselecting this nested property changes no record, but the SDK must look into them."""
+DECODED = ("properties", "id", "properties", "none")
+"""Deselecting this nested property changes no record, but the tap has to decode them."""
 MAPPED: Json = {"stream_maps": {"things": {}}}
-"""This stream map changes no record, but must see them."""
+"""This stream map changes no record, but needs the decoded records."""
 
 decode = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
 def records_of(lines: list[bytes]) -> list[Json]:
-    """The records in messages, numbers exact."""
+    """Return the records of RECORD messages, with exact numbers."""
     messages = [decode(line) for line in lines]
     assert all(m["time_extracted"].endswith("Z") for m in messages if m["type"] == "RECORD")
     return [message["record"] for message in messages if message["type"] == "RECORD"]
@@ -50,7 +50,7 @@ ids = st.integers(1, 1 << 60)
 
 @st.composite
 def things(draw: st.DrawFn) -> bytes:
-    """A record as Zendesk may send it, in any order of properties."""
+    """Generate a record as Zendesk may send it, with its properties in any order."""
     record: Json = dict(draw(st.dictionaries(names, values, max_size=6)))
     record |= draw(st.fixed_dictionaries({"id": ids}, optional={"time": times}))
     order = draw(st.permutations(sorted(record)))
@@ -90,11 +90,11 @@ def test_both_paths_give_equal_records(
     pages = [[record] for record in records]
     deselected = [("properties", name) for name in sorted(off & schema.keys())]
     passed = export(pages, schema, deselected=deselected, pretty=pretty)
-    opened = export(pages, schema, deselected=[*deselected, OPENED], pretty=pretty)
+    decoded = export(pages, schema, deselected=[*deselected, DECODED], pretty=pretty)
     mapped = export(pages, schema, deselected=deselected, pretty=pretty, config=MAPPED)
-    assert records_of(passed) == records_of(opened) == records_of(mapped)
+    assert records_of(passed) == records_of(decoded) == records_of(mapped)
     assert [line for line in passed if b'"RECORD"' not in line[:20]] == [
-        line for line in opened if b'"RECORD"' not in line[:20]
+        line for line in decoded if b'"RECORD"' not in line[:20]
     ]
     for line, record in zip(records_of(passed), map(decode, records), strict=True):
         kept = {name for name in record if name in schema and name not in off}
@@ -116,44 +116,44 @@ EXACT = (
 PLAIN: Json = {name: {"type": ["string", "null"]} for name in "abc"}
 
 
-def test_passed_records_are_the_bytes_zendesk_sent() -> None:
+def test_records_pass_as_the_bytes_zendesk_sent() -> None:
     (line,) = (line for line in export([[EXACT]], FIXED | PLAIN) if b'"RECORD"' in line)
     assert line.startswith(b'{"type":"RECORD","stream":"things","record":%b,"time_' % EXACT)
     assert line.endswith(b"}")
 
 
-def test_opened_records_keep_their_numbers() -> None:
-    lines = export([[EXACT]], FIXED | PLAIN, deselected=[OPENED])
+def test_decoded_records_keep_their_numbers() -> None:
+    lines = export([[EXACT]], FIXED | PLAIN, deselected=[DECODED])
     (line,) = (line for line in lines if b'"RECORD"' in line)
     assert b'"id":12345678901234567890' in line
     assert b'"a":1.10,"b":[1E+5,-0.0,0.1000]' in line
 
 
-def test_pretty_printed_pages_become_one_line_a_record() -> None:
+def test_a_pretty_printed_record_becomes_one_line() -> None:
     record = b'{"id":1,"time":1,"a":"two words, and a line\\nfeed","b":{"deep":[1, 2]},"c":null}'
     lines = export([[record]], FIXED | PLAIN, pretty=True)
     assert records_of(lines) == [decode(record)]
     assert all(msgspec.json.decode(line) for line in lines)
 
 
-@pytest.mark.parametrize("path", ["passed", "opened"])
+@pytest.mark.parametrize("path", ["passed", "decoded"])
 @pytest.mark.parametrize("name", ['q"', "back\\slash", "tab\t"])
 def test_unknown_properties_may_have_odd_names(path: str, name: str) -> None:
     record = msgspec.json.encode({"id": 1, "time": 1, name: 2})
-    deselected = [OPENED] if path == "opened" else []
+    deselected = [DECODED] if path == "decoded" else []
     (found,) = records_of(export([[record]], FIXED | OPEN, deselected=deselected))
     assert found == {"id": 1, "time": 1, RESCUED: {name: 2}}
 
 
-@pytest.mark.parametrize("path", ["passed", "opened"])
-def test_each_unknown_property_is_rescued_and_said_once(
+@pytest.mark.parametrize("path", ["passed", "decoded"])
+def test_each_unknown_property_is_rescued_and_reported_once(
     path: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     pages = [
         [b'{"id":1,"time":1,"new":1.50,"copy":1}'],
         [b'{"id":2,"time":2}', b'{"id":3,"time":3,"new":null,"newer":{"x":[]}}'],
     ]
-    deselected = [OPENED] if path == "opened" else []
+    deselected = [DECODED] if path == "decoded" else []
     with caplog.at_level(logging.WARNING):
         found = records_of(export(pages, FIXED | OPEN, deselected=deselected))
     assert found == [
@@ -171,12 +171,12 @@ def test_each_unknown_property_is_rescued_and_said_once(
     [
         ({}, [], "Records pass through as bytes"),
         ({}, [("properties", "a")], "Records pass through as bytes"),
-        ({}, [OPENED], "Records are decoded, and written by the SDK"),
+        ({}, [DECODED], "Records are decoded, and written by the SDK"),
         (MAPPED, [], "Records are decoded for stream maps"),
         ({"flattening_enabled": True, "flattening_max_depth": 2}, [], "Records are decoded for"),
     ],
 )
-def test_the_path_is_chosen_and_said(
+def test_the_log_says_how_records_are_written(
     config: Json,
     deselected: list[tuple[str, ...]],
     reason: str,

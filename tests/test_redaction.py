@@ -1,4 +1,4 @@
-"""Secrets are hidden in whatever is logged: messages, arguments, tracebacks, base64."""
+"""Secrets are hidden in all logs: in messages, arguments, tracebacks and base64."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _numbers = count()
 
 @pytest.fixture
 def log() -> Iterator[tuple[logging.Logger, io.StringIO]]:
-    """A logger with the filter, and what it wrote."""
+    """A logger with the filter, and its output."""
     text = io.StringIO()
     handler = logging.StreamHandler(text)
     handler.addFilter(RedactingFilter())
@@ -35,12 +35,12 @@ def log() -> Iterator[tuple[logging.Logger, io.StringIO]]:
     logger.removeHandler(handler)
 
 
-def test_short_and_missing_values_are_no_secrets() -> None:
+def test_short_and_missing_values_are_not_secrets() -> None:
     hide(None, "", "ab1")
     assert redact("None ab1") == "None ab1"
 
 
-def test_the_longest_secret_goes_first() -> None:
+def test_the_longest_secret_is_replaced_first() -> None:
     hide(SECRET, f"{SECRET}-and-more")
     assert redact(f"<{SECRET}-and-more>") == f"<{MASK}>"
 
@@ -60,7 +60,7 @@ def test_quoted_forms() -> None:
 
 
 def test_arguments_that_do_not_fit(log: tuple[logging.Logger, io.StringIO]) -> None:
-    """Logging shows them where a message cannot be made; here, not even that."""
+    """The logging module prints such arguments after an error. Redaction drops them."""
     logger, text = log
     logger.warning("%d items", SECRET)
     logger.warning("%s and %s", SECRET)  # noqa: PLE1206 (as a library might)

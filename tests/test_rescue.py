@@ -1,4 +1,4 @@
-"""What no schema knows is never dropped, however the records pass."""
+"""Properties that no schema knows are never dropped, whether records pass or are decoded."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ VALUE: Json = {"nested": [1, "zwei", None], "größe": 9007199254740993, "text":
 PAGES = 7
 PATHS: dict[str, Json] = {
     "as bytes": {},
-    "opened": {"stream_maps": {"users": {"id": "id"}, "tickets": {"id": "id"}}},
+    "decoded": {"stream_maps": {"users": {"id": "id"}, "tickets": {"id": "id"}}},
 }
-"""Settings that make records take either way."""
+"""Settings for each of the two ways in which records are written."""
 
 
 def add_a_field(zendesk: Simulator) -> None:
-    """Have every record of every page carry a property that is not in the schema."""
+    """Add a property that the schema lacks to records of every page."""
     zendesk.faults.add("unknown_field", times=99, path="/incremental/", name=NAME, value=VALUE)
 
 
 def warnings(run: Run) -> list[str]:
-    """Give the warnings of a run, which are all about the field."""
+    """Return the warnings of a run, and assert that all are about the new property."""
     lines = run.log("WARNING")
     assert all(NAME in line for line in lines)
     return lines
@@ -41,12 +41,12 @@ def warnings(run: Run) -> list[str]:
 
 @pytest.fixture(scope="module")
 def catalog() -> Json:
-    """What discovery finds without an account."""
+    """The catalog of a discovery without an account."""
     return discover()
 
 
 @pytest.mark.parametrize("path", sorted(PATHS))
-def test_what_is_unknown_is_kept_apart(
+def test_unknown_properties_are_rescued(
     zendesk: Simulator, catalog: Json, tmp_path: Path, path: str
 ) -> None:
     add_a_field(zendesk)
@@ -62,14 +62,14 @@ def test_what_is_unknown_is_kept_apart(
         properties = run.schemas[stream]["schema"]["properties"]
         assert NAME not in properties
         assert properties[RESCUED]["type"] == ["object", "null"]
-        # On many pages, one line.
+        # one line for all pages
         [line] = [line for line in warnings(run) if stream in line]
         assert RESCUED in line
     assert len(warnings(run)) == 2
 
 
 @pytest.mark.parametrize("path", sorted(PATHS))
-def test_what_is_known_needs_no_rescue(
+def test_known_properties_are_not_rescued(
     zendesk: Simulator, catalog: Json, tmp_path: Path, path: str
 ) -> None:
     config = config_for(zendesk, per_page=PAGES, **PATHS[path])
@@ -79,7 +79,7 @@ def test_what_is_known_needs_no_rescue(
 
 
 @pytest.mark.parametrize("path", sorted(PATHS))
-def test_a_field_that_comes_later_is_kept_from_then_on(
+def test_a_property_that_appears_later_is_rescued(
     zendesk: Simulator, catalog: Json, tmp_path: Path, path: str
 ) -> None:
     user = sorted(zendesk.store.records["users"])[9]
@@ -93,7 +93,7 @@ def test_a_field_that_comes_later_is_kept_from_then_on(
 
 
 @pytest.mark.parametrize("path", sorted(PATHS))
-def test_deselected_it_is_left_out(
+def test_rescued_data_can_be_deselected(
     zendesk: Simulator, catalog: Json, tmp_path: Path, path: str
 ) -> None:
     add_a_field(zendesk)
@@ -105,7 +105,7 @@ def test_deselected_it_is_left_out(
 
 
 @pytest.mark.parametrize("path", sorted(PATHS))
-def test_a_catalog_without_a_place_for_it_drops_nothing(
+def test_unknown_properties_stay_in_place_if_the_catalog_lacks_rescued_data(
     zendesk: Simulator, catalog: Json, tmp_path: Path, path: str
 ) -> None:
     add_a_field(zendesk)
@@ -119,7 +119,7 @@ def test_a_catalog_without_a_place_for_it_drops_nothing(
 
 
 def without(catalog: Json, stream: str, *names: str) -> Json:
-    """Give a catalog that lacks some properties of a stream, as an older one would."""
+    """Return a catalog without some properties of a stream, like an older one."""
     older = copy.deepcopy(catalog)
     for entry in older["streams"]:
         if entry["tap_stream_id"] == stream:
@@ -131,10 +131,10 @@ def without(catalog: Json, stream: str, *names: str) -> Json:
     return older
 
 
-def test_what_a_catalog_lacks_but_the_tap_knows_is_left_out(
+def test_properties_that_only_the_catalog_lacks_are_left_out(
     zendesk: Simulator, catalog: Json, tmp_path: Path
 ) -> None:
-    """Some tools take what is deselected out of the catalog altogether."""
+    """Some tools remove deselected properties from the catalog."""
     lacking = {"users": ["email", "photo"], "user_identities": ["value"]}
     chosen = choose(catalog, *lacking)
     for stream, names in lacking.items():
@@ -152,7 +152,7 @@ def test_what_a_catalog_lacks_but_the_tap_knows_is_left_out(
 
 
 @pytest.mark.parametrize("path", sorted(PATHS))
-def test_fed_records_are_rescued_too(
+def test_properties_of_sideloads_are_rescued_too(
     zendesk: Simulator,
     catalog: Json,
     tmp_path: Path,
@@ -186,7 +186,9 @@ def test_fed_records_are_rescued_too(
     assert len(warnings(run)) == 2
 
 
-def test_child_events_are_open(zendesk: Simulator, catalog: Json, tmp_path: Path) -> None:
+def test_child_events_may_have_any_property(
+    zendesk: Simulator, catalog: Json, tmp_path: Path
+) -> None:
     child = {"id": 1, "via": "Mail", "event_type": "Change", NAME: VALUE}
     event = zendesk.store.create("ticket_events", child_events=[child])
     run = run_tap(tmp_path, config_for(zendesk), catalog=choose(catalog, "ticket_events"))
@@ -194,7 +196,7 @@ def test_child_events_are_open(zendesk: Simulator, catalog: Json, tmp_path: Path
     assert not run.log("WARNING")
 
 
-def test_every_stream_has_a_place_for_it(zendesk: Simulator, tmp_path: Path) -> None:
+def test_every_stream_has_rescued_data(zendesk: Simulator, tmp_path: Path) -> None:
     catalog = discovered(zendesk, tmp_path)
     for entry in catalog["streams"]:
         assert entry["schema"]["properties"][RESCUED]["type"] == ["object", "null"]

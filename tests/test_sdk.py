@@ -1,4 +1,4 @@
-"""The seam to the Singer SDK: which of its private members the tap relies on."""
+"""The private members of the Singer SDK that the tap relies on."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ OF_STREAMS = {
     "_write_state_message",
 }
 PRIVATE = {"_dict_config", *OF_THE_TAP, *OF_STREAMS}
-"""What `sdk.py` uses."""
+"""The private members that `sdk.py` uses."""
 
 
 def private_names(path: Path) -> set[str]:
-    """Gives the private attributes that a module reads, and the private methods it defines."""
+    """Return the private names that a module reads, imports or overrides, but not its own."""
     code = ast.parse(path.read_bytes())
     nodes = list(ast.walk(code))
     read = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
@@ -51,24 +51,24 @@ def private_names(path: Path) -> set[str]:
     return {name for name in names if name.startswith("_") and not name.startswith("__")}
 
 
-def test_sdk_uses_the_private_members_that_are_named_here() -> None:
+def test_sdk_uses_exactly_these_private_members() -> None:
     assert private_names(PACKAGE / "sdk.py") == PRIVATE
 
 
 @pytest.mark.parametrize("name", sorted(OF_THE_TAP))
-def test_the_installed_sdk_has_them(name: str) -> None:
-    # With a catalog, or it would ask an account that is not there for its custom fields.
+def test_the_installed_sdk_has_the_members_of_taps(name: str) -> None:
+    # The catalog keeps the tap from asking an account for its custom fields.
     tap = TapZendeskIncremental(config=dict(CONFIG), catalog=select())
     assert hasattr(Tap, name) or hasattr(tap, name)
 
 
 @pytest.mark.parametrize("name", sorted(OF_STREAMS))
-def test_streams_of_the_installed_sdk_have_them(name: str) -> None:
+def test_the_installed_sdk_has_the_members_of_streams(name: str) -> None:
     tap = TapZendeskIncremental(config=dict(CONFIG), catalog=select())
     assert hasattr(Stream, name) or hasattr(tap.streams["users"], name)
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
-def test_no_other_module_uses_one(path: Path) -> None:
-    used = private_names(path) & PRIVATE - {"_config"}  # many things have a configuration
+def test_no_other_module_uses_private_members(path: Path) -> None:
+    used = private_names(path) & PRIVATE - {"_config"}  # too common a name to be counted
     assert path.name == "sdk.py" or not used

@@ -1,4 +1,4 @@
-"""The loop over pages does what the SDK's own loop over records does."""
+"""The tap's sync loop does what the loop of the SDK does."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ RECORDS = 5
 
 
 class ThingsBySdk(Things):
-    """The same export, synced by the SDK."""
+    """The same stream, synced by the SDK."""
 
-    _sync_records = Stream._sync_records  # noqa: SLF001 - what ours is held against
+    _sync_records = Stream._sync_records  # noqa: SLF001 - for comparison
 
 
 @pytest.fixture(params=[Things, ThingsBySdk])
 def _either(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes the export of a test ours, or the SDK's."""
+    """Use the tap's stream in the test, and then the SDK's."""
     monkeypatch.setattr(TapThings, "stream_type", request.param)
 
 
 @pytest.mark.usefixtures("_either")
-def test_the_metrics(caplog: pytest.LogCaptureFixture) -> None:
+def test_metrics(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         lines = export(PAGES, SCHEMA)
     assert sum(b'"RECORD"' in line for line in lines) == RECORDS
@@ -83,12 +83,12 @@ def test_a_dry_run_succeeds(
         lines = export(PAGES, SCHEMA)
     assert not any(b"end_time" in line for line in lines)
     assert '"status": "failed"' not in caplog.text
-    # That the catalog selects a stream that is none of the tap's is said twice at most.
+    # At most two warnings say that the catalog selects streams that this tap does not have.
     said = [r.getMessage() for r in caplog.records if r.levelno > logging.INFO]
     assert all(line.startswith("The catalog selects") for line in said)
 
 
-def test_records_can_be_had_one_by_one() -> None:
+def test_records_can_be_read_one_by_one() -> None:
     export(PAGES, SCHEMA)
     (stream,) = TapThings(config=CONFIG).discover_streams()
     ids = [record["id"] for record in stream.get_records(None)]

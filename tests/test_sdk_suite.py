@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 GONE = "ticket_exports"  # current accounts do not have it
 names = {entry["tap_stream_id"] for entry in discover()["streams"]} - {GONE}
 
-# The suite wants its tap before any fixture runs; what listens here is stopped with the tests.
+# The suite needs its tap before any fixture runs. The simulator is stopped after the tests.
 zendesk = Simulator().start()
 
 TestTap = get_tap_test_class(
@@ -28,12 +28,12 @@ TestTap = get_tap_test_class(
     suite_config=SuiteConfig(max_records_limit=20, ignore_no_records_for_streams=[GONE]),
 )
 
-# Some properties are null in all of the data.
+# Some properties are null throughout the simulator's data.
 pytestmark = pytest.mark.filterwarnings("ignore:No records were available to test")
 
 
 @pytest.fixture(scope="module", autouse=True)
 def stopped_simulator() -> Iterator[None]:
-    """Stops the simulator in the end."""
+    """Stop the simulator after the tests."""
     yield
     zendesk.stop()

@@ -1,4 +1,4 @@
-"""Secrets stay inside, and requests go to one host alone; whoever answers there."""
+"""Secrets stay inside, and requests go only to the configured host, whatever it answers."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ SECRETS = {
 
 @pytest.fixture
 def tap(zendesk: Simulator, tmp_path: Path) -> FastTap:
-    """The tap beside an account of its own."""
+    """The tap with an account of its own."""
     return FastTap(zendesk, tmp_path)
 
 
 def settings_for(login: str, folder: Path) -> Json:
-    """Give the settings of a login, with a token file where it needs one."""
+    """Return the settings of a login, with a token file if it needs one."""
     path = {"oauth_token_path": str(folder / "token.json")} if "refresh" in login else {}
     return {**LOGINS[login], **path}
 
@@ -75,7 +75,7 @@ def settings_for(login: str, folder: Path) -> Json:
     ids=lambda fault: "-".join(map(str, (fault or {}).values())) or "none",
 )
 def test_no_secret_is_written(tap: FastTap, login: str, fault: Json | None) -> None:
-    """Also where the server says what it was sent, and where its words are cut off in it."""
+    """That holds even if the server repeats a secret and the tap cuts its message in the middle."""
     secret = SECRETS[login]
     if fault:
         said: Json = {"title": f"Bearer {secret}", "message": f"{'x' * 240} {secret} {secret}"}
@@ -88,7 +88,7 @@ def test_no_secret_is_written(tap: FastTap, login: str, fault: Json | None) -> N
     assert b"DEBUG" in written
 
 
-def test_no_secret_in_what_the_tap_says_of_itself(tap: FastTap) -> None:
+def test_no_secret_in_about_and_discovery(tap: FastTap) -> None:
     settings = {**settings_for("refresh token", tap.folder), "api_token": credentials.API_TOKEN}
     for arguments in (["--about"], ["--about", "--format=json"], ["--discover"], []):
         config = config_for(tap.zendesk, **settings, email=credentials.EMAIL)
@@ -104,7 +104,7 @@ def test_no_secret_in_what_the_tap_says_of_itself(tap: FastTap) -> None:
     assert not secrets_in([run.stdout, run.stderr.encode()], tap.zendesk)
 
 
-def test_no_secret_in_a_wrong_setting(tap: FastTap) -> None:
+def test_no_secret_in_errors_about_settings(tap: FastTap) -> None:
     run = tap.run(debug=True, access_token=[credentials.ACCESS_TOKEN], per_page="many")
     assert run.exit_code == 1
     errors = "".join(run.log("ERROR"))
@@ -117,7 +117,7 @@ def test_no_password_of_a_proxy_is_written(tap: FastTap, password: str) -> None:
     config = {"subdomain": "example", "access_token": credentials.ACCESS_TOKEN}
     env = {"HTTPS_PROXY": f"http://somebody:{password}@127.0.0.1:9", "LOGLEVEL": "DEBUG"}
     command = command_for(tap.folder, config=config, catalog=tap.catalog)
-    # A handler of a logger's own, which the root's handlers know nothing of.
+    # The handler belongs to one logger, so the handlers of the root logger do not see it.
     own = {"class": "logging.FileHandler", "filename": str(tap.folder / "own.log")}
     logging = {
         "version": 1,
@@ -137,7 +137,7 @@ def test_no_password_of_a_proxy_is_written(tap: FastTap, password: str) -> None:
 
 
 def test_no_proxy_sees_plain_http(tap: FastTap) -> None:
-    """It is for addresses of this machine: the API and the token endpoint are asked directly."""
+    """Plain HTTP is for local addresses, so the API and the token endpoint are reached directly."""
     config = config_for(tap.zendesk, **OAUTH)
     env = {"HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": ""}
     ended = run_tap(tap.folder, config, catalog=tap.catalog, env=env)
@@ -177,7 +177,7 @@ def test_no_credentials_of_other_programs_are_used(tap: FastTap) -> None:
 
 
 def test_a_page_that_is_too_large_fails_its_stream(tap: FastTap) -> None:
-    """A megabyte unpacks to a gigabyte, and the tap stops at half of that."""
+    """One megabyte unpacks to one gigabyte, and the tap stops at half of that."""
     tap.zendesk.faults.add("bomb", size=1 << 30, path="incremental/tickets")
     catalog = select("tickets", "users")
     command = command_for(tap.folder, config=config_for(tap.zendesk), catalog=catalog)
@@ -200,8 +200,8 @@ def test_a_page_that_is_too_large_fails_its_stream(tap: FastTap) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl to make a certificate with")
-def test_certificates_are_verified_once_and_for_all(tap: FastTap) -> None:
-    """Trying again does not help, and no setting does."""
+def test_certificates_are_always_verified(tap: FastTap) -> None:
+    """The tap does not retry, and no setting turns verification off."""
     key, certificate = tap.folder / "key.pem", tap.folder / "certificate.pem"
     command = (
         "openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost "
@@ -228,5 +228,5 @@ def test_certificates_are_verified_once_and_for_all(tap: FastTap) -> None:
     assert run.exit_code == 1
     (line,) = run.log("ERROR")
     assert "certificate" in line
-    assert len(run.log("WARNING")) == len(settings)  # no setting of this tap, and no second try
+    assert len(run.log("WARNING")) == len(settings)  # unknown settings, and no retry
     assert not heard

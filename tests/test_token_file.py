@@ -1,4 +1,4 @@
-"""The token file: all of a pair or nothing, readable to its owner alone, one run at a time."""
+"""The token file: a complete pair or none, readable only by its owner, one run at a time."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ OLD_FILE = (
     f'{{"access_token":"access-zero","refresh_token":"refresh-zero",'
     f'"expires_at":1800000000.5,"seed":"{SEED}"}}'
 )
-"""What earlier versions wrote."""
+"""The format of earlier versions."""
 
 
 def numbered(number: int) -> TokenPair:
-    """The pair of a number, as long as it can be."""
+    """Return a pair with this number and the longest possible tokens."""
     token = f"{number:0{MAX_TOKEN_LENGTH}}"
     return TokenPair(token, token, None, SEED, "https://example.zendesk.com", SEED, number)
 
 
 def read(file: TokenFile) -> TokenPair | None:
-    """Read as a run does."""
+    """Read the pair as a run does."""
     with file.locked() as slots:
         return slots.read()
 
@@ -53,7 +53,7 @@ def write(file: TokenFile, pair: TokenPair) -> None:
 
 @contextlib.contextmanager
 def full_disk() -> Iterator[None]:
-    """A limit on the size of files stands in for it; Python ignores the signal."""
+    """Simulate a full disk by a limit on the size of files. Python ignores its signal."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
     try:
@@ -64,11 +64,11 @@ def full_disk() -> Iterator[None]:
 
 @pytest.fixture
 def file(tmp_path: Path) -> TokenFile:
-    """A file that is not there yet."""
+    """A token file that does not exist yet."""
     return TokenFile(str(tmp_path / "tokens.json"))
 
 
-def test_a_pair_comes_back(file: TokenFile) -> None:
+def test_a_written_pair_is_read_again(file: TokenFile) -> None:
     assert read(file) is None
     for number in range(1, 5):
         write(file, numbered(number))
@@ -78,14 +78,14 @@ def test_a_pair_comes_back(file: TokenFile) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "\n", " " * 9000, "\0" * 20000])
-def test_an_empty_file_is_none_yet(file: TokenFile, content: str) -> None:
+def test_an_empty_file_counts_as_a_new_one(file: TokenFile, content: str) -> None:
     file.path.write_text(content)
     assert read(file) is None
     write(file, numbered(1))
     assert read(file) == numbered(1)
 
 
-def test_a_file_of_an_earlier_version(file: TokenFile) -> None:
+def test_a_file_from_an_earlier_version(file: TokenFile) -> None:
     file.path.write_text(OLD_FILE)
     file.path.chmod(0o644)
     assert read(file) == OLD_PAIR
@@ -96,10 +96,10 @@ def test_a_file_of_an_earlier_version(file: TokenFile) -> None:
 
 
 @pytest.mark.parametrize("old", [OLD_PAIR, numbered(1), numbered(2)])
-def test_a_write_that_is_cut_leaves_the_old_pair(
+def test_an_interrupted_write_leaves_the_old_pair(
     file: TokenFile, old: TokenPair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Wherever the machine stops, in the reservation or in the write."""
+    """It does not matter whether the machine stops while reserving space or while writing."""
     if old.number:
         for number in range(1, old.number + 1):
             write(file, numbered(number))
@@ -123,7 +123,7 @@ def test_a_write_that_is_cut_leaves_the_old_pair(
         assert read(file) in ([old, numbered(old.number + 1)] if left else [old])
 
 
-def test_a_foreign_file_is_neither_overlooked_nor_changed(file: TokenFile) -> None:
+def test_a_file_of_another_kind_is_an_error_and_stays_unchanged(file: TokenFile) -> None:
     for content in (b'{"another": "file"}', b"text", b"\xff\xfe\x00", b"[]", b"x" * 100_000):
         file.path.write_bytes(content)
         with pytest.raises((msgspec.MsgspecError, UnicodeDecodeError)):
@@ -132,7 +132,7 @@ def test_a_foreign_file_is_neither_overlooked_nor_changed(file: TokenFile) -> No
 
 
 @pytest.mark.parametrize("path", ["missing/tokens.json", ".", "/dev/null", "/dev/full"])
-def test_no_place_to_write_to_is_found_beforehand(tmp_path: Path, path: str) -> None:
+def test_an_unusable_path_is_found_beforehand(tmp_path: Path, path: str) -> None:
     with pytest.raises(OSError, match=r"No such file|Is a directory|not a regular file"):
         read(TokenFile(str(tmp_path / path)))
 
@@ -147,7 +147,7 @@ def test_a_full_disk_is_found_beforehand(file: TokenFile) -> None:
 
 
 def waits_for(file: TokenFile, other: TokenFile, seconds: float = 0.1) -> bool:
-    """Whether a run with one file waits for a run with the other, at least so long."""
+    """Return whether a run with one file blocks a run with the other, for at least some seconds."""
     order = []
 
     def second_run() -> None:
@@ -157,7 +157,7 @@ def waits_for(file: TokenFile, other: TokenFile, seconds: float = 0.1) -> bool:
     with file.locked():
         thread = threading.Thread(target=second_run)
         thread.start()
-        thread.join(seconds)  # as long as this run holds the lock, the other one cannot end
+        thread.join(seconds)  # the other run cannot end while this one holds the lock
         order.append("first")
     thread.join(20)
     return order == ["first", "second"]
@@ -168,8 +168,8 @@ def test_runs_take_turns(file: TokenFile) -> None:
     assert not waits_for(file, TokenFile(f"{file.path}.2"), seconds=60)
 
 
-def test_another_path_to_the_file(file: TokenFile) -> None:
-    """Also before there is a file."""
+def test_links_to_the_file(file: TokenFile) -> None:
+    """Links share the lock of the file, even before it exists."""
     link = TokenFile(str(file.path.with_name("link.json")))
     link.path.symlink_to(file.path)
     assert waits_for(link, file)
@@ -183,8 +183,8 @@ def test_another_path_to_the_file(file: TokenFile) -> None:
     assert read(file) == numbered(2)
 
 
-def test_a_file_that_is_replaced_meanwhile(file: TokenFile) -> None:
-    """A copy that is moved into place, as from a backup, while another run waits."""
+def test_a_file_that_is_replaced_while_a_run_waits(file: TokenFile) -> None:
+    """While a run waits, a copy replaces the file, as when a backup is restored."""
     found = []
     with file.locked():
         thread = threading.Thread(target=lambda: found.append(read(file)))
@@ -197,6 +197,6 @@ def test_a_file_that_is_replaced_meanwhile(file: TokenFile) -> None:
     assert found == [numbered(7)]
 
 
-def test_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_path_in_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     assert TokenFile("~/tokens.json").path == tmp_path / "tokens.json"

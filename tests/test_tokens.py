@@ -1,4 +1,4 @@
-"""OAuth tokens as a run goes on: renewed in time, kept before use, shared between runs."""
+"""OAuth tokens during runs: renewed in time, saved before use, and shared between runs."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ UNSHARE = shutil.which("unshare")
 
 @pytest.fixture
 def tap(zendesk: Simulator, tmp_path: Path) -> FastTap:
-    """The tap beside an account of its own."""
+    """The tap with an account of its own."""
     return FastTap(zendesk, tmp_path)
 
 
 def refresh(folder: Path) -> Json:
-    """Give the settings of the refresh grant, with a token file."""
+    """Return the settings of a login with a refresh token, and a token file."""
     token = credentials.REFRESH_TOKEN
     return {**OAUTH, "refresh_token": token, "oauth_token_path": str(folder / "token.json")}
 
 
 def kept_pair(path: Path) -> TokenPair:
-    """Give the pair that a token file holds."""
+    """Return the pair in a token file."""
     with TokenFile(str(path)).locked() as slots:
         pair = slots.read()
     assert pair is not None
@@ -53,18 +53,18 @@ def kept_pair(path: Path) -> TokenPair:
 
 
 def posts(zendesk: Simulator) -> list[int]:
-    """Give the status of every request for a token."""
+    """Return the status of every request for a token."""
     return [request.status for request in zendesk.requests if request.method == "POST"]
 
 
-def test_requests_for_tokens_and_for_pages_have_one_user_agent(tap: FastTap) -> None:
+def test_requests_for_tokens_and_pages_have_the_same_user_agent(tap: FastTap) -> None:
     run = tap.run(user_agent="acme/1.0", **refresh(tap.folder))
     assert run.exit_code == 0, run.stderr
     assert {request.method for request in tap.zendesk.requests} == {"GET", "POST"}
     assert {request.headers["user-agent"] for request in tap.zendesk.requests} == {"acme/1.0"}
 
 
-def test_a_token_that_ends_in_the_middle_is_renewed_once(tap: FastTap) -> None:
+def test_a_token_that_expires_in_the_middle_is_renewed_once(tap: FastTap) -> None:
     tap.zendesk.faults.add("hold", path=TICKETS, after=3)
     with tap.started(per_page=5, **OAUTH) as process:
         tap.wait_until(process, lambda: tap.zendesk.faults.met == ["hold"])
@@ -87,7 +87,7 @@ def test_a_new_token_that_is_refused_ends_the_run(tap: FastTap) -> None:
     assert "HTTP 401" in line
 
 
-def test_refusals_in_a_row_in_the_middle_are_got_past(tap: FastTap) -> None:
+def test_a_run_survives_several_refusals_in_the_middle(tap: FastTap) -> None:
     tap.zendesk.faults.add("status", code=401, times=5, after=2, path="incremental")
     run = tap.run(per_page=10, **refresh(tap.folder))
     assert run.exit_code == 0
@@ -96,8 +96,8 @@ def test_refusals_in_a_row_in_the_middle_are_got_past(tap: FastTap) -> None:
     assert len(run.log("WARNING")) == 4
 
 
-def test_a_token_that_is_not_known_everywhere_yet(zendesk: Simulator, tmp_path: Path) -> None:
-    zendesk.settings.token_lag = 2.9  # the tap waits 1 s, and then 2 s
+def test_a_token_that_not_every_server_knows_yet(zendesk: Simulator, tmp_path: Path) -> None:
+    zendesk.settings.token_lag = 2.9  # the tap waits for 1 s, then for 2 s
     ended = run_tap(tmp_path, config_for(zendesk, **OAUTH), catalog=select("tickets"))
     assert ended.exit_code == 0
     check_complete([ended], zendesk, once=True)
@@ -105,12 +105,12 @@ def test_a_token_that_is_not_known_everywhere_yet(zendesk: Simulator, tmp_path: 
     assert ["just issued" in line for line in ended.log("WARNING")] == [True, True]
 
 
-def test_tokens_are_renewed_before_they_end(tap: FastTap) -> None:
-    """A life of a second, over in 0.9: nothing is refused, and not every page has its own."""
+def test_tokens_are_renewed_before_they_expire(tap: FastTap) -> None:
+    """Tokens live for 1 s and are renewed after 0.9, so none is refused. Pages share them."""
     answer = {"access_token": credentials.ACCESS_TOKEN, "scope": "read", "expires_in": 1}
     body = msgspec.json.encode(answer).decode()
     tap.zendesk.faults.add("status", code=200, body=body, times=99, path="oauth")
-    tap.zendesk.settings.page_delay = 0.1  # of each of ten pages
+    tap.zendesk.settings.page_delay = 0.1  # for each of ten pages
     began = time.monotonic()
     run = tap.run(per_page=5, **OAUTH)
     took_seconds = time.monotonic() - began
@@ -137,12 +137,12 @@ def test_a_scope_that_cannot_read_is_an_error_at_once(
     (line,) = run.log("ERROR")
     assert "hc:write tickets:write" in line
     assert len(tap.zendesk.requests) == 1
-    if kept:  # the old one is void all the same
+    if kept:  # the old refresh token is void even so
         assert "the-next-refresh-token" in (tap.folder / "token.json").read_text(encoding="utf-8")
 
 
-def test_a_pair_is_kept_before_it_is_used(tap: FastTap) -> None:
-    """A run that dies at its first page leaves a pair that works, for its owner's eyes only."""
+def test_a_pair_is_saved_before_it_is_used(tap: FastTap) -> None:
+    """A run that dies at its first page leaves a valid pair, which only its owner can read."""
     tap.zendesk.faults.add("hang", seconds=9.0, path="tickets")
     with tap.started(**refresh(tap.folder)) as process:
         while len(tap.zendesk.requests) < 2:
@@ -160,8 +160,8 @@ def test_a_pair_is_kept_before_it_is_used(tap: FastTap) -> None:
     assert [file.name for file in tap.folder.iterdir() if "token" in file.name] == ["token.json"]
 
 
-def test_a_pair_is_kept_although_the_target_ends(tmp_path: Path) -> None:
-    """A page ahead is asked for, and a new pair with it, while the last one is written."""
+def test_a_pair_is_saved_even_if_the_target_ends(tmp_path: Path) -> None:
+    """The tap fetches the next page, and a new pair for it, while it writes the last one."""
     with Simulator(tickets=2000) as zendesk:
         zendesk.faults.add("status", code=401, path="tickets/cursor", after=1)
         zendesk.faults.add("slow_body", path="oauth", after=1, seconds=1.0, pieces=4)
@@ -182,7 +182,9 @@ def test_a_pair_is_kept_although_the_target_ends(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["a folder", "in no folder", "below a file", "damaged"])
-def test_a_path_that_is_no_good_is_found_before_the_token_is_spent(tap: FastTap, kind: str) -> None:
+def test_an_unusable_path_is_found_before_the_refresh_token_is_used(
+    tap: FastTap, kind: str
+) -> None:
     (tap.folder / "file").write_text("something else", encoding="utf-8")
     path = {
         "a folder": tap.folder,
@@ -203,10 +205,10 @@ def test_a_path_that_is_no_good_is_found_before_the_token_is_spent(tap: FastTap,
 )
 @pytest.mark.parametrize("folder", ["writable", "read-only"])
 @pytest.mark.parametrize("content", ["empty", "kept"])
-def test_a_file_that_is_mounted(
+def test_a_mounted_token_file(
     zendesk: Simulator, tmp_path: Path, folder: str, content: str
 ) -> None:
-    """As in a container: nothing can take its place."""
+    """Containers mount files like this one, which cannot be replaced."""
     behind, mounted = tmp_path / "volume.json", tmp_path / "mount" / "token.json"
     mounted.parent.mkdir()
     mounted.touch()
@@ -232,8 +234,8 @@ def test_a_file_that_is_mounted(
     assert run([*apart, *command]).exit_code == 0
 
 
-def test_a_kill_at_any_moment_of_the_exchange(tap: FastTap) -> None:
-    """It leaves the file, and a run that does not lose more than the answer under way."""
+def test_a_kill_during_the_exchange(tap: FastTap) -> None:
+    """The token file survives, and the next run succeeds."""
     tap.zendesk.faults.add("hang", seconds=9.0, path="oauth")
     with tap.started(**refresh(tap.folder)) as process:
         while not posts(tap.zendesk):
@@ -255,10 +257,10 @@ cli.main()
 
 @pytest.mark.parametrize("thread", ["main", "background"])
 @pytest.mark.parametrize("signals", [1, 2])
-def test_a_signal_waits_for_a_token_and_not_for_ever(
+def test_a_signal_waits_for_a_token_but_not_forever(
     tmp_path: Path, thread: str, signals: int
 ) -> None:
-    """An answer of an hour is given up in time, one of half a second is kept."""
+    """The tap gives up on an answer that takes an hour, and keeps one that takes half a second."""
     with Simulator(tickets=600) as zendesk:
         after = 0 if thread == "main" else 1
         if after:
@@ -278,7 +280,7 @@ def test_a_signal_waits_for_a_token_and_not_for_ever(
                 output, _ = process.communicate(timeout=TIMEOUT_SECONDS)
             assert process.returncode == 143
             assert output == b"" or output.endswith(b"\n")
-            if seconds == 3600.0:  # its answer is lost; go on with one that is known
+            if seconds == 3600.0:  # the new pair is lost, so continue with a known one
                 assert time.monotonic() - begin > 0.9
                 zendesk.api.auth.tokens[-1].refresh_token = credentials.REFRESH_TOKEN
                 (tmp_path / "token.json").unlink()
@@ -290,7 +292,7 @@ def test_a_signal_waits_for_a_token_and_not_for_ever(
 
 
 def test_two_runs_at_once(zendesk: Simulator, tmp_path: Path) -> None:
-    """Both from the start, and both when the token ends in the middle."""
+    """They share tokens from the start, and when the token expires in the middle."""
     folders = [tmp_path / name for name in "ab"]
     taps = []
     for folder in folders:
