@@ -1,4 +1,4 @@
-"""The documents, held against the code that they speak of."""
+"""The documents match the code that they describe."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ DOCUMENTS = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.m
 TROUBLESHOOTING = ROOT / "docs/troubleshooting.md"
 ARCHITECTURE = ROOT / "docs/architecture.md"
 GAP = "…"
-"""Stands in a document for what differs from case to case."""
+"""What a document prints in place of a value that differs from case to case."""
 
 NOT_SHOWN = {"… declares no endpoint", "Config validation failed"}
-"""An error that only a change of the code can bring about, and one that others stand for."""
+"""Errors that the page does not list: one is for developers, the other prints listed problems."""
 
 
 def blocks(document: Path, language: str) -> list[str]:
-    """Gives the fenced code blocks of a language."""
+    """Return the fenced code blocks of a language."""
     text = document.read_text(encoding="utf-8")
     return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
 
 
 def template(node: ast.AST) -> str:
-    """Gives a text in the code with a gap for each value, nothing for what is no text."""
+    """Return a string in the code with a gap for each value, or "" for any other node."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         text = re.sub(r"%[-.\d]*[sdrf]", GAP, node.value)
     elif isinstance(node, ast.JoinedStr):
@@ -58,7 +58,7 @@ def template(node: ast.AST) -> str:
 
 
 def templates(node: ast.AST) -> Iterator[str]:
-    """Gives every text in a piece of code, whole."""
+    """Yield every complete string in a piece of code."""
     if text := template(node):
         yield text
     if not isinstance(node, ast.JoinedStr):
@@ -67,7 +67,7 @@ def templates(node: ast.AST) -> Iterator[str]:
 
 
 def said(code: ast.AST) -> Iterator[str]:
-    """Gives what a module says in errors and warnings."""
+    """Yield the texts of a module's errors and warnings."""
     for node in ast.walk(code):
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in {
             "msg",
@@ -83,36 +83,36 @@ def said(code: ast.AST) -> Iterator[str]:
 
 
 def quoted() -> list[str]:
-    """Gives the lines that the page on errors explains."""
+    """Return the messages that docs/troubleshooting.md explains."""
     return [line for block in blocks(TROUBLESHOOTING, "text") for line in block.splitlines()]
 
 
-def test_tables_are_those_of_the_code() -> None:
+def test_tables_match_the_code() -> None:
     texts = [path.read_text(encoding="utf-8") for path in WRITTEN]
     for text in texts:
-        assert text == with_tables(text), "write them anew: python -m tests.tables"
+        assert text == with_tables(text), "update them: python -m tests.tables"
     markers = re.findall(r"(?:<!--| #) table: (\w+)", "".join(texts))
     assert sorted(markers) == ["children", "select", "select", "settings", "sideloads", "streams"]
 
 
-def test_picture_is_that_of_the_script() -> None:
+def test_the_picture_matches_its_script() -> None:
     shown = re.findall(r"!\[[^]]+\]\((.+)\)", README.read_text(encoding="utf-8"))
     assert PICTURE in [ROOT / path for path in shown]
-    assert PICTURE.read_text(encoding="utf-8") == drawn(), "draw it anew: python -m tests.pictures"
+    assert PICTURE.read_text(encoding="utf-8") == drawn(), "update it: python -m tests.pictures"
 
 
 def test_readme_is_short() -> None:
     assert len(README.read_text(encoding="utf-8").splitlines()) < 200
 
 
-def test_troubleshooting_quotes_what_the_tap_says() -> None:
+def test_troubleshooting_quotes_only_messages_of_the_tap() -> None:
     lines = quoted()
     assert lines
     assert set(lines) - {text for code in MODULES.values() for text in templates(code)} == set()
     assert len(lines) == len(set(lines))
 
 
-def test_troubleshooting_leaves_no_error_out() -> None:
+def test_troubleshooting_lists_every_error() -> None:
     found = {text for code in MODULES.values() for text in said(code)}
     sentences = {text for text in found if re.search(r"\w{2} \w", text)}
     assert len(sentences) > 30
@@ -132,7 +132,7 @@ def test_links_lead_somewhere() -> None:
 
 
 def anchors(document: Path) -> set[str]:
-    """Gives the anchors of a document's headings, as GitHub makes them."""
+    """Return the anchors that GitHub makes of a document's headings."""
     headings = re.findall(r"^#+ (.+)$", document.read_text(encoding="utf-8"), flags=re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -154,15 +154,15 @@ def test_commands_exist(document: Path) -> None:
             assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), command
 
 
-def test_settings_in_the_readme_are_settings() -> None:
+def test_settings_in_the_readme_exist() -> None:
     text = README.read_text(encoding="utf-8")
     names = set(re.findall(r"TAP_ZENDESK_INCREMENTAL_([A-Z_]+)", text))
     assert names
     assert names <= {name.upper() for name in SETTINGS.wrapped}
 
 
-def test_project_in_the_readme_is_one_of_ours() -> None:
-    """Its names exist, and its selection says what it costs."""
+def test_the_project_in_the_readme_matches_meltano_yml() -> None:
+    """Its plugins and settings exist, and its selection leaves out what costs extra."""
     [project] = [yaml.safe_load(block) for block in blocks(README, "yaml")]
     ours = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))
     for kind, [plugin] in project["plugins"].items():
@@ -184,7 +184,7 @@ def test_project_in_the_readme_is_one_of_ours() -> None:
     }
 
 
-def test_loader_in_the_page_on_loaders_is_one_of_ours() -> None:
+def test_the_loader_in_the_page_on_loaders_matches_meltano_yml() -> None:
     [[loader]] = [yaml.safe_load(block) for block in blocks(ROOT / "docs/loaders.md", "yaml")]
     ours = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))
     own = next(one for one in ours["plugins"]["loaders"] if one["name"] == loader["name"])
@@ -192,12 +192,12 @@ def test_loader_in_the_page_on_loaders_is_one_of_ours() -> None:
     assert loader.items() <= own.items()
 
 
-def test_query_in_the_readme_is_that_of_the_demo() -> None:
+def test_the_query_in_the_readme_is_the_demo_query() -> None:
     [query] = blocks(README, "sql")
     assert query == (ROOT / "tests/demo.sql").read_text(encoding="utf-8")
 
 
-def test_streams_in_the_readme_are_streams() -> None:
+def test_streams_and_joins_in_the_readme_exist() -> None:
     text = README.read_text(encoding="utf-8")
     _, _, questions = text.partition("## Which stream answers which question")
     rows, _, diagram = questions.partition("```mermaid")
@@ -210,12 +210,12 @@ def test_streams_in_the_readme_are_streams() -> None:
             name: json.loads((PACKAGE / f"schemas/{name}.json").read_bytes())["properties"]
             for name in (one, many)
         }
-        for key in keys.split(", "):  # both sides have one type, or the join needs a cast
+        for key in keys.split(", "):  # both must have the same type, or the join needs a cast
             assert properties[one]["id"]["type"][0] == properties[many][key]["type"][0]
 
 
-def test_every_id_that_is_text_is_explained() -> None:
-    """All others are integers: a column of ids has one type, and joins by its name."""
+def test_every_text_id_is_explained() -> None:
+    """All other ids are integers, so that columns with the same name join."""
     text = (ROOT / "docs/streams.md").read_text(encoding="utf-8")
     section = text.partition("## Ids and joins\n")[2].partition("\n## ")[0]
     explained = set(re.findall(r"(\w+)`", section))
@@ -226,7 +226,7 @@ def test_every_id_that_is_text_is_explained() -> None:
                 assert kind == "integer" or (kind, name in explained) == ("string", True), name
 
 
-def test_states_in_the_documents_are_states() -> None:
+def test_states_in_the_documents_are_valid() -> None:
     [state] = [json.loads(block) for block in blocks(ROOT / "docs/state.md", "json")]
     streams = {stream.name: stream for stream in STREAMS}
     for name, bookmark in state["bookmarks"].items():
@@ -250,7 +250,7 @@ def test_imports_point_down_the_table_of_modules() -> None:
 
 
 def imported(code: ast.AST) -> Iterator[str]:
-    """Gives the names of modules of the package that a module imports."""
+    """Yield the names that a module imports from the package."""
     for node in ast.walk(code):
         if isinstance(node, ast.ImportFrom) and str(node.module).startswith(PACKAGE.name):
             module = str(node.module).removeprefix(PACKAGE.name).removeprefix(".")

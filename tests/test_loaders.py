@@ -1,15 +1,16 @@
-"""What docs/loaders.md says of each loader, held against tables that it has written."""
+"""Statements of docs/loaders.md about each loader, checked against tables that it wrote."""
 
 from __future__ import annotations
 
 import json
 import re
 import subprocess
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import pytest
 import yaml
+
+from tap_zendesk_incremental.state import epoch
 
 from .postgres import Pipeline
 from .running import config_for, run_tap, select
@@ -34,7 +35,7 @@ EXAMPLES = {
     "array of text": ("tags",),
     "array of objects": ("custom_fields",),
 }
-"""Properties of tickets."""
+"""Properties of tickets, by the kind of column in the document's table."""
 
 COUNT_ROWS = """
 import duckdb, sys
@@ -51,7 +52,7 @@ POSTGRES_NAMES = {
 
 
 def told(loader: str) -> dict[str, str]:
-    """Give the type of each of the examples in a loader's column of the table."""
+    """Return the documented column type of each example, for a loader."""
     section = PAGE.partition("## What a column becomes\n")[2].partition("\n## ")[0]
     rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("|")]
     place = rows[0].index(loader)
@@ -61,28 +62,24 @@ def told(loader: str) -> dict[str, str]:
 
 
 def queries(loader: str) -> list[str]:
-    """Give the queries in a loader's section."""
+    """Return the queries in the section of a loader."""
     section = PAGE.partition(f"## {loader}\n")[2].partition("\n## ")[0]
     return re.findall(r"```sql\n(.*?)```", section, flags=re.DOTALL)
 
 
 def touched(zendesk: Simulator) -> set[int]:
-    """Give the tickets whose last change is a system update."""
+    """Return the tickets whose last change is a system update."""
     tickets = zendesk.store.records["tickets"]
     found = {
         ticket["id"]
         for ticket in map(tickets.__getitem__, tickets)
-        if ticket["generated_timestamp"] > epoch_of(ticket["updated_at"]) + 60
+        if ticket["generated_timestamp"] > epoch(ticket["updated_at"]) + 60
     }
     assert 0 < len(found) < len(tickets)
     return found
 
 
-def epoch_of(date: str) -> float:
-    return datetime.fromisoformat(date.replace("Z", "+00:00")).timestamp()
-
-
-def test_versions_are_those_that_are_pinned() -> None:
+def test_documented_versions_are_the_pinned_ones() -> None:
     project = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))
     pins = {one["name"]: one["pip_url"] for one in project["plugins"]["loaders"]}
     row = re.compile(r"^\| (target-\w+) \(.*?\) \| (\S+)(?: with DuckDB (\S+))? \|", re.MULTILINE)
@@ -94,7 +91,7 @@ def test_versions_are_those_that_are_pinned() -> None:
 
 
 def test_types_and_queries_in_postgres(zendesk: Simulator, tmp_path: Path, schema: Schema) -> None:
-    """Each query runs as printed, and `_rescued_data` holds what the page says of NULL."""
+    """Each query runs as printed, and `_rescued_data` is NULL where the page says so."""
     expected_ids = touched(zendesk)
     Pipeline(tmp_path, zendesk, schema).run(catalog=select("tickets"))
     types, _ = schema.table("tickets")
@@ -104,12 +101,12 @@ def test_types_and_queries_in_postgres(zendesk: Simulator, tmp_path: Path, schem
     rows = [schema.query(query) for query in queries("PostgreSQL")]
     assert [bool(found) for found in rows] == [True, True, False]
     [count] = schema.query("select count(_rescued_data) as n from tickets")
-    assert count["n"] == len(rows[1])  # not one of them is NULL
+    assert count["n"] == len(rows[1])  # no NULL among them
 
 
 @pytest.mark.skipif(not LOADER_PYTHON.exists(), reason="no loader for DuckDB here; see `make test`")
 def test_types_and_queries_in_duckdb(tmp_path: Path) -> None:
-    """So too here, with an empty text that becomes NULL, and the table of an empty stream."""
+    """The same for DuckDB, where an empty string becomes NULL and an empty stream has a table."""
     with Simulator(organizations=0) as zendesk:
         tickets = zendesk.store.records["tickets"]
         first, *_ = tickets

@@ -1,4 +1,4 @@
-"""The Meltano project, held against what the tap says about itself."""
+"""The Meltano project matches what the tap says about itself."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FREE_KINDS = {"string": "string", "integer": "integer", "boolean": "boolean", "o
 
 
 def kind_of(setting: dict[str, Any]) -> str:
-    """Gives the kind that Meltano has for a setting of the tap."""
+    """Return Meltano's kind for a setting of the tap."""
     if "enum" in setting:
         return "options"
     if setting.get("format") == "date-time":
@@ -36,7 +36,7 @@ def kind_of(setting: dict[str, Any]) -> str:
 
 @pytest.fixture(scope="module")
 def about() -> dict[str, Any]:
-    """Gives what the installed tap says about itself."""
+    """The output of the tap's `--about`."""
     command = [*COMMAND, "--about", "--format=json"]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     result: dict[str, Any] = json.loads(said)
@@ -45,25 +45,23 @@ def about() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def project() -> dict[str, Any]:
-    """Gives the Meltano project."""
+    """The Meltano project."""
     result: dict[str, Any] = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))
     return result
 
 
 @pytest.fixture(scope="module")
 def extractor(project: dict[str, Any]) -> dict[str, Any]:
-    """Gives the tap's definition in the Meltano project."""
+    """The tap's definition in the Meltano project."""
     result: dict[str, Any] = project["plugins"]["extractors"][0]
     return result
 
 
-def test_capabilities_are_those_of_the_tap(
-    about: dict[str, Any], extractor: dict[str, Any]
-) -> None:
+def test_capabilities_match_the_tap(about: dict[str, Any], extractor: dict[str, Any]) -> None:
     assert sorted(extractor["capabilities"]) == sorted(about["capabilities"])
 
 
-def test_settings_are_those_of_the_tap(about: dict[str, Any], extractor: dict[str, Any]) -> None:
+def test_settings_match_the_tap(about: dict[str, Any], extractor: dict[str, Any]) -> None:
     ours = about["settings"]["properties"]
     declared = {setting["name"]: setting for setting in extractor["settings"]}
     assert declared.keys() == ours.keys()
@@ -73,16 +71,16 @@ def test_settings_are_those_of_the_tap(about: dict[str, Any], extractor: dict[st
         assert setting["label"], name
         assert setting["description"], name
         assert [one["value"] for one in setting.get("options", [])] == ours[name].get("enum", [])
-        if name != "user_agent":  # its default holds the version
+        if name != "user_agent":  # its default contains the version
             assert setting.get("value") == ours[name].get("default"), name
 
 
-def test_each_way_to_log_in_is_a_group_of_settings(extractor: dict[str, Any]) -> None:
+def test_each_login_is_a_group_of_settings(extractor: dict[str, Any]) -> None:
     groups = [set(group) for group in extractor["settings_group_validation"]]
     assert groups == [{"subdomain", *login} for login in LOGINS]
 
 
-def test_environments_name_plugins_and_settings_that_exist(project: dict[str, Any]) -> None:
+def test_plugins_and_settings_in_environments_exist(project: dict[str, Any]) -> None:
     assert {one["name"] for one in project["environments"]} == {"demo", "dev", "prod"}
     known = {
         (kind, plugin["name"]): {setting["name"] for setting in plugin["settings"]}
@@ -96,8 +94,8 @@ def test_environments_name_plugins_and_settings_that_exist(project: dict[str, An
                 assert plugin["config"].keys() <= known[kind, plugin["name"]]
 
 
-def test_jobs_load_each_stream_from_one_state(project: dict[str, Any]) -> None:
-    """All streams every hour, tickets every 15 minutes, and never at the same moment."""
+def test_jobs_keep_one_state_for_each_stream(project: dict[str, Any]) -> None:
+    """All streams load every hour and tickets every 15 minutes, but never both at once."""
     jobs = {job["name"]: job["tasks"] for job in project["jobs"]}
     tickets, others = jobs["zendesk-all"]
     assert jobs["zendesk-tickets"] == [tickets]
@@ -110,7 +108,7 @@ def test_jobs_load_each_stream_from_one_state(project: dict[str, Any]) -> None:
     }
 
 
-def test_hub_definition_is_that_of_the_project(extractor: dict[str, Any]) -> None:
+def test_the_hub_definition_matches_the_project(extractor: dict[str, Any]) -> None:
     text = (ROOT / "meltanohub.yml").read_text(encoding="utf-8")
     definition: dict[str, Any] = yaml.safe_load(text)
     own = {"select", "pip_url"}
@@ -119,18 +117,18 @@ def test_hub_definition_is_that_of_the_project(extractor: dict[str, Any]) -> Non
     assert definition["pip_url"] == extractor["name"]
 
 
-def test_demo_logs_in_to_the_simulator(project: dict[str, Any]) -> None:
+def test_the_demo_logs_in_to_the_simulator(project: dict[str, Any]) -> None:
     demo = next(one for one in project["environments"] if one["name"] == "demo")
     config = demo["config"]["plugins"]["extractors"][0]["config"]
     assert config["access_token"] == ACCESS_TOKEN
     assert config["api_url"].startswith("http://127.0.0.1:")
 
 
-def test_nothing_is_sent_to_meltano(project: dict[str, Any]) -> None:
+def test_usage_statistics_are_off(project: dict[str, Any]) -> None:
     assert project["send_anonymous_usage_stats"] is False
 
 
-def test_duckdb_loader_is_pinned_to_versions_that_keep_the_first_row(
+def test_the_duckdb_loader_is_pinned_to_versions_that_keep_the_first_row(
     project: dict[str, Any],
 ) -> None:
     loader = next(one for one in project["plugins"]["loaders"] if one["name"] == "target-duckdb")

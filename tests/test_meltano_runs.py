@@ -1,4 +1,4 @@
-"""The Meltano project, run: its commands, its jobs, its states, and what it shows of errors."""
+"""Runs of the Meltano project: its commands, jobs, states and errors."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ IDS = {part: f"prod:{TAP}--{part}-to-target-postgres:acme" for part in ("tickets
 
 @pytest.fixture
 def copy(tmp_path: Path, zendesk: Simulator) -> Project:
-    """Gives a copy of the project that loads from the test's own account."""
+    """A copy of the project that loads from the test's own account."""
     folder = tmp_path / "project"
     folder.mkdir()
     return Project(folder, zendesk)
 
 
-def test_settings_can_be_tested_with_one_page(copy: Project, zendesk: Simulator) -> None:
+def test_meltano_tests_the_settings(copy: Project, zendesk: Simulator) -> None:
     assert "Plugin configuration is valid" in copy.meltano("config", "test", "--no-install", TAP)
     copy.variables["TAP_ZENDESK_INCREMENTAL_ACCESS_TOKEN"] = "wrong"
     zendesk.clear()
@@ -52,7 +52,7 @@ def test_settings_can_be_tested_with_one_page(copy: Project, zendesk: Simulator)
     assert "Plugin configuration is invalid" in shown
 
 
-def test_selection_is_what_the_tap_selects_by_itself(
+def test_the_selection_matches_the_default_of_the_tap(
     copy: Project, zendesk: Simulator, tmp_path: Path
 ) -> None:
     shown = copy.meltano("select", "--no-install", "--list", TAP)
@@ -71,7 +71,7 @@ def test_selection_is_what_the_tap_selects_by_itself(
 
 
 def load_into(copy: Project, schema: Schema) -> None:
-    """Points the loader to a schema."""
+    """Let the loader write into a schema."""
     copy.variables |= {
         "TARGET_POSTGRES_SQLALCHEMY_URL": schema.url,
         "TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA": schema.name,
@@ -119,8 +119,10 @@ def test_jobs_load_everything_into_postgres(
     assert copy.states()[IDS["others"]] == states[IDS["others"]]
 
 
-def test_errors_say_what_is_wrong(copy: Project, zendesk: Simulator, schema: Schema) -> None:
-    """Whoever reads the log of a failed run finds one line of the tap, and an exit code."""
+def test_errors_are_in_the_log_of_meltano(
+    copy: Project, zendesk: Simulator, schema: Schema
+) -> None:
+    """The log of a failed run has one line of the tap that names the error, and an exit code."""
     load_into(copy, schema)
     tickets = (
         "run",
@@ -147,7 +149,7 @@ def test_errors_say_what_is_wrong(copy: Project, zendesk: Simulator, schema: Sch
 
 
 def leave_a_row_stale(zendesk: Simulator) -> str:
-    """Solves a ticket as an automation does, so that a list does not show it; gives its id."""
+    """Solve a ticket as an automation does, unseen by lists. Return its id as text."""
     tickets = zendesk.store.records["tickets"]
     stale = next(id_ for id_, ticket in tickets.items() if ticket["status"] == "open")
     zendesk.store.system_update(stale, at=int(time.time()) - 61, status="solved")
@@ -155,12 +157,12 @@ def leave_a_row_stale(zendesk: Simulator) -> str:
 
 
 def check_whole_walk(before: tuple[str, Json], walk: tuple[str, Json], shown_later: str) -> None:
-    """Asserts that a whole walk moved nothing in the bookmark, and that later runs speak of it.
+    """Assert that a full walk left the bookmark in place, and that later runs log its time.
 
     Args:
-        before: what the run before the walk wrote, and the bookmark of the tickets after it.
-        walk: the same of the walk.
-        shown_later: what the run after the walk wrote.
+        before: The log of the run before the walk, and the bookmark of tickets after it.
+        walk: The log of the walk, and the bookmark after it.
+        shown_later: The log of the run after the walk.
     """
     (shown, bookmark), (_, moved) = before, walk
     said = f"tickets: the list was last read in full at {moved['read_whole_at']}"
@@ -169,10 +171,10 @@ def check_whole_walk(before: tuple[str, Json], walk: tuple[str, Json], shown_lat
     assert said in shown_later
 
 
-def test_the_weekly_schedule_puts_stale_rows_right(
+def test_the_weekly_schedule_corrects_stale_rows(
     copy: Project, zendesk: Simulator, schema: Schema
 ) -> None:
-    """The schedule that the how-to shows: one job, one state, another replication method."""
+    """The schedule from the how-to has the same job and state, and another replication method."""
     load_into(copy, schema)
     copy.variables["TAP_ZENDESK_INCREMENTAL_EXPORT_METHOD"] = "list"
     [weekly] = recipe("Walk the lists once a week")["schedules"]
@@ -191,7 +193,7 @@ def test_the_weekly_schedule_puts_stale_rows_right(
     ordinary = ("run", *options, "zendesk-tickets")
     run(*ordinary)
     stale = leave_a_row_stale(zendesk)
-    status = f"select status from tickets where id = {stale}"  # noqa: S608 - a number of ours
+    status = f"select status from tickets where id = {stale}"  # noqa: S608 - our own number
     before = run(*ordinary)
     assert schema.query(status) == [{"status": "open"}]
     walk = run("schedule", "run", weekly["name"], *options)
@@ -200,10 +202,10 @@ def test_the_weekly_schedule_puts_stale_rows_right(
     check_whole_walk(before, walk, shown_later)
 
 
-def test_a_whole_walk_by_an_orchestrator_puts_stale_rows_right(
+def test_a_full_walk_by_an_orchestrator_corrects_stale_rows(
     copy: Project, zendesk: Simulator
 ) -> None:
-    """What the examples for Airflow and Dagster run, as they run it."""
+    """The test runs what the examples for Airflow and Dagster run."""
     file = copy.folder / "orchestrate/zendesk_accounts.py"
     file.parent.mkdir()
     file.write_bytes((ROOT / "orchestrate/zendesk_accounts.py").read_bytes())
@@ -235,11 +237,11 @@ def test_a_whole_walk_by_an_orchestrator_puts_stale_rows_right(
     check_whole_walk(before, walk, shown_later)
 
 
-def test_what_the_demo_does_not_compare_arrives_in_duckdb(
+def test_streams_that_the_demo_does_not_compare_arrive_in_duckdb(
     copy: Project, zendesk: Simulator
 ) -> None:
-    """Definitions of fields, streams that come along on the pages of others, and those of Chat."""
-    # The loader takes no text in the JSON columns of chat_department_events.
+    """Definitions of fields, sideloads, and streams of Chat."""
+    # The loader rejects text in the JSON columns of chat_department_events.
     chat = ("chats", "chat_agent_timeline", "chat_conversions")
     streams = (*SIDELOADED, "ticket_fields", "user_fields", "organization_fields", *chat)
     keys = {stream: KEYS.get(stream, "id") for stream in streams}
@@ -259,7 +261,7 @@ def test_what_the_demo_does_not_compare_arrives_in_duckdb(
         assert differences(stream, records, types, rows) == []
 
 
-def test_metrics_are_logged_where_they_are_asked_for(copy: Project, schema: Schema) -> None:
+def test_metrics_are_logged_on_request(copy: Project, schema: Schema) -> None:
     load_into(copy, schema)
     tickets = ("--log-format=json", "run", "--no-install", f"{TAP}--tickets", "target-postgres")
 

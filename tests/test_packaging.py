@@ -22,12 +22,12 @@ from tap_zendesk_incremental.config import SETTINGS, problems
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "tap_zendesk_incremental"
 DISTRIBUTIONS = {"backoff": "python-backoff", "singer_sdk": "singer-sdk"}
-"""Names of distributions whose module is called otherwise."""
+"""Distributions whose name differs from that of their module."""
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Builds the wheel with the build back end that is installed, without any network."""
+    """A wheel, built with the installed build back end and without a network."""
     folder = tmp_path_factory.mktemp("wheel")
     command = (sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder)
     subprocess.run(command, check=True, cwd=ROOT, capture_output=True)
@@ -35,7 +35,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-def test_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
+def test_the_wheel_contains_only_the_package(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
     sources = {path.relative_to(ROOT) for path in PACKAGE.rglob("*") if path.is_file()}
@@ -46,8 +46,8 @@ def test_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     } <= held
 
 
-def test_wheel_runs_from_an_environment_of_its_own(wheel: Path, tmp_path: Path) -> None:
-    """Installed beside nothing but its dependencies, which are borrowed to stay off the network."""
+def test_the_wheel_runs_in_its_own_environment(wheel: Path, tmp_path: Path) -> None:
+    """The dependencies are borrowed from this environment, so no network is needed."""
     venv.create(tmp_path / "venv", with_pip=False)
     python = tmp_path / "venv/bin/python"
     pip = (sys.executable, "-m", "pip", "--python", python)
@@ -59,7 +59,7 @@ def test_wheel_runs_from_an_environment_of_its_own(wheel: Path, tmp_path: Path) 
     (site / "dependencies.pth").write_text(f"{dependencies}\n")
     command = (tmp_path / "venv/bin/tap-zendesk-incremental", "--discover", "--config")
     config = tmp_path / "config.json"
-    config.write_text('{"subdomain": "example"}')  # no login: nothing is asked
+    config.write_text('{"subdomain": "example"}')  # without a login, nothing is requested
     run = subprocess.run((*command, config), check=True, capture_output=True, text=True)
     streams = {stream["tap_stream_id"] for stream in json.loads(run.stdout)["streams"]}
     assert {"tickets", "ticket_events", "users", "organizations"} <= streams
@@ -68,7 +68,7 @@ def test_wheel_runs_from_an_environment_of_its_own(wheel: Path, tmp_path: Path) 
     assert Path(file.strip()).is_relative_to(site)
 
 
-def test_source_distribution_holds_all_that_a_build_needs(tmp_path: Path) -> None:
+def test_the_source_distribution_has_everything_for_a_build(tmp_path: Path) -> None:
     command = (sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", tmp_path)
     subprocess.run(command, check=True, cwd=ROOT, capture_output=True)
     [built] = tmp_path.glob("*.tar.gz")
@@ -80,8 +80,8 @@ def test_source_distribution_holds_all_that_a_build_needs(tmp_path: Path) -> Non
     assert {f"{PACKAGE.name}/py.typed", f"{PACKAGE.name}/schemas/users.json"} <= held
 
 
-def test_the_image_has_all_that_it_needs(tmp_path: Path) -> None:
-    """What the Dockerfile copies builds; the network and Docker itself are not here."""
+def test_the_image_has_everything_for_a_build(tmp_path: Path) -> None:
+    """The files that the Dockerfile copies build a wheel. Docker and a network are not needed."""
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", "")
     steps = [line.split() for line in text.splitlines() if line and not line.startswith("#")]
     for _, *sources, target in (step for step in steps if step[0] == "COPY"):
@@ -104,7 +104,7 @@ def test_the_image_has_all_that_it_needs(tmp_path: Path) -> None:
 
 
 def test_dependencies_are_exactly_what_is_imported() -> None:
-    # Indented imports are those of type checking, which need nothing installed, and of extras.
+    # Indented imports are for type checking, which needs nothing installed, or for extras.
     imports = re.compile(r"^(?:from|import) (\w+)", re.MULTILINE)
     imported = {
         name for path in PACKAGE.rglob("*.py") for name in imports.findall(path.read_text("utf-8"))
@@ -116,7 +116,7 @@ def test_dependencies_are_exactly_what_is_imported() -> None:
 
 
 def test_backoff_is_not_installed_twice() -> None:
-    """Two distributions hold a module of that name, and overwrite each other's files."""
+    """Two distributions contain a module of that name and would overwrite each other's files."""
     assert metadata.version("python-backoff")
     with pytest.raises(metadata.PackageNotFoundError):
         metadata.version("backoff")

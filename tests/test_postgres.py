@@ -1,4 +1,4 @@
-"""Whole pipelines into a real PostgreSQL server, by way of a loader that many use."""
+"""Whole pipelines into a real PostgreSQL server, through a widely used loader."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def pipeline(tmp_path: Path, zendesk: Simulator, schema: Schema) -> Pipeline:
-    """Gives a pipeline from the test's own account into a schema of its own."""
+    """A pipeline from the test's own account into a schema of its own."""
     return Pipeline(tmp_path, zendesk, schema)
 
 
 def check(pipeline: Pipeline, zendesk: Simulator, streams: Collection[str] = STREAMS) -> None:
-    """Asserts that every column of every row of some tables is as in Zendesk."""
+    """Assert that the tables hold every value of every record in Zendesk."""
     for stream in streams:
-        # What comes along with events is in them, too.
+        # Events include the comments that were sideloaded with them.
         brings_comments = stream == "ticket_events" and "ticket_comments" in streams
         records = holds(zendesk, stream, *["comment_events"] * brings_comments)
-        if stream == "ticket_audits":  # those of archived tickets are not listed
+        if stream == "ticket_audits":  # audits of archived tickets are not listed
             records = shows(zendesk, stream)
         assert records
         assert pipeline.schema.differences(stream, records.values()) == []
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    """Waits until something is so."""
+    """Wait until a condition holds."""
     end = time.monotonic() + TIMEOUT_SECONDS
     while not condition():
         assert time.monotonic() < end
@@ -52,13 +52,13 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 def change_everything(zendesk: Simulator) -> None:
-    """Changes, creates and deletes records of each of the four core streams."""
+    """Change, create and delete records of the four core streams."""
     store = zendesk.store
     tickets, users, organizations = (
         [*store.records[name]] for name in ("tickets", "users", "organizations")
     )
     living = [key for key in tickets if store.records["tickets"][key]["status"] != "deleted"]
-    # With a property that no schema knows, which must arrive all the same.
+    # No schema knows `mood`, but it must arrive all the same.
     store.update("tickets", living[0], subject="Kaffee ☕ 'statt' \"Tee\"\\", mood={"is": "good"})
     store.delete("tickets", living[1])
     store.system_update(living[2])
@@ -70,19 +70,20 @@ def change_everything(zendesk: Simulator) -> None:
     store.delete("organizations", organizations[1])
 
 
-def test_full_load_then_changes_and_deletes(
+def test_a_full_load_then_changes_and_deletions(
     pipeline: Pipeline, zendesk: Simulator, tmp_path: Path
 ) -> None:
     catalog = discovered(zendesk, tmp_path)
     names = {entry["tap_stream_id"] for entry in catalog["streams"]}
-    streams = sorted(names - {"ticket_exports"})  # an account of today has none
+    streams = sorted(names - {"ticket_exports"})  # current accounts do not have it
     chosen = choose(catalog, *streams)
     pipeline.run(catalog=chosen)
     check(pipeline, zendesk, streams)
     change_everything(zendesk)
     zendesk.requests.clear()
     pipeline.run(catalog=chosen)
-    streams.remove("ticket_audits")  # old ones are listed again when a ticket leaves the archive
+    # Once a ticket leaves the archive, its old audits are listed again.
+    streams.remove("ticket_audits")
     check(pipeline, zendesk, streams)
     exported = [one for one in zendesk.requests if "/incremental/tickets/" in one.path]
     assert sum(request.records for request in exported) == 4
@@ -92,7 +93,7 @@ def test_full_load_then_changes_and_deletes(
     )
 
 
-def test_tap_killed_in_the_middle(pipeline: Pipeline, zendesk: Simulator) -> None:
+def test_a_tap_killed_in_the_middle(pipeline: Pipeline, zendesk: Simulator) -> None:
     catalog = select(*STREAMS)
     for number, code in ((signal.SIGKILL, -9), (signal.SIGTERM, 143)):
         zendesk.clear()
@@ -108,7 +109,7 @@ def test_tap_killed_in_the_middle(pipeline: Pipeline, zendesk: Simulator) -> Non
     check(pipeline, zendesk)
 
 
-def test_target_killed_in_the_middle(pipeline: Pipeline, zendesk: Simulator) -> None:
+def test_a_target_killed_in_the_middle(pipeline: Pipeline, zendesk: Simulator) -> None:
     catalog = select(*STREAMS)
     pipeline.run(catalog=catalog)
     state = pipeline.state
@@ -126,14 +127,14 @@ def test_target_killed_in_the_middle(pipeline: Pipeline, zendesk: Simulator) -> 
     assert pipeline.exit_codes == (1, -9)
     assert "The target has ended and reads no more" in pipeline.log("tap")
     assert 0 < moved() < len(zendesk.store.records["tickets"])
-    # The loader prints a state only when all that it holds is written, so there was none.
+    # The loader prints a state only after all its records are written, so it printed none.
     assert pipeline.state == state
     pipeline.run(catalog=catalog)
     check(pipeline, zendesk)
 
 
 def flattened(record: Json, columns: Iterable[str]) -> Json:
-    """Takes the first level of objects apart, as the SDK's flattening does."""
+    """Return a row with one level of objects flattened, as the SDK does it."""
     row = {}
     for column in columns:
         parent, inner, child = column.partition("__")
@@ -142,16 +143,16 @@ def flattened(record: Json, columns: Iterable[str]) -> Json:
 
 
 def as_text(value: Any, kind: str) -> Any:  # noqa: ANN401 - a JSON value
-    """Turns what is deeper than the first level into the text that flattening makes of it."""
+    """Return deeper objects as JSON text, as flattening makes them, and other values as loaded."""
     if kind == "text" and value is not None and not isinstance(value, str):
         return json.dumps(value, separators=(",", ":"))
     return as_loaded(value, kind)
 
 
-def test_custom_field_that_is_new(
+def test_a_new_custom_field(
     pipeline: Pipeline, zendesk: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With flattening each custom field is a column, and a new one must become one."""
+    """With flattening, each custom field is a column, and a new field becomes one too."""
     flat = {
         "flattening_enabled": True,
         "flattening_max_depth": 1,
@@ -174,8 +175,8 @@ def test_custom_field_that_is_new(
     assert found == []
 
 
-def test_catalog_without_a_new_field(pipeline: Pipeline, zendesk: Simulator) -> None:
-    """A value of a field that the catalog does not know yet arrives in the object of fields."""
+def test_a_catalog_without_a_new_field(pipeline: Pipeline, zendesk: Simulator) -> None:
+    """The value of a field that the catalog lacks arrives inside the object of custom fields."""
     catalog = select("users")
     pipeline.run(catalog=catalog)
     (user, *_) = zendesk.store.records["users"].values()
@@ -217,7 +218,7 @@ DATES_OF_THE_DATABASE = "due_at if due_at and due_at[4] == '-' and due_at > '000
         ),
     ],
 )
-def test_what_the_database_does_not_take(
+def test_values_that_the_database_rejects(
     pipeline: Pipeline, zendesk: Simulator, case: tuple[Json, str, Json, Json]
 ) -> None:
     changes, says, maps, target = case

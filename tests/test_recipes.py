@@ -1,4 +1,4 @@
-"""What docs/how-to.md tells users to write, run as they would."""
+"""The recipes of docs/how-to.md work as printed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HOW_TO = ROOT / "docs/how-to.md"
 
 
 def recipe(heading: str) -> Json:
-    """Give the YAML below a heading."""
+    """Return the YAML below a heading."""
     section = HOW_TO.read_text(encoding="utf-8").partition(f"## {heading}\n")[2]
     found = re.search(r"```yaml\n(.*?)```", section.partition("\n## ")[0], flags=re.DOTALL)
     assert found, heading
@@ -32,7 +32,7 @@ def recipe(heading: str) -> Json:
 
 
 def run_with(zendesk: Simulator, folder: Path, settings: Json, **variables: str) -> Run:
-    """Run tickets and users with some settings."""
+    """Export tickets and users with the settings."""
     config = config_for(zendesk, **settings)
     command = command_for(folder, config=config, catalog=select("tickets", "users"))
     ended = run(command, environment(**variables))
@@ -53,7 +53,7 @@ def test_log_json(zendesk: Simulator, tmp_path: Path) -> None:
 @pytest.mark.parametrize("is_meltano", [False, True])
 def test_log_metrics(zendesk: Simulator, tmp_path: Path, *, is_meltano: bool) -> None:
     variables = recipe("Log the SDK's metrics")["env"]
-    if is_meltano:  # it names a file of its own, with its own level
+    if is_meltano:  # this file sets its own log level
         file = tmp_path / "logging.yml"
         file.write_text(yaml.safe_dump(recipe("Log JSON")))
         variables["SINGER_SDK_LOG_CONFIG"] = str(file)

@@ -1,4 +1,4 @@
-"""The simulator behaves as Zendesk's export API does, so that other tests can rely on it."""
+"""The simulator behaves like Zendesk's export API, so that other tests can rely on it."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_records_of_one_second_are_extended_cut_or_repeated(zendesk: Simulator) 
     assert (page["count"], page["end_time"], page["end_of_stream"]) == (5, second, False)
 
 
-def test_pages_look_like_the_recorded_ones(zendesk: Simulator, recordings: Path) -> None:
+def test_pages_look_like_recorded_pages(zendesk: Simulator, recordings: Path) -> None:
     for path in recordings.glob("*.json.gz"):
         recording = json.loads(gzip.decompress(path.read_bytes()))
         recorded = recording["body"]
@@ -79,7 +79,7 @@ def test_pages_look_like_the_recorded_ones(zendesk: Simulator, recordings: Path)
         }
 
 
-def test_cursor_at_the_end_serves_only_what_changed(zendesk: Simulator) -> None:
+def test_a_cursor_at_the_end_serves_only_changes(zendesk: Simulator) -> None:
     *_, last = pages(zendesk, TICKETS)
     cursor = last["after_cursor"]
     again = get(zendesk, TICKETS, cursor=cursor).json()
@@ -100,7 +100,7 @@ def test_cursor_at_the_end_serves_only_what_changed(zendesk: Simulator) -> None:
     assert tickets[3] == new
 
 
-def test_deleting_shows_in_each_resource_its_way(zendesk: Simulator) -> None:
+def test_deletions_look_different_in_each_resource(zendesk: Simulator) -> None:
     user, organization, ticket = (
         next(iter(zendesk.store.records[name])) for name in ("users", "organizations", "tickets")
     )
@@ -147,7 +147,7 @@ def test_bad_requests_are_refused(
     assert response.json().keys() & {"error", "errors"}
 
 
-def test_urls_name_another_host_and_keep_parameters(zendesk_shared: Simulator) -> None:
+def test_urls_have_another_host_and_the_same_parameters(zendesk_shared: Simulator) -> None:
     page = get(zendesk_shared, "incremental/users.json", start_time=0, per_page=1).json()
     canonical = "https://z3n-simulator.zendesk.com/api/v2/incremental/users.json"
     assert page["next_page"] == f"{canonical}?per_page=1&start_time={page['end_time']}"
@@ -235,7 +235,7 @@ def test_definitions_come_in_pages(zendesk_shared: Simulator) -> None:
     assert fields["custom_object_fields"]
 
 
-def test_data_is_as_awkward_as_a_real_accounts(zendesk_shared: Simulator) -> None:
+def test_the_data_is_as_awkward_as_that_of_a_real_account(zendesk_shared: Simulator) -> None:
     tickets = list(zendesk_shared.store.records["tickets"].values())
     seconds = [ticket["generated_timestamp"] for ticket in tickets]
     assert len(set(seconds)) < len(seconds)
@@ -249,7 +249,7 @@ def test_data_is_as_awkward_as_a_real_accounts(zendesk_shared: Simulator) -> Non
     assert {type(user["photo"]) for user in users} == {dict, type(None)}
 
 
-def test_ai_agents_tickets_are_left_out_unless_asked_for(zendesk: Simulator) -> None:
+def test_tickets_of_ai_agents_are_left_out_unless_requested(zendesk: Simulator) -> None:
     ticket = zendesk.store.create("tickets", support_type="ai_agent")
     for scope, count in (("agent", 50), ("ai_agent", 1), ("all", 51)):
         page = get(zendesk, TICKETS, start_time=0, support_type_scope=scope).json()

@@ -1,4 +1,4 @@
-"""What is peculiar to some exports, and what hostile servers do, is simulated faithfully."""
+"""The simulator's special cases: exports with their own rules, and hostile servers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SECOND = 1_695_052_663
 
 
 def time_pages(zendesk: Simulator, path: str, **params: object) -> Iterator[Json]:
-    """Follows an export by time that does not say its end, until its `end_time` stays."""
+    """Yield the pages of an export without `end_of_stream`, until its `end_time` stays the same."""
     params = {"start_time": 0} | params
     while True:
         page = get(zendesk, path, **params).json()
@@ -38,7 +38,7 @@ def time_pages(zendesk: Simulator, path: str, **params: object) -> Iterator[Json
 
 
 @pytest.mark.parametrize(("path", "resource"), [(CALLS, "talk_calls"), (LEGS, "talk_call_legs")])
-def test_talk_does_not_say_its_end(zendesk: Simulator, path: str, resource: str) -> None:
+def test_talk_does_not_announce_its_end(zendesk: Simulator, path: str, resource: str) -> None:
     zendesk.store.fill(resource, [SECOND + n // 3 for n in range(90)])
     found = list(time_pages(zendesk, path, per_page=10))
     legs = [record for page in found for record in page[path.rpartition("/")[2]]]
@@ -48,7 +48,7 @@ def test_talk_does_not_say_its_end(zendesk: Simulator, path: str, resource: str)
     assert found[-1]["end_time"] in {SECOND + 29, SECOND + 30}
 
 
-def test_talk_has_a_limit_that_no_header_says(zendesk: Simulator) -> None:
+def test_talk_has_a_limit_without_headers(zendesk: Simulator) -> None:
     zendesk.settings.limit = 2
     first = get(zendesk, CALLS, start_time=0)
     assert not any("zendesk-ratelimit" in name for name in first.headers)
@@ -57,7 +57,7 @@ def test_talk_has_a_limit_that_no_header_says(zendesk: Simulator) -> None:
     assert get(zendesk, TICKETS, start_time=0).status_code == 200
 
 
-def test_side_conversation_events_end_long_after_the_last(zendesk: Simulator) -> None:
+def test_the_last_end_time_of_side_conversation_events_is_much_later(zendesk: Simulator) -> None:
     found = list(time_pages(zendesk, EVENTS, per_page=10))
     events = [event for page in found for event in page["events"]]
     table = zendesk.store.records["side_conversation_events"]
@@ -89,7 +89,9 @@ def test_breaches_appear_late(zendesk: Simulator) -> None:
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
-def test_closing_the_incremental_exports_leaves_the_lists(zendesk: Simulator, status: int) -> None:
+def test_lists_stay_open_when_incremental_exports_are_closed(
+    zendesk: Simulator, status: int
+) -> None:
     zendesk.settings.closed_exports = status
     closed = [TICKETS, "incremental/users", "incremental/custom_objects/vehicle/cursor"]
     closed += ["incremental/tickets/sample", "help_center/incremental/articles", CALLS, LEGS]
@@ -115,7 +117,7 @@ def test_a_cap_cuts_a_page_inside_a_second(zendesk: Simulator) -> None:
     assert len(get(zendesk, "groups", exclude_deleted="false").json()["groups"]) == 20
 
 
-def test_what_is_left_out_makes_pages_short_that_are_cut(zendesk: Simulator) -> None:
+def test_records_that_are_left_out_shorten_the_pages(zendesk: Simulator) -> None:
     zendesk.store.fill("tickets", [SECOND] * 30)
     zendesk.settings.extend_pages = False
     zendesk.settings.stuck_pages = "cut"
@@ -161,7 +163,7 @@ def test_cursors_of_exports_can_cycle_or_never_end(zendesk: Simulator) -> None:
     assert not any(page["tickets"] or page["end_of_stream"] for page in found)
 
 
-def test_a_record_can_stand_elsewhere_than_its_time_says(zendesk: Simulator) -> None:
+def test_the_place_of_a_record_can_differ_from_its_time(zendesk: Simulator) -> None:
     table = zendesk.store.records["users"]
     first, newest = table.index[0][1], table.index[-1][0]
     user = zendesk.store.update("users", first, at=newest + 10)

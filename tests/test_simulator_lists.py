@@ -1,4 +1,4 @@
-"""The simulator's lists behave as Zendesk's do, so that other tests can rely on them."""
+"""The simulator's lists behave like Zendesk's, so that other tests can rely on them."""
 
 from __future__ import annotations
 
@@ -50,25 +50,24 @@ TIME_FILTERS: dict[str, tuple[str, tuple[str, ...], Callable[[int], str]]] = {
 def in_order_of_change(
     zendesk: Simulator, path: str, size: int = 100, **params: object
 ) -> list[Json]:
-    """Gives a list sorted by `updated_at`."""
+    """Return the records of a list sorted by `updated_at`."""
     return records(zendesk, path, path, size, sort="updated_at", **params)
 
 
 def records(
     zendesk: Simulator, path: str, key: str, size: int = 100, **params: object
 ) -> list[Json]:
-    """Gives all records of a list with cursors."""
+    """Return the records of all pages of a list with cursors."""
     return [r for page in list_pages(zendesk, path, size, **params) for r in page[key]]
 
 
 def ids(found: Sequence[Json]) -> list[Any]:
-    """Gives the ids of records."""
     return [record["id"] for record in found]
 
 
 @pytest.mark.parametrize("size", [1, 7, 100])
 @pytest.mark.parametrize("path", ["tickets", "users", "organizations"])
-def test_lists_in_order_of_change_have_everything_once(
+def test_lists_in_order_of_change_have_each_record_once(
     zendesk_shared: Simulator, path: str, size: int
 ) -> None:
     found = in_order_of_change(zendesk_shared, path, size)
@@ -77,7 +76,7 @@ def test_lists_in_order_of_change_have_everything_once(
     assert {record["id"]: record for record in found} == zendesk_shared.api.shown(path)
 
 
-def test_archived_and_deleted_records_are_in_exports_alone(zendesk: Simulator) -> None:
+def test_archived_and_deleted_records_are_only_in_exports(zendesk: Simulator) -> None:
     tickets = zendesk.store.records["tickets"]
     listed = set(ids(in_order_of_change(zendesk, "tickets")))
     missing = {tickets[i]["status"] for i in tickets.keys() - listed}
@@ -91,12 +90,12 @@ def test_archived_and_deleted_records_are_in_exports_alone(zendesk: Simulator) -
         assert gone not in ids(in_order_of_change(zendesk, path))
 
 
-def test_a_cursor_lasts_and_is_exact_inside_a_second(zendesk: Simulator) -> None:
+def test_a_cursor_stays_valid_and_is_exact_within_a_second(zendesk: Simulator) -> None:
     second = int(time.time())
     new = [zendesk.store.create("tickets", at=second, status="open")["id"] for _ in range(5)]
     *_, last = list_pages(zendesk, "tickets", sort="updated_at")
     cursor = last["meta"]["after_cursor"]
-    assert ids(last["tickets"])[-5:] == new  # there is no newest minute that is held back
+    assert ids(last["tickets"])[-5:] == new  # lists do not withhold the newest minute
     params = {"sort": "updated_at", "page[after]": cursor}
     empty = get(zendesk, "tickets", **params).json()
     assert (empty["tickets"], empty["meta"]["after_cursor"]) == ([], None)
@@ -137,7 +136,7 @@ def test_start_time_is_ignored(zendesk_shared: Simulator) -> None:
     assert len(found) == len(zendesk_shared.api.shown("tickets"))
 
 
-def test_sideloads_of_lists_stand_beside_the_records(zendesk_shared: Simulator) -> None:
+def test_sideloads_of_lists_are_beside_the_records(zendesk_shared: Simulator) -> None:
     page = get(zendesk_shared, "tickets", include="metric_sets,slas").json()
     assert [metrics["ticket_id"] for metrics in page["metric_sets"]] == ids(page["tickets"])
     assert "metric_set" not in page["tickets"][0]
@@ -150,7 +149,7 @@ def test_sideloads_of_lists_stand_beside_the_records(zendesk_shared: Simulator) 
     assert users["identities"]
 
 
-def test_deletions_have_lists(zendesk: Simulator) -> None:
+def test_deleted_records_have_lists(zendesk: Simulator) -> None:
     second = int(time.time())
     ticket = zendesk.store.delete("tickets", min(zendesk.store.records["tickets"]), at=second)
     user = zendesk.store.delete("users", min(zendesk.store.records["users"]), at=second)
@@ -164,7 +163,7 @@ def test_deletions_have_lists(zendesk: Simulator) -> None:
     assert (deleted["email"], deleted["updated_at"]) == (user["email"], iso(second))
 
 
-def test_audits_come_newest_first_unless_set_otherwise(zendesk: Simulator) -> None:
+def test_audits_come_newest_first_unless_a_setting_says_otherwise(zendesk: Simulator) -> None:
     for newest_first in (True, False):
         zendesk.settings.newest_first_lists = newest_first
         found = records(zendesk, "ticket_audits", "audits", 4)
@@ -194,7 +193,9 @@ def test_lists_with_a_filter_by_time(zendesk: Simulator, resource: str) -> None:
 
 @pytest.mark.parametrize("size", [4, 100])
 @pytest.mark.parametrize("path", CURSOR_LISTS)
-def test_cursor_lists_have_everything_once(zendesk_shared: Simulator, path: str, size: int) -> None:
+def test_cursor_lists_have_each_record_once(
+    zendesk_shared: Simulator, path: str, size: int
+) -> None:
     found = records(zendesk_shared, path, CURSOR_LISTS[path], size)
     assert len(found) == len(zendesk_shared.api.shown(path)) >= 20
     assert all(record in found for record in zendesk_shared.api.shown(path).values())
@@ -202,7 +203,7 @@ def test_cursor_lists_have_everything_once(zendesk_shared: Simulator, path: str,
     assert page["links"]["next"].startswith("https://z3n-simulator.zendesk.com/api/v2/")
 
 
-def test_deleted_groups_come_when_asked_for(zendesk: Simulator) -> None:
+def test_deleted_groups_come_on_request(zendesk: Simulator) -> None:
     shown = records(zendesk, "groups", "groups")
     every = records(zendesk, "groups", "groups", exclude_deleted="false")
     assert {group["deleted"] for group in shown} == {False}
@@ -212,7 +213,7 @@ def test_deleted_groups_come_when_asked_for(zendesk: Simulator) -> None:
 
 
 @pytest.mark.parametrize("path", OFFSET_LISTS)
-def test_offset_lists_name_the_next_page(zendesk_shared: Simulator, path: str) -> None:
+def test_offset_lists_link_to_the_next_page(zendesk_shared: Simulator, path: str) -> None:
     found: list[Json] = []
     for number in range(1, 5):
         page = get(zendesk_shared, path, per_page=7, page=number).json()
@@ -263,7 +264,7 @@ def test_empty_pages_and_cycles_of_lists(zendesk: Simulator) -> None:
     assert cursors[0] == cursors[2] == cursors[4] != cursors[1] == cursors[3]
 
 
-def test_lists_have_limits_of_their_own(zendesk: Simulator) -> None:
+def test_lists_have_their_own_limits(zendesk: Simulator) -> None:
     zendesk.settings.limit = 1
     tickets = get(zendesk, "tickets").headers
     assert tickets["zendesk-ratelimit-tickets-index"] == "total=10000; remaining=9999; resets=60"
@@ -290,7 +291,7 @@ def _parent(zendesk: Simulator, resource: str) -> str:
     return str(next(iter(zendesk.store.records[resource]))) if resource else ""
 
 
-def test_what_a_resource_declares_fits_its_records(zendesk_shared: Simulator) -> None:
+def test_resources_match_their_records(zendesk_shared: Simulator) -> None:
     for name, table in zendesk_shared.store.records.items():
         second, record_id = table.index[0]
         record = table[record_id]

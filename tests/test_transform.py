@@ -1,4 +1,4 @@
-"""The dbt project's figures are those that the simulator knows, in DuckDB and in PostgreSQL."""
+"""The dbt project's figures match the simulator's, in DuckDB and in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -66,40 +66,40 @@ TYPES = {
     "TIMESTAMP WITHOUT TIME ZONE": "timestamp",
     "VARCHAR": "string",
 }
-"""What the models call the databases' types."""
+"""The type names of the models for those of the databases."""
 
 Rows = list[dict[str, Any]]
 
 
 class Built(Protocol):
-    """A database in which the project was built.
+    """A database with the built project.
 
     Attributes:
-        variables: environment variables that lead dbt to it.
-        printed: what dbt printed of the first build.
+        variables: The environment variables that connect dbt to it.
+        printed: The output of the first build.
     """
 
     variables: dict[str, str]
     printed: str
 
     def load(self, *streams: str) -> None:
-        """Loads the streams from where the last load ended."""
+        """Load the streams from the end of the last load."""
 
     def build(self, *arguments: str) -> str:
-        """Builds the project, and gives what dbt printed; the arguments can narrow it."""
+        """Build the project or a part of it, and return the output of dbt."""
 
     def query(self, schema: str, query: str) -> Rows:
-        """Gives the rows of a query in the project's schema with this suffix."""
+        """Return the rows of a query in the schema with this suffix."""
 
     def execute(self, schema: str, statement: str) -> None:
-        """Executes a statement in the project's schema with this suffix."""
+        """Execute a statement in the schema with this suffix."""
 
 
 class DuckDB:
-    """A DuckDB file, written by the loader of the demo."""
+    """A DuckDB file that the loader of the demo has written."""
 
     def __init__(self, folder: Path, zendesk: DemoSimulator, *streams: str) -> None:
-        """Loads the streams and builds the project."""
+        """Load the streams and build the project."""
         self.path = folder / "zendesk.duckdb"
         config = {"filepath": str(self.path), "default_target_schema": "main"}
         (folder / "target.json").write_text(json.dumps(config))
@@ -111,7 +111,7 @@ class DuckDB:
         self.printed = self.build()
 
     def load(self, *streams: str) -> None:
-        """Loads the streams from where the last load ended."""
+        """Load the streams from the end of the last load."""
         config, catalog = config_for(self._zendesk), select(*streams)
         tap = command_for(self._folder, config=config, catalog=catalog, state=self._state)
         messages = subprocess.run(tap, check=True, capture_output=True).stdout
@@ -121,11 +121,11 @@ class DuckDB:
         self._state = json.loads(run.stdout.splitlines()[-1])
 
     def build(self, *arguments: str) -> str:
-        """Builds the project, and gives what dbt printed; the arguments can narrow it."""
+        """Build the project or a part of it, and return the output of dbt."""
         return build(self._folder, self.variables, *EVERY_TABLE, *arguments)
 
     def query(self, schema: str, query: str) -> Rows:
-        """Gives the rows of a query in the project's schema with this suffix."""
+        """Return the rows of a query in the schema with this suffix."""
         sql = f"set search_path = 'zendesk_{schema}'; {query}"
         command = (LOADER_PYTHON, "-c", QUERY, self.path, sql)
         rows: Rows = json.loads(
@@ -134,16 +134,16 @@ class DuckDB:
         return rows
 
     def execute(self, schema: str, statement: str) -> None:
-        """Executes a statement in the project's schema with this suffix."""
+        """Execute a statement in the schema with this suffix."""
         sql = f"set search_path = 'zendesk_{schema}'; {statement}"
         subprocess.run((LOADER_PYTHON, "-c", EXECUTE, self.path, sql), check=True)
 
 
 class PostgreSQL:
-    """A schema of a PostgreSQL server, written by the loader of the examples."""
+    """A PostgreSQL schema that the loader of the examples has written."""
 
     def __init__(self, folder: Path, zendesk: DemoSimulator, url: str) -> None:
-        """Loads the streams and builds the project."""
+        """Load the streams and build the project."""
         self.raw = Schema(url)
         self._pipeline = Pipeline(folder, zendesk, self.raw)
         self.load(*STREAMS)
@@ -152,19 +152,19 @@ class PostgreSQL:
         self.printed = self.build()
 
     def load(self, *streams: str) -> None:
-        """Loads the streams from where the last load ended."""
+        """Load the streams from the end of the last load."""
         self._pipeline.run(catalog=select(*streams))
 
     def build(self, *arguments: str) -> str:
-        """Builds the project, and gives what dbt printed; the arguments can narrow it."""
+        """Build the project or a part of it, and return the output of dbt."""
         return build(self._folder, self.variables, *EVERY_TABLE, *arguments)
 
     def query(self, schema: str, query: str) -> Rows:
-        """Gives the rows of a query in the project's schema with this suffix."""
+        """Return the rows of a query in the schema with this suffix."""
         return Schema(self.raw.url, f"{self.raw.name}_{schema}").query(query)
 
     def execute(self, schema: str, statement: str) -> None:
-        """Executes a statement in the project's schema with this suffix."""
+        """Execute a statement in the schema with this suffix."""
         Schema(self.raw.url, f"{self.raw.name}_{schema}").execute(statement)
 
 
@@ -179,7 +179,7 @@ def demo() -> Iterator[DemoSimulator]:
 def built(
     request: pytest.FixtureRequest, demo: DemoSimulator, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Built]:
-    """A database of each kind."""
+    """The project, built in each kind of database."""
     folder = tmp_path_factory.mktemp("transform")
     if request.param == "duckdb":
         if not LOADER_PYTHON.exists():
@@ -190,12 +190,12 @@ def built(
 
 
 def seconds(text: str) -> datetime:
-    """Reads a time of a record or a row, all of them UTC."""
+    """Parse the time of a record or a row. All times are in UTC."""
     return datetime.fromisoformat(text.replace("Z", "")).replace(tzinfo=None)
 
 
 def histories(demo: DemoSimulator, field: str) -> dict[int, list[tuple[datetime, Any]]]:
-    """Gives the values of a field by ticket, oldest first, from the events of the simulator."""
+    """Return the values of a field by ticket, oldest first, from the simulator's events."""
     found: dict[int, list[tuple[datetime, Any]]] = {}
     events = sorted(demo.store.records["ticket_events"].values(), key=lambda e: int(e["id"]))
     for event in events:
@@ -207,7 +207,7 @@ def histories(demo: DemoSimulator, field: str) -> dict[int, list[tuple[datetime,
 
 
 def group_names(demo: DemoSimulator) -> dict[int | None, str]:
-    """Gives the names of the groups by id."""
+    """Return the names of groups by id."""
     groups = demo.store.records["groups"].values()
     return {None: "No group"} | {group["id"]: group["name"] for group in groups}
 
@@ -307,7 +307,7 @@ def test_dbt_finds_nothing_wrong(built: Built) -> None:
 
 
 @pytest.mark.parametrize(("schema", "folder"), [("source", "zendesk_source"), ("answers",) * 2])
-def test_tables_have_the_columns_that_are_promised(built: Built, schema: str, folder: str) -> None:
+def test_tables_have_the_documented_columns(built: Built, schema: str, folder: str) -> None:
     rows = built.query(
         schema,
         "select table_name, column_name, data_type from information_schema.columns "
@@ -352,8 +352,8 @@ def test_streams_that_were_not_loaded(demo: DemoSimulator, tmp_path: Path) -> No
     assert {row["group_name"] for row in rows} == {"No group"}
 
 
-def test_switches_of_dbt_zendesk_leave_tables_out(tmp_path: Path) -> None:
-    """The project is a package here, of a project that has these variables."""
+def test_variables_of_dbt_zendesk_leave_tables_out(tmp_path: Path) -> None:
+    """Another dbt project sets these variables and uses this one as a package."""
     switched = {
         "using_audit_log": {"audit_log"},
         "using_brands": {"brand"},
@@ -392,16 +392,16 @@ def test_meltano_builds_the_project(built: Built, demo: DemoSimulator, tmp_path:
     if isinstance(built, DuckDB):
         shown = copy.meltano("run", "--no-install", f"{plugin}:build")
     else:
-        # Views that no other reads: PostgreSQL drops a view with those that read it.
+        # No view reads these two: PostgreSQL drops a view together with those that read it.
         names = ("zendesk_staging__ticket_metrics", "zendesk_answers__satisfaction_by_group")
         shown = copy.meltano("invoke", "--no-install", plugin, "build", "--select", *names)
     assert "Completed successfully" in shown
-    # It found the loaded tables: elsewhere it would say that their streams are missing.
+    # dbt found the loaded tables. Otherwise it would log that their streams were not loaded.
     assert [stream for stream in STREAMS if f"stream {stream} was not loaded" in shown] == []
     assert "stream ticket_metrics was not loaded" in shown
 
 
-@pytest.mark.skipif(not CHROMIUM, reason="no Chromium here to look at the page")
+@pytest.mark.skipif(not CHROMIUM, reason="no Chromium to draw the page")
 def test_the_page_draws_its_charts_without_a_network(built: Built, tmp_path: Path) -> None:
     if not isinstance(built, DuckDB):
         pytest.skip("the page reads DuckDB")
@@ -415,13 +415,13 @@ def test_the_page_draws_its_charts_without_a_network(built: Built, tmp_path: Pat
         "answers", "select count(*) filter (is_breached) as breached from sla_breaches"
     )
     assert breached.startswith(f"{breaches['breached']} of ")
-    # Every name is unknown to this browser, so what it needs has to be in the page.
+    # This browser resolves no host name, so the page has to contain everything it needs.
     offline = ("--host-resolver-rules=MAP * ~NOTFOUND", "--enable-logging=stderr")
     command = (*BROWSER, *offline, "--dump-dom", page.as_uri())
     seen = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
     assert 'data-drawn="4"' in seen.stdout
     assert seen.stdout.count('class="marks"') == 4
-    # Areas and bars have paths: an empty chart has an axis only.
+    # Areas and bars are paths. A chart without data has only an axis.
     assert seen.stdout.count("mark-area") + seen.stdout.count("mark-rect") >= 4
     assert "CONSOLE" not in seen.stderr
 
@@ -454,8 +454,8 @@ def test_custom_fields_have_titles_and_labels(built: Built, demo: DemoSimulator)
     assert {"Plan_Gold", "Alpha, Beta"} <= texts
 
 
-def test_targets_of_policies_are_in_the_history(built: Built, demo: DemoSimulator) -> None:
-    """So that dbt_zendesk finds them there."""
+def test_policy_targets_are_in_the_history(built: Built, demo: DemoSimulator) -> None:
+    """dbt_zendesk reads them from there."""
     expected = {
         (event["ticket_id"], seconds(event["time"]), event["sla"]["target"])
         for event in demo.store.records["ticket_metric_events"].values()
@@ -472,8 +472,8 @@ def test_targets_of_policies_are_in_the_history(built: Built, demo: DemoSimulato
     assert all(json.loads(row["value"])["in_business_hours"] for row in rows)
 
 
-def test_a_second_build_takes_what_is_new(built: Built, demo: DemoSimulator) -> None:
-    """Changes the account: the last of the tests."""
+def test_a_second_build_adds_only_new_events(built: Built, demo: DemoSimulator) -> None:
+    """This test comes last, because it changes the account."""
     history = "select ticket_id, field_name, updated, user_id, value from ticket_field_history"
     order = "where field_name = 'status' order by updated, ticket_id"
     before = built.query("source", f"{history} {order}")
@@ -485,7 +485,7 @@ def test_a_second_build_takes_what_is_new(built: Built, demo: DemoSimulator) -> 
         where = f"where ticket_id = {row['ticket_id']} and updated = '{row['updated']}'"
         built.execute("source", f"{statement} {where} and field_name = 'status'")
 
-    # A row that a whole build would write anew, and one of an event that is loaded only now.
+    # A row that only a full build would correct, and one whose event is loaded only now.
     execute("update ticket_field_history set value = 'mangled'", old)
     if isinstance(built, PostgreSQL):
         execute("delete from ticket_field_history", late)

@@ -1,4 +1,4 @@
-"""What the dbt project promises: every column described, and the tables of dbt_zendesk's shape."""
+"""The dbt project's promises: descriptions of all columns, and the tables of dbt_zendesk."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 COLUMNS_FILE = Path(__file__).resolve().parents[2] / "shared/dbt-zendesk-columns.csv"
-"""The columns that dbt_zendesk reads, as its macros name them: table, column, type."""
+"""The columns that dbt_zendesk's macros read: table, column, type."""
 
 CHAT_TABLES = {"ticket_chat", "ticket_chat_event"}
-"""What dbt_zendesk reads of chats only where `using_ticket_chat` says so: no stream has it."""
+"""Tables that dbt_zendesk reads only if `using_ticket_chat` is set. No stream has them."""
 
 TYPES = {"int": "bigint", "string": "string", "datetime": "timestamp"}
 OTHER_TYPES = {
-    # The file calls a column a number if the package's authors never saw a value in it.
+    # The file has a number type for columns in which the package's authors never saw a value.
     "string": (
         *("organization.details", "organization.external_id", "organization.notes"),
         *("ticket.external_id", "ticket.recipient", "ticket.system_json_email_identifier"),
@@ -37,13 +37,13 @@ OTHER_TYPES = {
         *("user.remote_photo_url", "user.signature"),
     ),
     "boolean": ("ticket_comment.voice_comment_transcription_visible",),
-    # It calls these texts; the package casts them to timestamps.
+    # The file has strings here, but the package casts them to timestamps.
     "timestamp": ("ticket.updated_at", "ticket_comment._fivetran_synced", "user.updated_at"),
 }
 
 
 def descriptions() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Gives what the project's YAML files describe: its kind in the plural, and the entry."""
+    """Yield each entry in the project's YAML files, with its kind in the plural."""
     for file in (*PROJECT.glob("models/*/*.yml"), *PROJECT.glob("seeds/*.yml")):
         content = yaml.safe_load(file.read_text())
         for kind in ("models", "seeds", "sources"):
@@ -71,7 +71,7 @@ def test_tables_have_the_columns_that_dbt_zendesk_reads() -> None:
     expected: dict[str, dict[str, str]] = {}
     with COLUMNS_FILE.open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
-            # Tags come in both cases, for warehouses that tell them apart.
+            # Tags are in upper and lower case, for warehouses with case-sensitive names.
             column, kind = row["column"].lower(), row["type"]
             expected.setdefault(row["table"], {})[column] = TYPES.get(kind, kind)
     for kind, columns in OTHER_TYPES.items():
@@ -84,13 +84,13 @@ def test_tables_have_the_columns_that_dbt_zendesk_reads() -> None:
 
 
 def read_seed(name: str) -> list[dict[str, str]]:
-    """Gives the rows of a seed."""
+    """Return the rows of a seed."""
     with (PROJECT / "seeds" / f"{name}.csv").open(encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
-def test_time_zones_are_those_of_the_iana_data() -> None:
-    """Compares local times of past years, which new IANA data leaves alone."""
+def test_time_zones_match_the_iana_data() -> None:
+    """The test compares local times of past years, which new IANA data does not change."""
     utc = timezone.utc
     daylight: dict[str, list[tuple[datetime, datetime, int]]] = {}
     for row in read_seed("zendesk_daylight_times"):
