@@ -1,8 +1,8 @@
 """A small Zendesk that serves the export endpoints over real HTTP.
 
-It follows the facts the tap relies on: the order of exports, inclusive seconds, extended pages,
-rate limits, ways to log in, shapes of errors. What it serves is generated from a seed and can be
-changed while it runs; what goes wrong on the way can be ordered.
+It reproduces what the tap relies on: the order of exports, inclusive seconds, extended pages, rate
+limits, ways to log in, and the shapes of errors. It generates its data from a seed. A test can
+change the data while the simulator runs, and can add faults for requests to hit.
 
     with Simulator(tickets=50, seed=1) as zendesk:
         zendesk.faults.add("reset", times=2, path="tickets")
@@ -34,12 +34,12 @@ class Simulator:
     """A simulated account, served from `start` to `stop`.
 
     Attributes:
-        store: its data, and changes to it.
-        settings: how it behaves; can be changed at any time.
-        api: its API; `api.auth` holds logins and tokens.
-        faults: what goes wrong on the way to it.
-        requests: what was asked of it, in the order of answers; control requests are not in it.
-        port: where it listens, once started.
+        store: the account's data; also changes it.
+        settings: how the account behaves; can be changed at any time.
+        api: the account's API; `api.auth` holds logins and tokens.
+        faults: the faults that requests hit.
+        requests: the requests, in the order of their responses, without control requests.
+        port: the port that it listens on, once started.
         open_account: makes the data.
     """
 
@@ -57,16 +57,16 @@ class Simulator:
         port: int = 0,
         **options: Any,  # noqa: ANN401 - the fields of Settings, which checks the names
     ) -> None:
-        """Opens an account.
+        """Create an account.
 
         Args:
-            tickets: how many there are.
-            ticket_events: how many there are.
-            users: how many there are.
-            organizations: how many there are.
-            extras: how many there are of each other resource.
+            tickets: the number of tickets.
+            ticket_events: the number of ticket events.
+            users: the number of users.
+            organizations: the number of organizations.
+            extras: the number of records of each other resource.
             seed: the same seed gives the same data, relative to the hour.
-            port: where to listen; 0 for a free port.
+            port: the port to listen on; 0 for a free one.
             options: fields of `Settings`.
         """
         counts = {"tickets": tickets, "ticket_events": ticket_events}
@@ -82,18 +82,18 @@ class Simulator:
 
     @property
     def url(self) -> str:
-        """Where it is served: the tap's `api_url`."""
+        """The address of the account: the tap's `api_url`."""
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> Self:
-        """Starts to serve."""
+        """Start the server."""
         self._server = Server(self, self.port)
         self.port = self._server.server_address[1]
         self._server.open()
         return self
 
     def stop(self) -> None:
-        """Ends serving, and every connection."""
+        """Stop the server, and close every connection."""
         if self._reopening:
             self._reopening.cancel()
             self._reopening.join()
@@ -104,26 +104,26 @@ class Simulator:
         self.faults.release()
 
     def clear(self) -> None:
-        """Forgets requests, faults and what was used of the rate limits; data stays."""
+        """Forget the requests and faults, and reset the rate limits. The data stays."""
         self.requests.clear()
         self.faults.clear()
         self.api.limits.clear()
 
     def expire_tokens(self) -> None:
-        """Ends every access token now; refresh tokens stay good."""
+        """Let every access token expire now. Refresh tokens stay valid."""
         self.api.auth.expire()
 
     def refuse(self, seconds: float) -> None:
-        """Ends every connection and refuses new ones for some seconds, on the same port."""
+        """Close every connection, and refuse new ones for some seconds on the same port."""
         self.stop()
-        # A socket that is bound and does not listen refuses, and keeps the port ours.
+        # A bound socket that does not listen refuses connections and reserves the port.
         self._server = Server(self, self.port)
         self._reopening = threading.Timer(seconds, self._server.open)
         self._reopening.daemon = True
         self._reopening.start()
 
     def __enter__(self) -> Self:
-        """Starts to serve."""
+        """Start the server."""
         return self.start()
 
     def __exit__(
@@ -132,5 +132,5 @@ class Simulator:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Ends serving."""
+        """Stop the server."""
         self.stop()

@@ -12,9 +12,9 @@ from .demo_account import DemoSimulator
 
 
 def main() -> None:
-    """Serves until SIGTERM or SIGINT."""
+    """Serve until SIGTERM or SIGINT."""
     login = (
-        f"Settings to reach it: api_url and access_token, {credentials.ACCESS_TOKEN}; for Chat "
+        f"Settings for the tap: api_url and access_token, {credentials.ACCESS_TOKEN}; for Chat "
         f"chat_access_token, {credentials.CHAT_ACCESS_TOKEN}"
     )
     parser = argparse.ArgumentParser(

@@ -1,4 +1,4 @@
-"""Puts an account together: how many records of what, and when each changed last."""
+"""Creates an account: how many records each resource has, and when each record last changed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ YEARS = 3 * 365 * 86_400
 
 
 def _seconds(count: int, newest: int, chance: random.Random) -> list[int]:
-    """Spreads changes over three years, many of them in the same second as others."""
+    """Spread changes over three years. Many of them share a second."""
     gap = max(2, YEARS * 9 // max(count, 1))
     offsets: list[int] = []
     offset = 0
@@ -29,7 +29,7 @@ def _seconds(count: int, newest: int, chance: random.Random) -> list[int]:
 
 
 def open_account(counts: Mapping[str, int], extras_count: int, seed: int) -> Store:
-    """Makes the account's data.
+    """Make the account's data.
 
     Args:
         counts: resource name to its number of records.
@@ -48,7 +48,7 @@ def open_account(counts: Mapping[str, int], extras_count: int, seed: int) -> Sto
             continue
         chance = random.Random(f"{seed} {resource.name}")
         seconds = _seconds(counts.get(resource.name, extras_count), newest, chance)
-        # Old records change too, so the order of changes is not the order of ids.
+        # Old records change too, so the order of change is not the order of ids.
         for n in range(0, len(seconds), 5):
             other = chance.randrange(len(seconds))
             seconds[n], seconds[other] = seconds[other], seconds[n]

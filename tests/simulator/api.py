@@ -1,4 +1,4 @@
-"""Answers API requests: which endpoint, who may, how many, and the page itself."""
+"""Answers API requests: finds the endpoint, checks login and limits, and makes the page."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ _ENDPOINTS = [
 
 
 class Api:
-    """The account's API, without its wire."""
+    """The account's API, apart from HTTP."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
-        """Opens the API.
+        """Create the API.
 
         Args:
             store: the account's data.
-            settings: how it behaves.
+            settings: how the account behaves.
         """
         self.auth = Auth(settings)
         self.limits = Limits(settings)
@@ -51,22 +51,22 @@ class Api:
         self._pages = Pages()
 
     def get(self, path: str, params: Params, headers: Mapping[str, str], *, gzip: bool) -> Reply:
-        """Answers a GET request.
+        """Answer a GET request.
 
         Args:
-            path: without the query.
-            params: the query; values of a repeated name are joined by commas.
-            headers: lower-cased names.
-            gzip: whether the body may be compressed.
+            path: the path without the query.
+            params: the query; the values of a repeated name are joined by commas.
+            headers: the headers, with names in lower case.
+            gzip: whether to compress the body.
 
         Returns:
             The reply.
 
         Raises:
-            ApiError: the request is refused.
+            ApiError: the account refuses the request.
         """
         resource, endpoint, parent = self._route(path)
-        check = self.auth.check_chat if endpoint.is_of_chat else self.auth.check
+        check = self.auth.check_chat if endpoint.is_chat else self.auth.check
         check(headers.get("authorization", ""))
         self._check_open(resource, endpoint)
         more_headers = self.limits.take(endpoint.limit)
@@ -80,13 +80,13 @@ class Api:
         return reply
 
     def shown(self, path: str) -> dict[RecordId, Record]:
-        """Gives all records that an endpoint shows now, by id: the truth for tests of lists.
+        """Return all records that an endpoint shows now, by id. Tests compare lists with this.
 
         Args:
-            path: below `/api/v2/`, such as `tickets`.
+            path: the path below `/api/v2/`, such as `tickets`.
 
         Raises:
-            ApiError: 404, there is no such endpoint, or no such parent.
+            ApiError: 404, the endpoint or the parent does not exist.
         """
         resource, endpoint, parent = self._route(_BASE + path)
         with self._store.lock:
@@ -94,10 +94,10 @@ class Api:
             return {i: query.table[i] for i in query.table if query.shows(i)}
 
     def token(self, body: bytes) -> Reply:
-        """Answers `POST /oauth/tokens`.
+        """Answer `POST /oauth/tokens`.
 
         Raises:
-            ApiError: the request is refused.
+            ApiError: the account refuses the request.
         """
         try:
             request = msgspec.json.decode(body, type=dict)

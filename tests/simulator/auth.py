@@ -1,4 +1,4 @@
-"""Who may read: Basic logins, OAuth tokens, and `/oauth/tokens` that gives them out."""
+"""Logins: Basic credentials, OAuth tokens, and `/oauth/tokens`, which issues them."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ EXPIRES_IN = range(300, 172_801)
 
 @dataclass
 class Token:
-    """A pair of tokens given to a client.
+    """A pair of tokens that was issued to a client.
 
     Attributes:
-        client_id: whom it was given to.
-        scope: what was granted.
-        access_token: the one that opens the API.
-        refresh_token: the one that gets the next pair.
-        expires_at: monotonic second at which the access token ends. None: never.
-        known_at: monotonic second from which all servers know the access token.
+        client_id: the client.
+        scope: the scopes that were granted.
+        access_token: the token for requests.
+        refresh_token: the token for the next pair.
+        expires_at: monotonic second at which the access token expires; None for never.
+        known_at: monotonic second from which all servers accept the access token.
     """
 
     client_id: str
@@ -48,13 +48,13 @@ class Auth:
     """The account's logins.
 
     Attributes:
-        basic: accepted `user:password` pairs, with `{email}/token:{api_token}` among them.
+        basic: accepted `user:password` pairs, including `{email}/token:{api_token}`.
         clients: OAuth client ids and their secrets; None for a public client.
-        tokens: pairs that are valid now.
+        tokens: the pairs that are valid now.
     """
 
     def __init__(self, settings: Settings) -> None:
-        """Opens the account to the known credentials."""
+        """Accept the credentials of `credentials.py`."""
         known = credentials
         self._settings = settings
         self._lock = threading.Lock()
@@ -71,10 +71,10 @@ class Auth:
         ]
 
     def check(self, authorization: str) -> None:
-        """Lets a request pass, or not.
+        """Check the login of a request.
 
         Args:
-            authorization: its `Authorization` header.
+            authorization: the `Authorization` header.
 
         Raises:
             ApiError: 401 for unknown or expired credentials, 403 for a token without `read`.
@@ -95,13 +95,13 @@ class Auth:
 
     @staticmethod
     def check_chat(authorization: str) -> None:
-        """Lets a request to Chat pass, or not.
+        """Check the login of a request to Chat.
 
         Args:
-            authorization: its `Authorization` header.
+            authorization: the `Authorization` header.
 
         Raises:
-            ApiError: 401 for anything but a token of Chat's own.
+            ApiError: 401 for anything but Chat's own token.
         """
         scheme, _, value = authorization.partition(" ")
         if scheme.lower() != "bearer" or value != credentials.CHAT_ACCESS_TOKEN:
@@ -109,13 +109,13 @@ class Auth:
             raise ApiError(401, "description", "Unauthorized", message)
 
     def expire(self) -> None:
-        """Ends every access token now; refresh tokens stay good."""
+        """Let every access token expire now. Refresh tokens stay valid."""
         with self._lock:
             for token in self.tokens:
                 token.expires_at = time.monotonic()
 
     def grant(self, request: Mapping[str, Any]) -> bytes:
-        """Answers `POST /oauth/tokens`.
+        """Answer `POST /oauth/tokens`.
 
         Args:
             request: the JSON body.
@@ -124,7 +124,7 @@ class Auth:
             The new pair, as JSON.
 
         Raises:
-            ApiError: 401 for a client it does not know, 400 for anything else that is wrong.
+            ApiError: 401 for an unknown client or a wrong secret, 400 for any other mistake.
         """
         client_id = str(request.get("client_id"))
         secret = self.clients.get(client_id, "")
@@ -160,7 +160,7 @@ class Auth:
     def _spend(self, client_id: str, refresh_token: object) -> None:
         for token in self.tokens:
             if token.refresh_token == refresh_token and token.client_id == client_id:
-                # The old pair is void at once, both halves of it.
+                # Both tokens of the old pair are void at once.
                 self.tokens.remove(token)
                 return
         message = "The refresh token is invalid, expired, revoked or was issued to another client."

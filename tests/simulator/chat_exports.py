@@ -1,4 +1,4 @@
-"""Cuts pages of the exports of Chat, which have paging, units and a login of their own."""
+"""Cuts pages of the exports of Chat, which have their own paging, units and login."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ NEWEST_SECONDS = 300
 
 
 def second_of(key: Key) -> tuple[int, str]:
-    """Gives the place of a record that is ordered by seconds."""
+    """Return the place of a record in an export that is ordered by seconds."""
     return key[0], str(key[1])
 
 
 def microsecond_of(key: Key) -> tuple[int, str]:
-    """Gives the place of a record whose id is its time, to the microsecond."""
+    """Return the place of a record whose id is its time, to the microsecond."""
     moment = datetime.fromisoformat(str(key[1]).replace("Z", "+00:00"))
     return key[0] * MICROSECONDS + moment.microsecond, str(key[1])
 
 
 @dataclass(frozen=True)
 class ChatExport(Form):
-    """Pages from a time and the id of a record on, which is not repeated.
+    """Pages of the records after a time and a record's id.
 
     Attributes:
-        name: what `fields` calls the records.
-        ticks_per_second: what times count.
+        name: the name of the records in the parameter `fields`.
+        ticks_per_second: the unit of times, as a number per second.
     """
 
     name: str
     ticks_per_second: int = 1
 
     def cut(self, query: Query) -> Cut:
-        """Cuts the page behind `start_time` and `start_id`.
+        """Cut the page after `start_time` and `start_id`.
 
         Raises:
             ApiError: 400, a parameter is wrong.

@@ -1,4 +1,4 @@
-"""Asks the simulator, for the tests of the simulator itself."""
+"""A client of the simulator, for its own tests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TICKETS = "incremental/tickets/cursor.json"
 
 
 def get(zendesk: Simulator, path: str, **params: object) -> requests.Response:
-    """Asks for one page, with good credentials."""
+    """Request one page with valid credentials."""
     url = f"{zendesk.url}/api/v2/{path}"
     login: Json = {"auth": BASIC}
     if path.startswith("chat/"):
@@ -28,7 +28,7 @@ def get(zendesk: Simulator, path: str, **params: object) -> requests.Response:
 
 
 def pages(zendesk: Simulator, path: str, **params: object) -> Iterator[Json]:
-    """Follows an export to its end."""
+    """Yield all pages of an export."""
     params = {"start_time": 0} | params
     while True:
         page = get(zendesk, path, **params).json()
@@ -43,7 +43,7 @@ def pages(zendesk: Simulator, path: str, **params: object) -> Iterator[Json]:
 
 
 def list_pages(zendesk: Simulator, path: str, size: int = 100, **params: object) -> Iterator[Json]:
-    """Follows a list with cursors to its end."""
+    """Yield all pages of a list with cursors."""
     params = {"page[size]": size} | params
     while True:
         response = get(zendesk, path, **params)

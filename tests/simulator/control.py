@@ -1,4 +1,4 @@
-"""The way in for other processes: `/_control/…`, which Zendesk does not have."""
+"""Control of the simulator from other processes: `/_control/…`, which Zendesk does not have."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _summary(simulator: Simulator) -> dict[str, Any]:
 
 
 def _records(table: Table) -> Iterator[bytes]:
-    """Writes all records as a JSON array, each on a line of its own."""
+    """Yield all records as a JSON array, each on its own line."""
     ids = [record_id for _, record_id in list(table.index)]
     yield b"["
     for first in range(0, len(ids), _CHUNK):
@@ -73,19 +73,20 @@ _COMMANDS: dict[str, Callable[[Simulator, Any], object]] = {
 def serve(
     simulator: Simulator, connection: socket.socket, method: str, path: str, body: bytes
 ) -> None:
-    """Answers a control request.
+    """Answer a control request.
 
-    `GET requests`, `GET summary`, `GET records/<resource>`, `GET shown/<path of a list>`;
-    `POST clear`, `update` (`resource`,
-    `id`, `changes`, perhaps `at`), `system_update` (`id`), `create` (`resource`, `fields`),
-    `delete` (`resource`, `id`), `faults` (a list), `settings` (an object), `expire_tokens`,
-    `refuse` (`seconds`), each a JSON body.
+    GET: `requests`, `summary`, `records/<resource>`, `shown/<path of a list>`.
+
+    POST, each with a JSON body: `clear`, `update` (`resource`, `id`, `changes`, optionally `at`),
+    `system_update` (`id`, optionally `at`), `create` (`resource`, optionally `fields` and `at`),
+    `delete` (`resource`, `id`, optionally `at`), `faults` (a list), `settings` (an object),
+    `expire_tokens`, `refuse` (`seconds`).
 
     Args:
-        simulator: what to control.
-        connection: where the answer goes.
+        simulator: the simulator to control.
+        connection: the connection to answer on.
         method: "GET" or "POST".
-        path: from `/_control/` on.
+        path: the whole path, which starts with `/_control/`.
         body: JSON, or nothing.
     """
     name, _, resource = path.removeprefix("/_control/").partition("/")

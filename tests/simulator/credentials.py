@@ -1,6 +1,6 @@
-"""What the simulated account accepts as a login, unless a test changes it.
+"""The credentials that the simulated account accepts, unless a test changes them.
 
-None of it opens anything but the simulator.
+They are of no use anywhere else.
 """
 
 from __future__ import annotations

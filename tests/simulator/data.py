@@ -1,5 +1,5 @@
 # ruff: noqa: RUF001 - people write such characters, and a tap has to carry them
-"""Writes tickets, users and organizations, in the shape and size of a real account's."""
+"""Makes tickets, users and organizations in the shape and size of a real account's."""
 
 from __future__ import annotations
 
@@ -37,28 +37,28 @@ _TAGS: tuple[list[str], ...] = (
     ["a_b-c", "été", "refund", "late"],
 )
 _NAMES = ("Ana Müller", "李小龍", "Zoë O’Brien", "Łukasz Żak", "Aisha 🌍", "The Customer", "Bob")
-# Values are never changed in place, so records can share what is the same in many of them.
+# Records can share these values, because nothing changes a value in place.
 _CUSTOM_FIELDS = [custom_ticket_values(n) for n in range(53)]
 _CUSTOM_VALUES = [custom_values(n) for n in range(53)]
 
 
 def user_id(n: int) -> int:
-    """Gives the id of user number n."""
+    """Return the id of user number n."""
     return USER_BASE + 64 * n
 
 
 def organization_id(n: int) -> int:
-    """Gives the id of organization number n."""
+    """Return the id of organization number n."""
     return ORGANIZATION_BASE + 32 * n
 
 
 def text(n: int) -> str:
-    """Gives some text to write in a ticket or a comment: up to 600 characters of any script."""
+    """Return the text of a ticket or comment: up to 600 characters, in several scripts."""
     return _TEXTS[n % len(_TEXTS)]
 
 
 def ticket(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes ticket number n, of about 3 kB; every ninth was last changed by the system alone."""
+    """Make ticket number n, of about 3 kB; the last change of every ninth was the system's."""
     status = _STATUSES[n * 7 % 41 % len(_STATUSES)]
     scrubbed = status == "deleted" and n % 2 == 0
     subject = "SCRUBBED" if scrubbed else f"Ticket {n}: {text(n * 3)[:60]}"
@@ -128,7 +128,7 @@ def _image(image_id: int, name: str, side: int) -> Record:
 
 
 def user(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes user number n, with 40 properties."""
+    """Make user number n, with 40 properties."""
     agent = n % 12 == 0
     photo = None
     if n % 3 == 0:
@@ -180,7 +180,7 @@ def user(n: int, record_id: RecordId, second: int) -> Record:
 
 
 def organization(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes organization number n; every twentieth is deleted."""
+    """Make organization number n; every twentieth is deleted."""
     return {
         "url": f"{HOST}/api/v2/organizations/{record_id}.json",
         "id": record_id,

@@ -1,4 +1,4 @@
-"""What can be declared of a resource: its records, and where and how they are served."""
+"""The declarations of a resource: its records, and where and how they are served."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Cut:
-    """What a page holds.
+    """The content of a page.
 
     Attributes:
-        keys: second and id of each record, in the order it is written.
-        paging: what stands beside the records.
-        records: the records themselves, where they are not of the store.
+        keys: the second and id of each record, in the order of the page.
+        paging: the paging fields.
+        records: the records themselves, if the store does not hold them.
     """
 
     keys: Sequence[Key]
@@ -37,11 +37,11 @@ class Cut:
 
 
 class Form(ABC):
-    """How a resource is cut into pages.
+    """A way to cut a resource into pages.
 
     Attributes:
         is_slow: whether `Settings.page_delay` applies.
-        sideload: adds what `include` asks for.
+        sideload: adds the sideloads of the parameter `include`.
     """
 
     is_slow: ClassVar[bool] = True
@@ -49,7 +49,7 @@ class Form(ABC):
 
     @abstractmethod
     def cut(self, query: Query) -> Cut:
-        """Cuts the page that a request asks for.
+        """Cut the page that a request asks for.
 
         Raises:
             ApiError: a parameter is wrong.
@@ -57,24 +57,24 @@ class Form(ABC):
 
 
 def hides_nothing(_record: Record, _query: Query) -> bool:
-    """Shows every record."""
+    """Leave out no record."""
     return False
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a resource is served.
+    """An endpoint that serves a resource.
 
     Attributes:
-        path: below `/api/v2/`, without `.json`; `{parent}` stands for the id of a parent.
-        form: how it is cut into pages.
-        limit: its own rate limit, if it has one beside the account's.
-        hides: whether a record is left out here. Lists leave it out before they cut a page,
-            exports after, so that their pages can be short.
-        records_key: what pages call the records, where it is not the resource's own word.
-        row: writes a record as this endpoint shows it.
-        beside: what always stands beside the records.
-        setting: the name of the setting that opens the endpoint, if it is not always open.
+        path: the path below `/api/v2/`, without `.json`; `{parent}` is the id of a parent.
+        form: how the endpoint cuts the records into pages.
+        limit: the endpoint's own rate limit, if it has one besides the account's.
+        hides: whether the endpoint leaves out a record. Lists leave it out before they cut a page.
+            Exports leave it out afterwards, so their pages can be short.
+        records_key: the key of the records in pages, if it is not the resource's.
+        row: turns a record into what this endpoint shows.
+        beside: the fields that every page has besides records and paging.
+        setting: the name of the setting that enables the endpoint, if it is not always enabled.
     """
 
     path: str
@@ -88,38 +88,38 @@ class Endpoint:
 
     @property
     def is_incremental(self) -> bool:
-        """Whether it is one of the exports that `Settings.closed_exports` closes."""
-        return "incremental/" in self.path and not self.is_of_chat
+        """Whether `Settings.closed_exports` closes this endpoint."""
+        return "incremental/" in self.path and not self.is_chat
 
     @property
-    def is_of_chat(self) -> bool:
-        """Whether it takes the token of Chat, and no other login."""
+    def is_chat(self) -> bool:
+        """Whether the endpoint accepts only Chat's own token."""
         return self.path.startswith("chat/")
 
 
 def mark_deleted(_record: Record, second: int) -> Record:
-    """Gives the properties that a deletion changes in most resources."""
+    """Return the properties that a deletion changes in records of most resources."""
     return {"deleted_at": iso(second)}
 
 
 @dataclass(frozen=True)
 class Resource:
-    """A kind of records.
+    """A kind of record.
 
     Attributes:
-        name: what the store, `Settings.denied` and the tests call it.
-        make: writes record number n, given its id and its second. None: the resource has no
-            records in the store, its endpoints make them.
-        endpoints: where it is served.
-        records_key: what pages call the records; its name if not given.
+        name: the name in the store, in `Settings.denied` and in tests.
+        make: makes record number n, given its id and its second. None: the store holds no records
+            of this resource, because its endpoints make them.
+        endpoints: the endpoints that serve it.
+        records_key: the key of the records in pages; the name if not given.
         id_key: the property that holds the id.
-        new_id: gives the id of record number n. None: integers that no other resource has.
+        new_id: returns the id of record number n. None: integers that no other resource uses.
         time_field: the property that orders an export.
         write_time: turns an epoch second into a value of `time_field`.
-        parent: the resource whose records each have some of this one.
-        parent_key: the property of a record that holds its parent's id.
-        deletion: gives the properties that a deletion changes, and their values.
-        deleted_in: the resource that lists what was deleted.
+        parent: the parent resource, if each list holds only the records of one parent.
+        parent_key: the property that holds the parent's id.
+        deletion: returns the properties that a deletion changes, with their values.
+        deleted_in: the resource that lists deleted records.
         is_late: whether Zendesk writes a record long after its time; see `Settings.late_seconds`.
     """
 
@@ -138,7 +138,7 @@ class Resource:
     is_late: Callable[[Record], bool] | None = None
 
     def id_of(self, n: int, second: int = 0) -> RecordId:
-        """Gives the id of record number n; its time, where there is nothing else to tell it by."""
+        """Return the id of record number n, or its time if it has no other key."""
         if self.id_key == self.time_field and self.make:
             return str(self.make(n, "", second)[self.id_key])
         if self.new_id:

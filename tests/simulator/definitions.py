@@ -1,5 +1,5 @@
 # ruff: noqa: RUF001 - people write such characters, and a tap has to carry them
-"""The account's custom fields and custom objects, and values of the right type for each."""
+"""The account's custom fields and custom objects, with values of each type."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 HOST = "https://z3n-simulator.zendesk.com"
 CREATED = "2020-02-03T04:05:06Z"
-# Types a field of users, organizations and custom objects can have, each with values it can take.
+# The types of fields of users, organizations and custom objects, each with possible values.
 VALUES: dict[str, tuple[object, ...]] = {
     "text": ("Zürich", "naïve café", "line\u2028separator", "🚀 launch", None, "plain"),
     "textarea": ("first line\nsecond line", "“quoted” – text", None),
@@ -24,7 +24,7 @@ VALUES: dict[str, tuple[object, ...]] = {
     "lookup": ("360001234567", "6130907993114", None),
 }
 CUSTOM_OBJECTS = {"vehicle": "Vehicle", "apartment": "Apartment"}
-# Tickets' fields by id, larger than 32 bits: `custom_fields` carries each with its value.
+# The types of ticket fields by id. Ids need more than 32 bits.
 TICKET_FIELD_TYPES = {
     360_042_000_000 + 7_919 * n: kind
     for n, kind in enumerate((*VALUES, "tagger", "partialcreditcard", *VALUES))
@@ -32,7 +32,7 @@ TICKET_FIELD_TYPES = {
 TICKET_VALUES = VALUES | {
     "tagger": ("billing__refund", "tech__login", None),
     "partialcreditcard": ("XXXXXXXXXXXX4242", None),
-    # Ticket fields give numbers as text, and dates without a time.
+    # Ticket fields hold numbers as text, and dates without a time.
     "decimal": ("19.99", "-0.5", None),
     "integer": ("42", 42, None),
     "date": ("2024-02-29", None),
@@ -40,7 +40,7 @@ TICKET_VALUES = VALUES | {
 
 
 def custom_values(n: int) -> Record:
-    """Makes the value of `user_fields` or `organization_fields` number n: by key."""
+    """Make value number n of `user_fields` or `organization_fields`: values by key."""
     return {
         f"{kind}_field": values[(n + place) % len(values)]
         for place, (kind, values) in enumerate(VALUES.items())
@@ -48,7 +48,7 @@ def custom_values(n: int) -> Record:
 
 
 def custom_ticket_values(n: int) -> list[Record]:
-    """Makes the value of `custom_fields` of ticket number n: ids and values."""
+    """Make the `custom_fields` of ticket number n: ids and values."""
     return [
         {"id": field_id, "value": TICKET_VALUES[kind][(n + place) % len(TICKET_VALUES[kind])]}
         for place, (field_id, kind) in enumerate(TICKET_FIELD_TYPES.items())
@@ -106,7 +106,7 @@ def _ticket_definition(place: int, field_id: int, kind: str) -> Record:
 
 
 def definitions(resource: str) -> list[Record]:
-    """Lists the definitions of `user_fields`, `organization_fields`, … or `ticket_fields`."""
+    """Return the definitions of `user_fields`, `organization_fields`, … or `ticket_fields`."""
     if resource == "ticket_fields":
         return [
             _ticket_definition(place, field_id, kind)
@@ -116,7 +116,7 @@ def definitions(resource: str) -> list[Record]:
 
 
 def custom_objects() -> list[Record]:
-    """Lists the account's custom objects."""
+    """Return the account's custom objects."""
     return [
         {
             "url": f"{HOST}/api/v2/custom_objects/{key}.json",

@@ -1,7 +1,7 @@
 """The account of `python -m tests.simulator`: one that a support manager would believe.
 
-Tickets, their events, metrics, ratings and audits are all written from the same story, so they
-agree with each other, and every id in them is there. The other resources are those of tests.
+The tickets and their events, metrics, ratings and audits all come from the same story, so they
+agree with each other, and every id in them exists. The other resources are the same as in tests.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .store import Make, Record, Store
 
 TICKETS_A_DAY = 25
-"""On average, as long as that fits into three years."""
+"""The average, unless that many tickets would take more than three years."""
 WEEK = 7 * DAY
 _GROUPS = (
     "Support",
@@ -43,7 +43,7 @@ _GROUPS = (
 
 
 def _keys(desk: Desk, metrics: Metrics) -> dict[str, list[Key]]:
-    """Lists second and id of all that the stories hold, by resource."""
+    """Return the second and id of each record that the stories contain, by resource."""
     found: dict[str, list[Key]] = {
         name: []
         for name in ("tickets", "ticket_events", "satisfaction_ratings", "ticket_metric_events")
@@ -96,22 +96,22 @@ def _schedule(n: int, record_id: RecordId, second: int) -> Record:
 
 
 def _holiday(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes the next holiday; on those before it, the stories would have had to rest."""
+    """Make a holiday in the future, because the agents of the stories work on all past days."""
     day = f"{time.gmtime().tm_year + 1}-01-01"
     own = {"schedule_id": support.schedule_id(0), "start_date": day, "end_date": day}
     return support.schedule_holiday(n, record_id, second) | own
 
 
-def _ages(ids: Iterable[RecordId], desk: Desk) -> list[Key]:
+def _oldest_keys(ids: Iterable[RecordId], desk: Desk) -> list[Key]:
     return [(desk.oldest - DAY + n, record_id) for n, record_id in enumerate(ids)]
 
 
 def open_demo_account(counts: Mapping[str, int], extras_count: int, seed: int) -> Store:
-    """Makes the account's data.
+    """Make the account's data.
 
     Args:
-        counts: numbers of tickets, users and organizations.
-        extras_count: the number of records of every resource that tells no story.
+        counts: the numbers of tickets, users and organizations.
+        extras_count: the number of records of every resource that has no story.
         seed: the same seed gives the same data, relative to six hours before now.
 
     Returns:
@@ -133,8 +133,9 @@ def open_demo_account(counts: Mapping[str, int], extras_count: int, seed: int) -
     memberships = [(agent, n) for n, agent in enumerate(desk.agents)]
 
     def membership(n: int, record_id: RecordId, second: int) -> Record:
-        agent, of = memberships[n % len(memberships)]
-        own = {"user_id": agent, "group_id": desk.groups[of % len(desk.groups)], "default": True}
+        agent, place = memberships[n % len(memberships)]
+        group_id = desk.groups[place % len(desk.groups)]
+        own = {"user_id": agent, "group_id": group_id, "default": True}
         return support.group_membership(n, record_id, second) | own
 
     makers: dict[str, Make] = {
@@ -152,13 +153,13 @@ def open_demo_account(counts: Mapping[str, int], extras_count: int, seed: int) -
     }
     kinds = {resource.name: resource for resource in RESOURCES}
     keys: dict[str, list[Key]] = _keys(desk, metrics) | {
-        "groups": _ages(desk.groups, desk),
-        "group_memberships": _ages(
+        "groups": _oldest_keys(desk.groups, desk),
+        "group_memberships": _oldest_keys(
             map(kinds["group_memberships"].id_of, range(len(memberships))), desk
         ),
-        "sla_policies": _ages([POLICY_ID], desk),
-        "schedules": _ages([support.schedule_id(0)], desk),
-        "schedule_holidays": _ages([kinds["schedule_holidays"].id_of(0)], desk),
+        "sla_policies": _oldest_keys([POLICY_ID], desk),
+        "schedules": _oldest_keys([support.schedule_id(0)], desk),
+        "schedule_holidays": _oldest_keys([kinds["schedule_holidays"].id_of(0)], desk),
         "users": [(desk.oldest - DAY + n % DAY, user) for n, user in enumerate(users)],
     }
     for name, make in makers.items():
@@ -175,6 +176,6 @@ def open_demo_account(counts: Mapping[str, int], extras_count: int, seed: int) -
 
 
 class DemoSimulator(Simulator):
-    """A simulated account whose data tell stories."""
+    """A simulated account whose tickets have stories."""
 
     open_account = staticmethod(open_demo_account)

@@ -1,4 +1,4 @@
-"""Writes what Zendesk measures of tickets, from the stories of a desk."""
+"""Makes the metrics of tickets from the stories of a desk."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class Metrics:
     """Measures the tickets of a desk."""
 
     def __init__(self, desk: Desk) -> None:
-        """Opens the desk."""
+        """Remember the desk."""
         self._desk = desk
 
     def _story(self, ticket_id: int) -> Story:
         return story(self._desk, (ticket_id - events.TICKET_BASE) // events.TICKET_STEP)
 
     def metric_events(self, n: int) -> list[tuple[int, Record]]:
-        """Lists the metric events of ticket number n, each with its second."""
+        """Return the metric events of ticket number n, each with its second."""
         told, newest = story(self._desk, n), self._desk.newest
         created = told.steps[0].second
         target = PRIORITIES[told.steps[0].changes["priority"]]
@@ -62,14 +62,14 @@ class Metrics:
         ]
 
     def ticket_metric_event(self, _n: int, record_id: RecordId, second: int) -> Record:
-        """Writes an event of a metric."""
+        """Make a metric event."""
         of, place = divmod(int(record_id) - METRIC_BASE, METRIC_STEP)
         found = self.metric_events(of)
         # An event that a test adds repeats the last one.
         return found[min(place, len(found) - 1)][1] | {"id": record_id, "time": iso(second)}
 
     def by_metric(self, ticket: Record) -> Record:
-        """Gives the metric events of a ticket, by metric."""
+        """Return the metric events of a ticket, by metric."""
         found: Record = {}
         n = (ticket["id"] - events.TICKET_BASE) // events.TICKET_STEP
         for second, event in self.metric_events(n):
@@ -77,7 +77,7 @@ class Metrics:
         return found
 
     def metric_set(self, ticket: Record) -> Record:
-        """Writes the metrics of a ticket."""
+        """Make the metrics of a ticket."""
         told = self._story(ticket["id"])
         steps, created = told.steps, told.steps[0].second
         solved = [s.second for s in steps if s.changes.get("status") == "solved"]
@@ -124,11 +124,11 @@ class Metrics:
         return iso(max(step.second for step in told.steps if step.author == author))
 
     def comment_count(self, ticket: Record) -> int:
-        """Counts the comments of a ticket."""
+        """Count the comments of a ticket."""
         return sum(bool(step.comment) for step in self._story(ticket["id"]).steps)
 
     def slas(self, ticket: Record) -> Record:
-        """Gives the metrics of the policy that still run."""
+        """Return the metrics of the policy that are still active."""
         told = self._story(ticket["id"])
         if told.first_reply is not None:
             return {"policy_metrics": []}

@@ -1,5 +1,5 @@
 # ruff: noqa: RUF001 - people have such names
-"""Writes tickets, their updates and ratings, and users, as the stories of a desk have left them."""
+"""Makes the tickets of a desk, with their updates and ratings, from stories; and its users."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 EVENT_BASE = 12_000_000_000_000
 EVENT_STEP = 16
-"""An event's children have the ids that follow its own."""
+"""The ids between two events are for the children of the first one."""
 RATING_BASE = 30_000_000_000
 _FIRST_NAMES = ("Ana", "Bo", "Chloé", "Dmitri", "Elif", "Farid", "Grace", "Hiro", "Inés", "Jürgen")
 _LAST_NAMES = ("Müller", "O’Brien", "Sato", "Żak", "Nguyen", "Okafor", "Rossi", "Lindqvist", "Li")
@@ -28,17 +28,17 @@ _COMMENTS: dict[str, tuple[str | None, ...]] = {
 
 
 def _channel(step: Step, owner: int) -> tuple[str, str]:
-    """Gives how an update arrived: as ticket events call it, and as everything else does."""
+    """Return the channel of an update, by its name in ticket events and its name elsewhere."""
     if step.author == SYSTEM:
         return "Rule", "rule"
     return ("Mail", "email") if step.author == owner else ("Web form", "web")
 
 
 class Records:
-    """Writes the records of a desk."""
+    """Makes the records of a desk."""
 
     def __init__(self, desk: Desk, organizations: int) -> None:
-        """Opens the desk."""
+        """Remember the desk, and the number of organizations."""
         self._desk = desk
         self._organizations = organizations
 
@@ -48,14 +48,14 @@ class Records:
         return data.organization_id(n % self._organizations)
 
     def user(self, n: int, record_id: RecordId, second: int) -> Record:
-        """Writes user number n; every twelfth is an agent."""
+        """Make user number n; every twelfth is an agent."""
         name = f"{_FIRST_NAMES[n % 10]} {_LAST_NAMES[n // 10 % 9]}"
         own = {"name": name, "organization_id": self._organization(n), "active": True}
         own |= {"suspended": False, "notes": None, "details": None}
         return data.user(n, record_id, second) | own
 
     def ticket(self, n: int, record_id: RecordId, second: int) -> Record:
-        """Writes the ticket with this id, as its story has left it."""
+        """Make the ticket with this id, as it is at the end of its story."""
         n = (int(record_id) - events.TICKET_BASE) // events.TICKET_STEP
         told = story(self._desk, n)
         now = told.properties()
@@ -103,7 +103,7 @@ class Records:
         return n, place, told, told.steps[place]
 
     def ticket_event(self, n: int, record_id: RecordId, second: int) -> Record:
-        """Writes an update of a ticket, with a child for what was said and one for each change."""
+        """Make a ticket event, with a child event for the comment and one for each change."""
         of, place, told, step = self._step(int(record_id))
         via, _ = _channel(step, told.requester)
         before = told.properties(place)
@@ -125,7 +125,7 @@ class Records:
         return event | own | ({"system": {}} if step.author == SYSTEM else {})
 
     def with_comments(self, event: Record) -> list[Record]:
-        """Gives the children of an event with what was said."""
+        """Return the child events of a ticket event, with the whole comment."""
         *_, told, step = self._step(event["id"])
         _, channel = _channel(step, told.requester)
         said = {"body": step.comment, "plain_body": step.comment, "attachments": []}
@@ -139,7 +139,7 @@ class Records:
         ]
 
     def ticket_audit(self, n: int, record_id: RecordId, second: int) -> Record:
-        """Writes an update of a ticket as the list of audits has it."""
+        """Make the ticket audit of an update."""
         of, place, told, step = self._step(int(record_id))
         before = told.properties(place)
         found: list[Record] = []
@@ -159,7 +159,7 @@ class Records:
         return products.ticket_audit(n, record_id, second) | own
 
     def satisfaction_rating(self, n: int, record_id: RecordId, second: int) -> Record:
-        """Writes what the customer of a ticket said of it."""
+        """Make the satisfaction rating of a ticket."""
         of = int(record_id) - RATING_BASE
         told = story(self._desk, of)
         now = told.properties()

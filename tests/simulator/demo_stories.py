@@ -1,8 +1,8 @@
-"""What happens to a ticket of the demo account, from its number alone: a plain support desk.
+"""The stories of the demo account's tickets: what happens at a plain support desk.
 
-A customer writes, a trigger assigns, agents answer in office hours, some tickets are escalated,
-reopened or late, and an automation closes what is solved. Nothing is remembered: the same seed and
-number give the same story again.
+A customer writes, a trigger assigns, and agents answer in office hours. Some tickets are escalated,
+reopened or late, and an automation closes the solved ones. A story depends only on the seed and the
+ticket's number, so it can be told again at any time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ OPENS, CLOSES = 9 * HOUR, 17 * HOUR
 MOST_STEPS = 16
 SYSTEM = -1
 PRIORITIES = {"low": 1440, "normal": 480, "high": 120, "urgent": 30}
-"""Each priority, and the minutes in which its policy wants a first reply."""
+"""Each priority, and the minutes in which its policy demands a first reply."""
 _WEIGHTS = (25, 50, 20, 5)
 _TOPICS = (
     ("Cannot log in", "Since this morning the page says that my password is wrong."),
@@ -44,16 +44,16 @@ _SOLUTIONS = ("This is done now. Is there anything else?", "The correction is li
 
 @dataclass(frozen=True)
 class Desk:
-    """How large the account is.
+    """The size of the account and its people.
 
     Attributes:
         seed: the same seed gives the same stories.
-        tickets: how many there are.
-        customers: user ids of end users.
-        agents: user ids of agents.
-        groups: group ids; number 1 is the second line.
+        tickets: the number of tickets.
+        customers: the user ids of end users.
+        agents: the user ids of agents.
+        groups: the group ids; number 1 is the second line.
         oldest: epoch second of the first ticket.
-        newest: epoch second at which all stories stop, wherever they are.
+        newest: epoch second at which all stories stop, finished or not.
     """
 
     seed: int
@@ -70,11 +70,11 @@ class Step:
     """An update of a ticket.
 
     Attributes:
-        second: when.
-        author: user id, or `SYSTEM`.
+        second: epoch second of the update.
+        author: a user id, or `SYSTEM`.
         changes: properties and their new values.
-        comment: what the author wrote, if anything.
-        public: whether the customer can read it.
+        comment: the author's comment, if any.
+        public: whether the customer can read the comment.
     """
 
     second: int
@@ -89,13 +89,13 @@ class Story:
     """A ticket's life so far.
 
     Attributes:
-        steps: its updates; the first creates it.
-        requester: user id.
-        subject: what it is about.
-        due: epoch second until which the policy wants a first reply.
+        steps: the ticket's updates; the first creates it.
+        requester: the customer's user id.
+        subject: the ticket's subject.
+        due: epoch second until which the policy demands a first reply.
         first_reply: epoch second of the first public answer, if there is one.
-        reopens: how often the customer was not content.
-        rating: "good", "bad", or "" if the customer did not rate.
+        reopens: how often the customer reopened the ticket.
+        rating: "good", "bad", or "" if the customer did not rate the ticket.
     """
 
     steps: tuple[Step, ...]
@@ -107,19 +107,19 @@ class Story:
     rating: str
 
     def properties(self, steps: int | None = None) -> Record:
-        """Gives what so many steps, or all of them, have made of the ticket."""
+        """Return the ticket's properties after a number of steps, or after all of them."""
         found: Record = {}
         for step in self.steps[:steps]:
             found |= step.changes
         return found
 
     def replies(self) -> int:
-        """Counts the public comments of agents."""
+        """Count the public comments of agents."""
         return sum(bool(s.comment and s.public and s.author != self.requester) for s in self.steps)
 
 
 def in_office_hours(second: int) -> int:
-    """Gives the second itself in office hours, Monday to Friday in UTC, or the next opening."""
+    """Return a second that is in office hours (Monday to Friday, UTC), or else the next opening."""
     day, clock = divmod(second, DAY)
     if clock >= CLOSES:
         day, clock = day + 1, 0
@@ -130,7 +130,7 @@ def in_office_hours(second: int) -> int:
 
 
 def after_office_time(second: int, seconds: int) -> int:
-    """Gives the second at which so many seconds of office hours have passed."""
+    """Return the second at which a number of office-hour seconds have passed."""
     while True:
         second = in_office_hours(second)
         left = second // DAY * DAY + CLOSES - second
@@ -141,7 +141,7 @@ def after_office_time(second: int, seconds: int) -> int:
 
 
 def office_minutes(first: int, last: int) -> int:
-    """Counts the minutes of office hours between two seconds."""
+    """Count the office-hour minutes between two seconds."""
     seconds, first = 0, in_office_hours(first)
     while first < last:
         closing = first // DAY * DAY + CLOSES
@@ -152,7 +152,7 @@ def office_minutes(first: int, last: int) -> int:
 
 @lru_cache(maxsize=4096)
 def story(desk: Desk, n: int) -> Story:
-    """Tells the story of ticket number n."""
+    """Tell the story of ticket number n."""
     chance = random.Random(f"{desk.seed} {n}")
     span = desk.newest - HOUR - desk.oldest
     created = desk.oldest + int((n + chance.random()) * span / desk.tickets)

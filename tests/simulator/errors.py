@@ -1,4 +1,4 @@
-"""Zendesk's ways to say no: four JSON shapes, and what a proxy in front of it says."""
+"""Zendesk's error responses: four JSON shapes, and the HTML of a proxy in front of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ HTML = "<!DOCTYPE html>\n<html><head><title>{0}</title></head><body><h1>{0}</h1>
 
 
 def error_body(shape: str, title: str, message: str) -> bytes:
-    """Writes an error body.
+    """Make the body of an error response.
 
     Args:
         shape: "title" (`{"error": {"title", "message"}}`), "description"
@@ -16,9 +16,6 @@ def error_body(shape: str, title: str, message: str) -> bytes:
             "plain" (`{"error": message}`), "html" or "empty".
         title: the name of the error, such as `RecordNotFound`.
         message: the sentence for people.
-
-    Returns:
-        The body.
     """
     if shape == "html":
         return HTML.format(message).encode()
@@ -34,17 +31,17 @@ def error_body(shape: str, title: str, message: str) -> bytes:
 
 
 class ApiError(Exception):
-    """A request the account refuses."""
+    """The account refuses a request."""
 
     def __init__(self, status: int, shape: str, title: str, message: str, **headers: str) -> None:
-        """Keeps the refusal.
+        """Make the error response.
 
         Args:
             status: HTTP status.
             shape: see `error_body`.
             title: the name of the error.
             message: the sentence for people.
-            headers: further headers, with `_` for `-`.
+            headers: more headers, with `_` for `-`.
         """
         super().__init__(f"{status} {title}: {message}")
         self.status = status
@@ -53,24 +50,24 @@ class ApiError(Exception):
 
 
 def not_found() -> ApiError:
-    """An endpoint this account does not have."""
+    """Return the error for an endpoint that this account does not have."""
     return ApiError(404, "title", "InvalidEndpoint", "Not found")
 
 
 def forbidden() -> ApiError:
-    """Credentials that are good, but not for this."""
+    """Return the error for valid credentials that do not allow a request."""
     message = "You do not have access to this page. Please contact the account owner."
     return ApiError(403, "title", "Forbidden", message)
 
 
 def invalid(message: str, attribute: str) -> ApiError:
-    """A parameter that cannot be understood."""
+    """Return the error for an invalid parameter."""
     text = f"You passed an invalid value for the {attribute} attribute. {message}"
     return ApiError(400, "title", "Invalid attribute", text)
 
 
 def denied(status: int) -> ApiError:
-    """What an account answers where its plan, its credentials or Zendesk do not allow a request."""
+    """Return the error of an endpoint that plan, credentials or Zendesk make unavailable."""
     known = {401: ("plain", "", "Couldn't authenticate you"), 402: _PAYMENT, 410: _GONE}
     if status in known:
         return ApiError(status, *known[status])

@@ -1,4 +1,4 @@
-"""Writes ticket events and ticket metric events."""
+"""Makes ticket events and ticket metric events."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TICKET_BASE = 4_294_967_296 + 17
 TICKET_STEP = 3
 _VIAS = ("Web form", "Mail", "Web service", "Rule", "Chat", "System")
 _FIELD = str(next(iter(TICKET_FIELD_TYPES)))
-# What a child event changed is a key of its own: nobody has the whole list of them.
+# Each changed property is a key of its own in a child event. Nobody has a full list of them.
 _CHANGES: tuple[Record, ...] = (
     {"status": "open", "previous_value": "new"},
     {"priority": "high", "previous_value": None},
@@ -46,7 +46,7 @@ def _child(n: int, place: int) -> Record:
 
 
 def ticket_event(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes ticket event number n: an audit of one to four changes."""
+    """Make ticket event number n: an audit with one to four child events."""
     by_system = n % 6 == 0
     return {
         "child_events": [_child(n, place) for place in range(1 + n % 4)],
@@ -70,7 +70,7 @@ def ticket_event(n: int, record_id: RecordId, second: int) -> Record:
 
 
 def comment(child: Record, event: Record) -> Record:
-    """Writes the whole comment that the `comment_events` sideload puts into a child event."""
+    """Return the properties that the `comment_events` sideload adds to a child event."""
     n = child["id"]
     body = text(n)
     attachment = {
@@ -101,7 +101,7 @@ def comment(child: Record, event: Record) -> Record:
 
 
 def ticket_metric_event(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes ticket metric event number n."""
+    """Make ticket metric event number n."""
     kind = ("measure", "activate", "pause", "fulfill", "apply_sla", "breach", "update_status")[
         n % 7
     ]

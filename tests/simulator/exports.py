@@ -1,7 +1,7 @@
 """Cuts export pages out of a sorted index.
 
-An index is a list of (epoch second, id), in that order, of what may be served. `cursor_page` and
-`time_page` are pure functions: no clock, no data.
+An index is a sorted list of (epoch second, id), one for each record that may be served.
+`cursor_page` and `time_page` are pure functions: they use no clock and no records.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ _CURSOR = re.compile(r"(\d+)\.0\|\|([^|]*)\|(\d*)")
 
 @dataclass(frozen=True)
 class Page:
-    """Which records a page holds, and where the next one starts.
+    """The records of a page, and where the next page starts.
 
     Attributes:
-        keys: what is on the page, in the order it is written.
+        keys: second and id of each record, in the order of the page.
         end: whether the page reaches the newest record.
-        end_time: epoch second, of time pages.
-        cursor: `after_cursor`, of cursor pages.
+        end_time: the `end_time` of a time page, an epoch second.
+        cursor: the `after_cursor` of a cursor page.
     """
 
     keys: Sequence[Key]
@@ -50,7 +50,7 @@ class Page:
 
 
 def encode_cursor(second: int, record_id: RecordId = "", empties: int | str = "") -> str:
-    """Makes a cursor in the form observed: base64 of `1695062724.0||1571|`."""
+    """Make a cursor as Zendesk's have been observed: base64 of `1695062724.0||1571|`."""
     return base64.b64encode(f"{second}.0||{record_id}|{empties}".encode()).decode()
 
 
@@ -67,19 +67,19 @@ def _decode_cursor(cursor: str) -> tuple[int, RecordId, int]:
 
 
 def cursor_page(index: Sequence[Key], cursor: str, size: int, empty_pages: int = 0) -> Page:
-    """Cuts the page after a cursor: sorted by (second, id), nothing twice, nothing left out.
+    """Cut the page after a cursor. Pages are sorted by (second, id) and do not overlap.
 
     Args:
-        index: what may be served.
-        cursor: where to go on, from `encode_cursor`; without an id it means before that second.
+        index: the records that may be served.
+        cursor: the cursor, from `encode_cursor`; one without an id is before its second.
         size: the most records on a page.
         empty_pages: how many empty pages come before the last one.
 
     Returns:
-        The page; its cursor is the one asked for when there is nothing new.
+        The page. If there is nothing new, its cursor is the given one.
 
     Raises:
-        ApiError: the cursor is not one of ours.
+        ApiError: the cursor is not valid.
     """
     second, record_id, empties = _decode_cursor(cursor)
     if record_id == "":
@@ -96,24 +96,22 @@ def cursor_page(index: Sequence[Key], cursor: str, size: int, empty_pages: int =
 
 
 def _scattered(key: Key) -> tuple[int, int]:
-    # Zendesk keeps no order within a second; one that is not the ids' shows who relies on it.
+    # Zendesk keeps no order within a second. An order that differs from that of the ids reveals
+    # code that relies on it.
     return key[0], hash((key[1], key[0])) if isinstance(key[1], int) else len(key[1])
 
 
 def time_page(index: Sequence[Key], start_time: int, size: int, settings: Settings) -> Page:
-    """Cuts the page from a second on, which is included.
+    """Cut the page that starts at a second, inclusive.
 
     A page can end inside a second: `end_time` is then that second, and its records come again on
-    the next page. A full page of a single second is treated as the settings say.
+    the next page. The settings decide about a full page of a single second.
 
     Args:
-        index: what may be served.
+        index: the records that may be served.
         start_time: epoch second.
-        size: the most records on a page, but for one of a single second.
+        size: the most records on a page, except one of a single second.
         settings: `extend_pages`, `stuck_pages`, `cap` and `empty_pages`.
-
-    Returns:
-        The page.
     """
     size = min(size, settings.cap or size)
     first = bisect_left(index, start_time, key=_second)
@@ -147,10 +145,10 @@ def _start_time(query: Query, newest_seconds: int = 60) -> int:
 
 
 class CursorExport(Form):
-    """Pages with `after_cursor`, from a `start_time` on."""
+    """Pages with `after_cursor`; the first starts at `start_time`."""
 
     def cut(self, query: Query) -> Cut:
-        """Cuts the page after a cursor, or from `start_time` on."""
+        """Cut the page after a cursor, or from `start_time` on."""
         page = self._page(query, query.params.get("cursor") or self._first_cursor(query))
         paging: Record = {
             "after_url": query.address("start_time", cursor=page.cursor),
@@ -175,10 +173,10 @@ class CursorExport(Form):
 
 
 class RoutingExport(CursorExport):
-    """Pages of skill routing: from the beginning on, and in a form of their own."""
+    """Pages of skill routing, which start at the beginning and have their own paging fields."""
 
     def cut(self, query: Query) -> Cut:
-        """Cuts the page after a cursor, or the first."""
+        """Cut the page after a cursor, or the first."""
         if query.settings.routing_pages == "cursor":
             return super().cut(query)
         page = self._page(query, query.params.get("cursor") or self._first_cursor(query))
@@ -194,13 +192,13 @@ class RoutingExport(CursorExport):
 
 @dataclass(frozen=True)
 class TimeExport(Form):
-    """Pages with `end_time`, each from a `start_time` on.
+    """Pages with `end_time`, each of which starts at a `start_time`.
 
     Attributes:
         end_of_stream: whether pages have that field.
-        newest_seconds: how old `start_time` has to be.
+        newest_seconds: how many seconds ago `start_time` has to be.
         most: the most records on a page.
-        is_ragged: whether pages hold fewer records than asked for, for no reason.
+        is_ragged: whether pages hold fewer records than requested, for no reason.
         ends_now: whether the last page's `end_time` is now, and its `next_page` null.
     """
 
@@ -211,7 +209,7 @@ class TimeExport(Form):
     ends_now: bool = False
 
     def cut(self, query: Query) -> Cut:
-        """Cuts the page from `start_time` on."""
+        """Cut the page from `start_time` on."""
         start_time = _start_time(query, self.newest_seconds)
         size = min(query.size("per_page", self.most, MOST_PER_PAGE), self.most)
         size -= start_time % (size // 2 + 1) if self.is_ragged else 0

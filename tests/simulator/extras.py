@@ -1,5 +1,5 @@
 # ruff: noqa: RUF001 - people write such characters, and a tap has to carry them
-"""Writes help center articles, skill routing and custom object records."""
+"""Makes help center articles, skill routing changes and custom object records."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def article(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes help center article number n."""
+    """Make help center article number n."""
     return {
         "id": record_id,
         "url": f"{HOST}/api/v2/help_center/en-us/articles/{record_id}.json",
@@ -47,7 +47,7 @@ def article(n: int, record_id: RecordId, second: int) -> Record:
 
 
 def attribute(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes change number n of a skill type."""
+    """Make change number n of a skill type."""
     return {
         "id": record_id,
         "name": ("Language", "Größe", "Region")[n % 3],
@@ -57,13 +57,13 @@ def attribute(n: int, record_id: RecordId, second: int) -> Record:
 
 
 def attribute_value(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes change number n of a skill."""
+    """Make change number n of a skill."""
     value = attribute(n, record_id, second)
     return value | {"attribute_id": f"15821cba-7326-11e8-b07e-{n:012x}"}
 
 
 def instance_value(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes change number n of who or what has a skill."""
+    """Make change number n of the skills of an agent or ticket."""
     return {
         "id": record_id,
         "attribute_value_id": f"19ed17fb-7326-11e8-b07e-{n:012x}",
@@ -74,9 +74,9 @@ def instance_value(n: int, record_id: RecordId, second: int) -> Record:
 
 
 def custom_object_record(key: str) -> Make:
-    """Makes the writer of records of a custom object."""
+    """Return the function that makes the records of a custom object."""
 
-    def write(n: int, record_id: RecordId, second: int) -> Record:
+    def make(n: int, record_id: RecordId, second: int) -> Record:
         return {
             "url": f"{HOST}/api/v2/custom_objects/{key}/records/{record_id}.json",
             "id": record_id,
@@ -91,4 +91,4 @@ def custom_object_record(key: str) -> Make:
             "photo": None,
         }
 
-    return write
+    return make

@@ -1,4 +1,4 @@
-"""What can go wrong on the way, on request: a queue of faults that requests run into."""
+"""A queue of faults that tests fill and that requests hit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-# Each kind with the arguments it takes, and their defaults.
+# Each kind with its arguments and their defaults.
 KINDS: dict[str, dict[str, Any]] = {
     "status": {"code": 500, "shape": "title", "title": "", "message": "", "body": None}
     | {"headers": {}},
@@ -33,14 +33,14 @@ KINDS: dict[str, dict[str, Any]] = {
 
 @dataclass
 class Fault:
-    """Something that goes wrong.
+    """A fault.
 
     Attributes:
         kind: one of `KINDS`.
-        times: how many requests run into it.
-        path: a regular expression, searched for in path and query of a request.
-        after: how many matching requests it lets pass before.
-        args: the arguments of its kind.
+        times: how many requests hit it.
+        path: a regular expression, searched for in a request's path and query.
+        after: how many matching requests pass before.
+        args: the arguments of the kind.
     """
 
     kind: str
@@ -51,10 +51,10 @@ class Fault:
 
 
 class Faults:
-    """Faults that wait for requests to the export and token endpoints."""
+    """The faults that wait for requests."""
 
     def __init__(self) -> None:
-        """Starts with none."""
+        """Start without faults."""
         self._lock = threading.Lock()
         self.waiting: list[Fault] = []
         self.met: list[str] = []
@@ -63,24 +63,24 @@ class Faults:
     def add(
         self, kind: str, times: int = 1, path: str = "", after: int = 0, **args: object
     ) -> None:
-        """Adds a fault; requests meet the faults that match them one at a time, in order.
+        """Add a fault. A request hits one fault at most: the first one that matches and is due.
 
         Args:
             kind: one of `KINDS`: "status" (`code`, `shape` as in `error_body`, `title`, `message`,
                 `body` as text, `headers`), "reset" (RST), "hang" (`seconds` of silence),
-                "hold" (the good answer, made once `release` is called),
+                "hold" (the right response, made once `release` is called),
                 "cut" (`share` of the body arrives), "not_json", "html", "empty" (no body),
                 "no_records" (JSON without the records), "redirect" (`to`, `code`), "bomb" (a gzip
                 body of `size` bytes), "stuck_cursor", "pretty" (JSON over many lines),
                 "unknown_field" (`name`, `value` on every record), "slow_body"
-                (`seconds`, `pieces`), "drip" (`seconds` after each byte: of the body, or from the
-                `headers` on; the body `chunked` or packed with `gzip`), "raw" (text in place of
-                the record at `index`, or of its property `name`; JSON or not), "interim" (an
-                answer of status `code` comes before the good one).
-            times: how many requests meet it.
+                (`seconds`, `pieces`), "drip" (`seconds` after each byte: of the body only, or of
+                the `headers` too; the body `chunked` or compressed with `gzip`), "raw" (text in
+                place of the record at `index`, or of its property `name`; JSON or not), "interim"
+                (a response of status `code` comes before the right one).
+            times: how many requests hit it.
             path: a regular expression, searched for in path and query.
-            after: how many matching requests pass before; every waiting fault counts on its own.
-            args: arguments of the kind.
+            after: how many matching requests pass before. Every waiting fault counts on its own.
+            args: the arguments of the kind.
 
         Raises:
             ValueError: there is no such kind, or it has no such argument.
@@ -92,24 +92,24 @@ class Faults:
             self.waiting.append(Fault(kind, times, path, after, {**KINDS[kind], **args}))
 
     def clear(self) -> None:
-        """Forgets what waits and what was met."""
+        """Forget all faults, including those that requests have hit."""
         with self._lock:
             self.waiting.clear()
             self.met.clear()
 
     def release(self) -> None:
-        """Lets the requests that are held go on; later ones are held until the next time."""
+        """Answer the requests that are held. Later ones are held until the next call."""
         self.released.set()
         self.released = threading.Event()
 
     def take(self, target: str) -> Fault | None:
-        """Finds the fault a request runs into.
+        """Find the fault that a request hits, and remember its kind in `met`.
 
         Args:
-            target: its path and query.
+            target: the path and query of the request.
 
         Returns:
-            The first fault that is due, if any; `met` remembers its kind.
+            The first fault that is due, if any.
         """
         due = None
         with self._lock:

@@ -1,4 +1,4 @@
-"""Counts requests in fixed windows, and says so in headers, or with a 429."""
+"""Rate limits: counts requests in fixed windows, and reports them in headers or with a 429."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _REQUESTS = "Number of allowed API requests per minute exceeded"
 
 @dataclass(frozen=True)
 class Limit:
-    """A rate limit that an endpoint has beside the account's.
+    """A rate limit that an endpoint has in addition to the account's.
 
     Attributes:
-        bucket: what counts together; also the end of the header's name.
-        share: requests per window, in multiples of `Settings.limit`, which stands for Zendesk's 10
-            a minute; one at least.
-        windows: how many windows it lasts.
-        message: what a refusal says.
-        header: whether responses say what remains.
+        bucket: the name of the counter, and the end of the header's name.
+        share: requests per window, as a multiple of `Settings.limit`, which stands for Zendesk's 10
+            a minute; the result is at least one request.
+        windows: the length of this limit's window, as a multiple of `Settings.window`.
+        message: the message of a 429.
+        header: whether responses have a header with the remaining requests.
     """
 
     bucket: str
@@ -64,27 +64,27 @@ class Limits:
     """The account's rate limits; a window starts with its first request."""
 
     def __init__(self, settings: Settings) -> None:
-        """Starts with nothing used."""
+        """Start with unused limits."""
         self._settings = settings
         self._lock = threading.Lock()
         self._windows: dict[str, tuple[float, int]] = {}
 
     def clear(self) -> None:
-        """Forgets what was used."""
+        """Reset all limits."""
         with self._lock:
             self._windows.clear()
 
     def take(self, limit: Limit | None) -> dict[str, str]:
-        """Counts one request.
+        """Count one request.
 
         Args:
-            limit: of the endpoint; None for a request that only the account's own limit counts.
+            limit: the endpoint's limit; None if only the account's limit counts the request.
 
         Returns:
-            The rate-limit headers of its response.
+            The rate-limit headers of the response.
 
         Raises:
-            ApiError: 429, when nothing remains; such a request is not counted.
+            ApiError: 429, because no request remains. This request is not counted.
         """
         settings = self._settings
         headers = {"x-rate-limit": "700", "x-rate-limit-remaining": "699"}
@@ -110,7 +110,7 @@ class Limits:
         start, used = self._windows.get(limit.bucket, (now, 0))
         if now >= start + window:
             start, used = now, 0
-        reset = math.ceil(start - now + window)  # in this order it is exact as a window starts
+        reset = math.ceil(start - now + window)  # in this order, exact at the start of a window
         if used >= total:
             error = ApiError(429, "description", "APIRateLimitExceeded", limit.message)
             error.headers = {"Retry-After": str(reset)}

@@ -1,4 +1,4 @@
-"""Cuts pages of lists: by a cursor that lasts, by offset, or all on one page."""
+"""Cuts pages of lists: by a cursor that stays valid, by offset, or all on one page."""
 
 from __future__ import annotations
 
@@ -54,20 +54,21 @@ def _cursor_paging(query: Query, after: str | None, *, has_more: bool) -> Record
 
 
 class List(Form):
-    """A list: what `include` asks for stands beside the records."""
+    """A list. Its sideloads come beside the records, never inside them."""
 
     sideload = staticmethod(sideload_list)
 
 
 @dataclass(frozen=True)
 class CursorList(List):
-    """Pages of 100 with `page[after]`, a keyset cursor: it lasts, also inside a second.
+    """Pages of 100 with `page[after]`, a keyset cursor that stays valid, even inside a second.
 
     Attributes:
-        sorts: what `sort` can be, with "-" before it for descending; the first is the default.
-        newest_first: whether the default is descending, unless the account is set to ascending.
-        since: the parameter that holds the oldest second; the first of its values.
-        until: the parameter that holds the newest second; the last of its values.
+        sorts: the values of `sort`, with "-" before them for descending; the first is the default.
+        newest_first: whether the default is descending, unless `Settings.newest_first_lists` is
+            off.
+        since: the parameter whose first value is the oldest second.
+        until: the parameter whose last value is the newest second.
     """
 
     sorts: tuple[str, ...] = ("id",)
@@ -76,7 +77,7 @@ class CursorList(List):
     until: str = ""
 
     def cut(self, query: Query) -> Cut:
-        """Cuts the page after a cursor, or the first."""
+        """Cut the page after a cursor, or the first."""
         size = query.size("page[size]", MOST_PER_PAGE, MOST_PER_PAGE)
         descending = self.newest_first and query.settings.newest_first_lists
         sort = query.params.get("sort", "-" * descending + self.sorts[0])
@@ -98,7 +99,7 @@ class CursorList(List):
         return Cut(keys, _cursor_paging(query, after, has_more=has_more))
 
     def _walk(self, query: Query, sort: str, place: Place | None) -> Iterator[Place]:
-        """Goes through second and id of what comes after a place."""
+        """Yield the sort value and id of each record after a place."""
         index = query.table.order(sort.removeprefix("-"))
         since = query.second(self.since, 0) if self.since else None
         until = query.second(self.until, -1) if self.until else None
@@ -112,10 +113,10 @@ class CursorList(List):
 
 
 class OffsetList(List):
-    """Pages with `next_page`, by `page` and `per_page`, up to 10,000 records."""
+    """Numbered pages with `next_page`, by `page` and `per_page`, up to 10,000 records."""
 
     def cut(self, query: Query) -> Cut:
-        """Cuts the page with this number."""
+        """Cut the page with the number `page`."""
         size = query.size("per_page", MOST_PER_PAGE, MOST_PER_PAGE)
         number = query.integer("page", 1, range(1, 1 << 40))
         if number * size > MOST_BY_OFFSET:
@@ -134,7 +135,7 @@ class OnePage(List):
     """Everything on one page."""
 
     def cut(self, query: Query) -> Cut:
-        """Gives all there is."""
+        """Return the only page."""
         keys = [key for key in query.table.order("id") if query.shows(key[1])]
         paging = {"count": len(keys), "next_page": None, "previous_page": None}
         return Cut(keys, paging)
@@ -142,17 +143,17 @@ class OnePage(List):
 
 @dataclass(frozen=True)
 class FixedList(List):
-    """Records that never change, such as definitions of fields, by `page[after]`.
+    """Pages with `page[after]` of records that never change, such as definitions of fields.
 
     Attributes:
-        records: gives them.
+        records: returns the records.
     """
 
     is_slow: ClassVar[bool] = False
     records: Callable[[], Sequence[Record]]
 
     def cut(self, query: Query) -> Cut:
-        """Cuts the page after a place."""
+        """Cut the page after `page[after]`, or the first."""
         found = self.records()
         size = query.size("page[size]", MOST_PER_PAGE, MOST_PER_PAGE)
         first = query.integer("page[after]", 0, range(len(found) + 1))

@@ -1,4 +1,4 @@
-"""Makes a fault happen to a request."""
+"""Lets a request hit a fault."""
 
 from __future__ import annotations
 
@@ -19,19 +19,22 @@ if TYPE_CHECKING:
 
     from .faults import Fault
 
-# Faults of the page itself, and faults that need the page to do damage to.
+# Faults that send the right page in a wrong way, and all faults that need a page.
 UNDAMAGED = {"hold", "cut", "slow_body", "drip", "interim"}
 NEED_A_PAGE = {"no_records", "stuck_cursor", "pretty", "unknown_field", "raw"} | UNDAMAGED
 _HTML_TYPE = {"Content-Type": "text/html; charset=utf-8"}
 
 
 def _bomb(size: int) -> bytes:
-    """Makes a gzip body of JSON with very much white space, a thousandth of its size."""
+    """Make a gzip body that unpacks to JSON of the given size, mostly blanks.
+
+    The body has about a thousandth of that size.
+    """
     blank = b" " * (1 << 20)
     opening, closing = b'{"count": 0, "tickets": [', b"]}"
     deflate = zlib.compressobj(9, zlib.DEFLATED, 31)
     body = deflate.compress(opening) + deflate.flush(zlib.Z_FULL_FLUSH)
-    # After a full flush blocks do not depend on each other, so one can be repeated.
+    # After a full flush, blocks do not depend on each other, so one can be repeated.
     raw = zlib.compressobj(9, zlib.DEFLATED, -15)
     block = raw.compress(blank) + raw.flush(zlib.Z_FULL_FLUSH)
     count = size // len(blank) + 1
@@ -46,7 +49,7 @@ def _bomb(size: int) -> bytes:
 
 
 def _instead(fault: Fault) -> Reply:
-    """Makes the response that comes instead of the page."""
+    """Make the response of a fault that needs no page."""
     args = fault.args
     if fault.kind == "status":
         title, message = args["title"] or "Fault", args["message"] or "Something went wrong"
@@ -64,7 +67,7 @@ def _instead(fault: Fault) -> Reply:
 
 
 def _damaged(fault: Fault, reply: Reply, params: dict[str, str]) -> Reply:
-    """Makes the page that comes instead of the good one."""
+    """Return a page after a fault has changed its content."""
     page = msgspec.json.decode(reply.body)
     records_key = next((key for key, value in page.items() if isinstance(value, list)), "")
     if fault.kind == "no_records":
@@ -91,15 +94,15 @@ def _damaged(fault: Fault, reply: Reply, params: dict[str, str]) -> Reply:
 
 @dataclass
 class Victim:
-    """A request that something happens to.
+    """A request that hits a fault.
 
     Attributes:
-        connection: to whom.
+        connection: the connection to the client.
         params: the query of the request.
-        answer: gives the good response, for faults that damage it.
-        log: is told of what is about to be sent; status 0 for nothing.
-        stopping: ends a hang early.
-        released: ends a hold.
+        answer: returns the right response.
+        log: is called with the response that is about to be sent; status 0 for none.
+        stopping: ends a fault early, when the server stops.
+        released: ends the fault "hold".
     """
 
     connection: socket.socket
@@ -111,11 +114,11 @@ class Victim:
 
 
 def happen(fault: Fault, victim: Victim) -> bool:
-    """Makes a fault happen.
+    """Let a request hit a fault.
 
     Args:
-        fault: which.
-        victim: to which request.
+        fault: the fault.
+        victim: the request.
 
     Returns:
         Whether the connection can be used again.

@@ -1,4 +1,4 @@
-"""Writes pages as JSON, and remembers what it wrote: compressing is the slow part."""
+"""Encodes pages as JSON, and caches them because compression is slow."""
 
 from __future__ import annotations
 
@@ -20,24 +20,21 @@ _GZIP = {"Content-Encoding": "gzip"}
 
 
 class Pages:
-    """Turns what a page holds into a response body."""
+    """Turns the content of a page into a response."""
 
     def __init__(self) -> None:
-        """Starts with nothing remembered."""
+        """Start with an empty cache."""
         self._lock = threading.Lock()
         self._remembered: OrderedDict[object, tuple[bytes, int]] = OrderedDict()
         self._bytes = 0
 
     def render(self, cut: Cut, query: Query, *, gzip: bool) -> Reply:
-        """Writes a page.
+        """Make the response with a page.
 
         Args:
-            cut: what is on it.
-            query: what was asked for.
-            gzip: whether to compress it.
-
-        Returns:
-            The reply.
+            cut: the content of the page.
+            query: the request.
+            gzip: whether to compress the body.
 
         Raises:
             ApiError: a parameter is wrong.

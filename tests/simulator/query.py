@@ -1,4 +1,4 @@
-"""A request for a page: its parameters, read and checked, and the account it goes to."""
+"""A request for a page: reads and checks its parameters."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class Query:
     """A request for a page of a resource.
 
     Attributes:
-        params: the query; values of a repeated name are joined by commas.
+        params: the query; the values of a repeated name are joined by commas.
         url: the canonical address of the endpoint, without parameters.
-        now: epoch second.
+        now: the time of the request, an epoch second.
         settings: how the account behaves.
         store: the account's data.
-        resource: what is asked for.
-        endpoint: where.
-        parent: the id of the parent whose records are asked for, if any.
+        resource: the requested resource.
+        endpoint: the requested endpoint.
+        parent: the id of the parent whose records are requested, if any.
     """
 
     params: Params
@@ -52,15 +52,15 @@ class Query:
         return self.store.records[self.resource.name]
 
     def integer(self, name: str, default: int | None, allowed: range) -> int:
-        """Reads a parameter.
+        """Read a parameter that is an integer.
 
         Args:
-            name: of the parameter.
-            default: its value when it is not given. None: it is required.
-            allowed: what it can be.
+            name: the name of the parameter.
+            default: its default. None: the parameter is required.
+            allowed: its valid values.
 
         Raises:
-            ApiError: 400, it is something else.
+            ApiError: 400, the value is not valid.
         """
         text = self.params.get(name, "" if default is None else str(default))
         if not text.isascii() or not text.isdigit() or int(text) not in allowed:
@@ -69,17 +69,17 @@ class Query:
         return int(text)
 
     def second(self, name: str, place: int) -> int | None:
-        """Reads a parameter that is a time: epoch seconds or milliseconds, or a date-time.
+        """Read a parameter that is a time: epoch seconds or milliseconds, or a date-time.
 
         Args:
-            name: of the parameter.
-            place: which of its values, where it is repeated.
+            name: the name of the parameter.
+            place: the index of the value, if the parameter is repeated.
 
         Returns:
-            Epoch second, or None if it is not given.
+            The epoch second, or None if the parameter is not given.
 
         Raises:
-            ApiError: 400, it is something else.
+            ApiError: 400, the value is not a time.
         """
         text = self.params.get(name, "").split(",")[place]
         try:
@@ -90,16 +90,16 @@ class Query:
         return value // 1000 if value and value > _MILLISECONDS else value
 
     def size(self, name: str, default: int, most: int) -> int:
-        """Reads how many records a page may hold at the most, which the account can cap."""
+        """Read the most records that a page may hold, which `Settings.cap` can lower."""
         size = self.integer(name, default, range(1, most + 1))
         return min(size, self.settings.cap or size)
 
     def address(self, *dropped: str, **more: object) -> str:
-        """Writes the canonical address of another page.
+        """Return the canonical address of another page.
 
         Args:
-            dropped: parameters that it does not have.
-            more: parameters that it has, with `__` for brackets: `page__after`.
+            dropped: the parameters of this request to leave out.
+            more: parameters to add or replace, with `__` for brackets: `page__after`.
         """
         rest = {name: value for name, value in self.params.items() if name not in dropped}
         for name, value in more.items():
@@ -108,12 +108,12 @@ class Query:
         return f"{self.url}?{urlencode(sorted(rest.items()))}"
 
     def servable(self) -> Sequence[Key]:
-        """Lists second and id of what an export may serve now, in order."""
+        """Return the second and id of each record that an export may serve now, in order."""
         newest = self.now - self.settings.withheld_seconds
         return self.table.servable(newest, self.now - self.settings.late_seconds)
 
     def shows(self, record_id: RecordId) -> bool:
-        """Tells whether a list shows a record."""
+        """Return whether a list shows a record."""
         if self.parent is None and self.endpoint.hides is hides_nothing:
             return True
         record = self.table[record_id]

@@ -1,5 +1,5 @@
 # ruff: noqa: RUF001 - people write such characters, and a tap has to carry them
-"""Writes the records of Chat."""
+"""Makes the records of Chat."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def chat_id(n: int) -> str:
-    """Gives the id of chat number n."""
+    """Return the id of chat number n."""
     return f"2104.10414779.SV{n:011x}"
 
 
@@ -31,7 +31,7 @@ def _attribution(n: int, second: int) -> Record:
 
 
 def chat_conversion(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes conversion number n: a goal that a visitor reached."""
+    """Make conversion number n: a goal that a visitor reached."""
     return {
         "id": record_id,
         "timestamp": iso(second),
@@ -42,7 +42,7 @@ def chat_conversion(n: int, record_id: RecordId, second: int) -> Record:
 
 
 def chat_agent_timeline(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes span number n of an agent's time; Zendesk gives it no id, so neither does this."""
+    """Make span number n of an agent's timeline. As at Zendesk, it has no id."""
     del record_id
     return {
         "agent_id": user_id(n % 13),
@@ -54,7 +54,7 @@ def chat_agent_timeline(n: int, record_id: RecordId, second: int) -> Record:
 
 
 def chat_department_event(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes event number n of a department: what changed is an object, a text or nothing."""
+    """Make event number n of a department. The changed value is an object, a text or null."""
     changes: tuple[tuple[str, object, object], ...] = (
         ("settings", {"chat_enabled": True, "name": "Größere"}, {"chat_enabled": False}),
         ("name", "Vertrieb 🌍", "Vertrieb"),
@@ -73,7 +73,7 @@ def chat_department_event(n: int, record_id: RecordId, second: int) -> Record:
 
 
 def _chat_history(n: int, second: int) -> list[Record]:
-    """Writes what happened in a chat."""
+    """Make the history of a chat."""
     at = {"timestamp": iso(second - 300)}
     visitor = {"name": "Łukasz Żak", "nick": "visitor"}
     agent = {"name": "Zoë", "nick": f"agent:{user_id(n % 13)}"}
@@ -129,7 +129,7 @@ def _engagement(n: int, second: int) -> Record:
 
 
 def chat(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes chat number n; every fourth is an offline message, which has less to it."""
+    """Make chat number n. Every fourth is an offline message, which has fewer properties."""
     offline = n % 4 == 3
     written: Record = {
         "id": record_id,

@@ -1,5 +1,5 @@
 # ruff: noqa: RUF001 - people write such characters, and a tap has to carry them
-"""Writes the records of Talk, side conversations, ratings, audits and the community."""
+"""Makes the records of Talk, side conversations, ratings, audits and the community."""
 
 from __future__ import annotations
 
@@ -22,52 +22,52 @@ _LANGUAGES = ("en-us", "de", "ja")
 
 
 def ticket_id(n: int) -> int:
-    """Gives the id of ticket number n."""
+    """Return the id of ticket number n."""
     return TICKET_BASE + TICKET_STEP * n
 
 
 def call_id(n: int) -> int:
-    """Gives the id of call number n."""
+    """Return the id of call number n."""
     return 360_088_814_475 + 20 * n
 
 
 def phone_number_id(n: int) -> int:
-    """Gives the id of telephone number n."""
+    """Return the id of telephone number n."""
     return 360_000_121_575 + 20 * n
 
 
 def side_conversation_id(n: int) -> str:
-    """Gives the id of side conversation number n."""
+    """Return the id of side conversation number n."""
     return f"8566255a-ece5-11e8-857d-{n:012x}"
 
 
 def category_id(n: int) -> int:
-    """Gives the id of help center category number n."""
+    """Return the id of help center category number n."""
     return 360_000_000_023 + 20 * n
 
 
 def section_id(n: int) -> int:
-    """Gives the id of help center section number n; articles are in the first."""
+    """Return the id of help center section number n; articles are in the first."""
     return 360_000_000_123 + 20 * n
 
 
 def topic_id(n: int) -> int:
-    """Gives the id of community topic number n."""
+    """Return the id of community topic number n."""
     return 7_253_394_974_479 + 128 * n
 
 
 def post_id(n: int) -> int:
-    """Gives the id of community post number n."""
+    """Return the id of community post number n."""
     return 7_253_351_904_271 + 128 * n
 
 
 def _exactly(second: int, n: int, digits: int = 3) -> str:
-    """Writes a second with a fraction of so many digits."""
+    """Format a second with a fraction of the given number of digits."""
     return f"{iso(second)[:-1]}.{n * 7_919 % 10**digits:0{digits}d}Z"
 
 
 def talk_call(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes call number n; every fourth calls out, every fifth is abandoned."""
+    """Make call number n; every fourth is outbound, every fifth is abandoned."""
     inbound, answered = n % 4 != 0, n % 5 != 0
     menu = inbound and n % 3 == 0
     return {
@@ -122,7 +122,7 @@ def talk_call(n: int, record_id: RecordId, second: int) -> Record:
 
 
 def talk_call_leg(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes leg number n: of every call one of its customer, then one of its agent."""
+    """Make leg number n: each call has a leg of the customer, then one of the agent."""
     of_agent = n % 2 == 1
     moved = of_agent and n % 7 == 0
     return {
@@ -155,7 +155,7 @@ def talk_call_leg(n: int, record_id: RecordId, second: int) -> Record:
 
 
 def talk_phone_number(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes telephone number n; every third is a digital line."""
+    """Make telephone number n; every third is a digital line."""
     digital = n % 3 == 2
     number = f"+1205953146{n % 4}"
     shown = f"+1 (205) 953-146{n % 4}"
@@ -199,12 +199,12 @@ def talk_phone_number(n: int, record_id: RecordId, second: int) -> Record:
 
 
 def _agent(n: int) -> Record:
-    """Writes an agent in a side conversation."""
+    """Make an agent in a side conversation."""
     return {"user_id": user_id(n % 13), "name": "Zoë O’Brien", "email": f"user{n}@example.com"}
 
 
 def _participant(n: int) -> Record:
-    """Writes someone in a side conversation by email, in Slack, in Teams or in a child ticket."""
+    """Make a participant of a side conversation: by email, in Slack, Teams or a child ticket."""
     nobody: Record = {"user_id": None, "name": None, "email": None}
     return (
         _agent(n),
@@ -216,11 +216,11 @@ def _participant(n: int) -> Record:
 
 
 EVENTS_EACH = 3
-"""Events of a side conversation: it is created, answered and closed."""
+"""The number of events of a side conversation: it is created, answered and closed."""
 
 
 def side_conversation_event(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes event number n; see `EVENTS_EACH`."""
+    """Make event number n; see `EVENTS_EACH`."""
     conversation, kind = n // EVENTS_EACH, ("create", "reply", "update")[n % EVENTS_EACH]
     side = f"{HOST}/api/v2/tickets/{ticket_id(conversation)}/side_conversations"
     url = f"{side}/{side_conversation_id(conversation)}"
@@ -264,7 +264,7 @@ def side_conversation_event(n: int, record_id: RecordId, second: int) -> Record:
 
 
 def side_conversation(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes side conversation number n of a ticket."""
+    """Make side conversation number n of a ticket."""
     child_ticket = {"targetTicketId": str(ticket_id(n + 1))}
     return {
         "url": f"{HOST}/api/v2/tickets/{ticket_id(n)}/side_conversations/{record_id}",
@@ -283,7 +283,7 @@ def side_conversation(n: int, record_id: RecordId, second: int) -> Record:
 
 
 def satisfaction_rating(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes rating number n; only those that are bad have a reason."""
+    """Make rating number n; only bad ratings have a reason."""
     score = ("offered", "good", "bad", "unoffered")[n % 4]
     comment = ("Danke ✨", "", "お世話になりました")[n % 3]
     rating: Record = {
@@ -312,7 +312,7 @@ def _fixed(value: str) -> Record:
 
 
 def _answers(n: int, second: int) -> list[Record]:
-    """Writes an answer of each kind."""
+    """Make an answer of each kind."""
     times = {"created_at": _exactly(second - 60, n), "updated_at": _exactly(second, n)}
     scale = {
         "type": ("rating_scale_numeric", "rating_scale_emoji", "rating_scale_custom_text")[n % 3],
@@ -357,7 +357,7 @@ def _answers(n: int, second: int) -> list[Record]:
 
 
 def survey_response(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes survey response number n; every fourth is not answered yet."""
+    """Make survey response number n; every fourth has no answers yet."""
     subject = str(ticket_id(n))
     kind = "conversation" if n % 10 == 7 else "ticket"
     if kind == "conversation":
@@ -378,7 +378,7 @@ def survey_response(n: int, record_id: RecordId, second: int) -> Record:
 
 
 def audit_log(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes audit log entry number n; every third is Zendesk's own."""
+    """Make audit log entry number n; every third is Zendesk's own."""
     by_zendesk = n % 3 == 0
     source = ("user", "rule", "ticket", "apitoken", "zendesk/app_market/app")[n % 5]
     return {
@@ -398,7 +398,7 @@ def audit_log(n: int, record_id: RecordId, second: int) -> Record:
 
 
 def ticket_skip(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes skip number n, with the ticket that was skipped."""
+    """Make skip number n, with the ticket that was skipped."""
     skipped = ticket(n, ticket_id(n), second) | {
         "encoded_id": "Y4NVZV-M3XM2",
         "support_type": "agent",
@@ -416,7 +416,7 @@ def ticket_skip(n: int, record_id: RecordId, second: int) -> Record:
 
 
 def deleted_ticket(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes deleted ticket number n, deleted in this second."""
+    """Make deleted ticket number n, deleted in this second."""
     return {
         "id": record_id,
         "subject": f"Ticket {n}: {text(n * 3)[:60]}" if n % 5 else None,
@@ -428,7 +428,7 @@ def deleted_ticket(n: int, record_id: RecordId, second: int) -> Record:
 
 
 def deleted_user(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes deleted user number n; every third was deleted for good."""
+    """Make deleted user number n; every third was deleted for good."""
     for_good = n % 3 == 2
     photo = None
     if n % 5 == 0:
@@ -479,7 +479,7 @@ _AUDIT_EVENTS: tuple[Record, ...] = (
 
 
 def _audit_events(n: int, audit_id: RecordId) -> list[Record]:
-    """Writes the events of an update: a comment or call, what it sent, and what it changed."""
+    """Make the events of an audit: a comment or call, its notifications, and its changes."""
     trigger = {"from": {"id": 25, "title": "Prévenir"}, "to": {}, "rel": "trigger"}
     said: Record = {
         "type": "VoiceComment" if n % 4 == 1 else "Comment",
@@ -512,7 +512,7 @@ def _audit_events(n: int, audit_id: RecordId) -> list[Record]:
 
 
 def ticket_audit(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes audit number n of a ticket; some changed nothing that shows."""
+    """Make ticket audit number n; some have no visible change."""
     by_system = n % 6 == 0
     system = {
         "client": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36",
@@ -541,7 +541,7 @@ def ticket_audit(n: int, record_id: RecordId, second: int) -> Record:
 
 
 def help_center_category(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes help center category number n."""
+    """Make help center category number n."""
     language = _LANGUAGES[n % 3]
     return {
         "id": record_id,
@@ -559,7 +559,7 @@ def help_center_category(n: int, record_id: RecordId, second: int) -> Record:
 
 
 def help_center_section(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes help center section number n; every fourth is in another."""
+    """Make help center section number n; every fourth is inside another section."""
     language = _LANGUAGES[n % 3]
     return {
         "id": record_id,
@@ -581,7 +581,7 @@ def help_center_section(n: int, record_id: RecordId, second: int) -> Record:
 
 
 def community_topic(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes community topic number n."""
+    """Make community topic number n."""
     return {
         "id": record_id,
         "url": f"{HOST}/api/v2/help_center/community/topics/{record_id}.json",
@@ -603,7 +603,7 @@ def _vote(n: int) -> int:
 
 
 def community_post(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes community post number n; every fifth was edited by someone who did not write it."""
+    """Make community post number n; someone other than the author edited every fifth."""
     edited = n % 5 == 2
     return {
         "id": record_id,
@@ -631,7 +631,7 @@ def community_post(n: int, record_id: RecordId, second: int) -> Record:
 
 
 def community_post_comment(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes comment number n: each post has three."""
+    """Make comment number n: each post has three."""
     edited = n % 5 == 2
     place = f"posts/{post_id(n // 3)}/comments/{record_id}"
     return {
@@ -652,7 +652,7 @@ def community_post_comment(n: int, record_id: RecordId, second: int) -> Record:
 
 
 def community_post_vote(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes vote number n: each post has two."""
+    """Make vote number n: each post has two."""
     return {
         "id": record_id,
         "url": f"{HOST}/api/v2/help_center/votes/{record_id}.json",

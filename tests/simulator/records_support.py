@@ -1,8 +1,9 @@
 # ruff: noqa: RUF001 - people write such characters, and a tap has to carry them
-"""Writes what analysts join to tickets: groups, brands, forms, rules, schedules, ….
+"""Makes the records that analysts join to tickets: groups, brands, forms, rules, schedules, ….
 
-Each maker follows recorded responses of Zendesk, and its reference where there is none. What a
-record points to is among the first ten of its kind, so it is there once an account has ten of each.
+Each function follows recorded responses of Zendesk, or its reference where there is no recording.
+The records only refer to the first ten of each kind, so an account with ten of each has no dangling
+ids.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
 _AGENTS = 10  # users 0, 12, 24, … are agents
 _FIELDS = tuple(TICKET_FIELD_TYPES)
 _NAMES = ("Support", "Tier 2 – Größe", "請求書", "Équipe d’été", "R&D <b>", "🚑 Escalations", "Ops")
-# The first are in use on tickets.
+# Tickets use the first ones.
 _TAGS = ("billing", "vip", "großkunde", "support", "a_b-c", "été", "refund", "late")
-# Id, code, name, native name, name in lists, whether it is written from right to left.
+# Id, code, name, native name, name in lists, whether its script runs from right to left.
 _LOCALES = (
     (1, "en-US", "English", "English (United States)", "English (United States)", False),
     (30, "he", "עִבְרִית (Hebrew)", "עברית", "Hebrew - עברית", True),
@@ -43,52 +44,52 @@ _TARGETS = {"low": 2880, "normal": 1440, "high": 360, "urgent": 15}
 
 
 def group_id(n: int) -> int:
-    """Gives the id of group number n; number 0 is that of tickets."""
+    """Return the id of group number n; tickets use number 0."""
     return 6_130_852_536_346 + 64 * n
 
 
 def brand_id(n: int) -> int:
-    """Gives the id of brand number n; number 0 is that of tickets."""
+    """Return the id of brand number n; tickets use number 0."""
     return 6_130_830_354_842 + 64 * n
 
 
 def ticket_form_id(n: int) -> int:
-    """Gives the id of ticket form number n; number 0 is that of tickets."""
+    """Return the id of ticket form number n; tickets use number 0."""
     return 6_130_830_344_474 + 64 * n
 
 
 def custom_role_id(n: int) -> int:
-    """Gives the id of custom role number n; number 0 is that of agents."""
+    """Return the id of custom role number n; agents use number 0."""
     return 6_130_830_300_000 + 64 * n
 
 
 def custom_status_id(n: int) -> int:
-    """Gives the id of custom status number n; number 0 is that of tickets, 1 of their events."""
+    """Return the id of custom status number n; tickets use number 0, their events also 1."""
     return 6_130_830_355_738 + n
 
 
 def schedule_id(n: int) -> int:
-    """Gives the id of schedule number n."""
+    """Return the id of schedule number n."""
     return 6_130_830_399_002 + 64 * n
 
 
 def locale_id(n: int) -> int:
-    """Gives the id of locale number n; number 0 is that of users."""
+    """Return the id of locale number n; users use number 0."""
     return _LOCALES[n][0] if n < len(_LOCALES) else 1_000 + n
 
 
 def group_sla_policy_id(n: int) -> str:
-    """Gives the id of group policy number n, a ULID."""
+    """Return the id of group policy number n, a ULID."""
     return f"01H078CBDY28BZG7P6B0{n:06X}"
 
 
 def queue_id(n: int) -> str:
-    """Gives the id of queue number n, a ULID."""
+    """Return the id of queue number n, a ULID."""
     return f"01HG80ATNNZK1N7XRFVK{n:06X}"
 
 
 def tag_name(n: int) -> str:
-    """Gives tag number n, which is its own key; the first eight are on tickets."""
+    """Return tag number n, which is its own key; tickets use the first eight."""
     return _TAGS[n] if n < len(_TAGS) else f"tag_{n}_ñ"
 
 
@@ -105,7 +106,7 @@ def _times(n: int, second: int) -> Record:
 
 
 def group(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes group number n; every seventh is deleted."""
+    """Make group number n; every seventh is deleted."""
     return {
         "url": _url("groups", record_id),
         "id": record_id,
@@ -119,7 +120,7 @@ def group(n: int, record_id: RecordId, second: int) -> Record:
 
 
 def group_membership(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes group membership number n; the first hundred are of ten agents in ten groups."""
+    """Make group membership number n; the first hundred put ten agents into ten groups."""
     return {
         "url": _url("group_memberships", record_id),
         "id": record_id,
@@ -131,13 +132,13 @@ def group_membership(n: int, record_id: RecordId, second: int) -> Record:
 
 
 def organization_membership(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes organization membership number n, which is of user number n."""
+    """Make organization membership number n, which belongs to user number n."""
     return {
         "url": _url("organization_memberships", record_id),
         "id": record_id,
         "user_id": user_id(n),
         "organization_id": organization_id(n % 101),
-        # Null where it is not the default, as the reference says.
+        # Null if it is not the default, according to Zendesk's reference.
         "default": True if n % 3 else None,
         **_times(n, second),
         "organization_name": f"Søn & Daughters “{n % 101}”",
@@ -146,7 +147,7 @@ def organization_membership(n: int, record_id: RecordId, second: int) -> Record:
 
 
 def _logo(n: int, place: int) -> Record:
-    """Writes a brand's logo, or the smaller version of it at this place."""
+    """Make a brand's logo, or one of its smaller versions."""
     logo_id = 6_130_900_000_000 + 3 * n + place
     side = (80, 32, 24)[place]
     name = f"logo_{n}{('', '_thumb', '_small')[place]}.png"
@@ -169,7 +170,7 @@ def _logo(n: int, place: int) -> Record:
 
 
 def brand(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes brand number n; every sixth is deleted, and every fifth not in use."""
+    """Make brand number n; every sixth is deleted, and every fifth is inactive."""
     subdomain = "z3n-simulator" if n == 0 else f"z3n-brand{n}"
     logo = _logo(n, 0) | {"thumbnails": [_logo(n, 1), _logo(n, 2)]}
     return {
@@ -221,7 +222,7 @@ def _form_conditions(n: int, *, agents: bool) -> list[Record]:
 
 
 def ticket_form(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes ticket form number n; every eighth is deleted, and every fifth not in use."""
+    """Make ticket form number n; every eighth is deleted, and every fifth is inactive."""
     name = f"Formulaire n° {n}" if n % 2 else f"Default Ticket Form {n}"
     display_name = "" if n % 4 == 3 else name
     return {
@@ -246,7 +247,7 @@ def ticket_form(n: int, record_id: RecordId, second: int) -> Record:
 
 
 def tag(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes tag number n: its name is its id, and its count falls as n grows."""
+    """Make tag number n: its name is its id, and its count falls as n grows."""
     return {"name": record_id, "count": max(0, 9_000 - 31 * n + second % 31)}
 
 
@@ -308,7 +309,7 @@ def _raw_title(n: int, title: str) -> Record:
 
 
 def macro(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes macro number n; every fourth is not in use."""
+    """Make macro number n; every fourth is inactive."""
     rule = _rule("macros", n, record_id, second)
     return {
         **rule,
@@ -322,7 +323,7 @@ def macro(n: int, record_id: RecordId, second: int) -> Record:
 
 
 def trigger(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes trigger number n; every fourth is not in use."""
+    """Make trigger number n; every fourth is inactive."""
     rule = _rule("triggers", n, record_id, second)
     return {
         **rule,
@@ -337,7 +338,7 @@ def trigger(n: int, record_id: RecordId, second: int) -> Record:
 
 
 def automation(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes automation number n; every fourth is not in use."""
+    """Make automation number n; every fourth is inactive."""
     rule = _rule("automations", n, record_id, second)
     waiting = {"field": "PENDING", "operator": "greater_than", "value": str(24 * (n + 1))}
     conditions = _conditions(n)
@@ -383,7 +384,7 @@ def _execution(n: int) -> Record:
 
 
 def view(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes view number n; every fourth is not in use."""
+    """Make view number n; every fourth is inactive."""
     rule = _rule("views", n, record_id, second)
     return {
         **rule,
@@ -398,7 +399,7 @@ def view(n: int, record_id: RecordId, second: int) -> Record:
 
 
 def _targets(metrics: tuple[str, ...], n: int) -> list[Record]:
-    """Writes a target for each metric and priority, in minutes; the newer ones in seconds too."""
+    """Make a target for each metric and priority, in minutes; newer ones also in seconds."""
     return [
         {
             "priority": priority,
@@ -413,7 +414,7 @@ def _targets(metrics: tuple[str, ...], n: int) -> list[Record]:
 
 
 def sla_policy(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes service level policy number n."""
+    """Make service level policy number n."""
     return {
         "url": _url("slas/policies", record_id),
         "id": record_id,
@@ -427,7 +428,7 @@ def sla_policy(n: int, record_id: RecordId, second: int) -> Record:
 
 
 def group_sla_policy(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes group service level policy number n."""
+    """Make group service level policy number n."""
     groups = [group_id(k) for k in range(1 + n % 3)]
     return {
         "url": _url("group_slas/policies", record_id),
@@ -442,7 +443,7 @@ def group_sla_policy(n: int, record_id: RecordId, second: int) -> Record:
 
 
 def schedule(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes schedule number n: office hours, split shifts, around the clock, or none at all."""
+    """Make schedule number n: office hours, split shifts, around the clock, or none at all."""
     shifts: tuple[tuple[int, ...], tuple[tuple[int, int], ...]] = (
         ((1, 2, 3, 4, 5), ((540, 1_020),)),
         ((1, 2, 3, 4), ((480, 720), (765, 1_440))),
@@ -464,9 +465,9 @@ def schedule(n: int, record_id: RecordId, second: int) -> Record:
 
 
 def schedule_holiday(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes holiday number n, of one of the first eight schedules: a day, or up to a week.
+    """Make holiday number n of one of the first eight schedules; it lasts from a day to a week.
 
-    Zendesk lists the holidays of a schedule without its id: a server leaves `schedule_id` out.
+    The endpoint leaves out `schedule_id`, because Zendesk lists holidays without it.
     """
     return {
         "id": record_id,
@@ -478,7 +479,7 @@ def schedule_holiday(n: int, record_id: RecordId, second: int) -> Record:
 
 
 def custom_role(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes custom role number n; the permissions in it depend on the account's plan."""
+    """Make custom role number n; its permissions depend on the account's plan."""
     admin = n % 3 == 0
     full = "full" if admin else "readonly"
     configuration: Record = {
@@ -555,7 +556,7 @@ def custom_role(n: int, record_id: RecordId, second: int) -> Record:
 
 
 def custom_status(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes custom status number n; the first five are the defaults of their categories."""
+    """Make custom status number n; the first five are the defaults of their categories."""
     category = ("open", "new", "pending", "hold", "solved")[n % 5]
     default = n < 5
     label = category.title() if default else f"{category.title()} – 待って {n}"
@@ -580,7 +581,7 @@ def custom_status(n: int, record_id: RecordId, second: int) -> Record:
 
 
 def locale(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes locale number n."""
+    """Make locale number n."""
     code, name, native_name, presentation_name, rtl = (
         _LOCALES[n][1:]
         if n < len(_LOCALES)
@@ -601,7 +602,7 @@ def locale(n: int, record_id: RecordId, second: int) -> Record:
 
 
 def satisfaction_reason(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes satisfaction reason number n; every fifth is deleted."""
+    """Make satisfaction reason number n; every fifth is deleted."""
     codes = (0, 5, 6, 7, 8, 1_000)
     value = f"The agent’s answer was “{('late', 'naïve', '不十分')[n % 3]}” {n}"
     return {
@@ -616,7 +617,7 @@ def satisfaction_reason(n: int, record_id: RecordId, second: int) -> Record:
 
 
 def recipient_address(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes support address number n."""
+    """Make support address number n."""
     checked = ("verified", "failed", "unknown")[n % 3]
     return {
         "url": _url("recipient_addresses", record_id),
@@ -636,7 +637,7 @@ def recipient_address(n: int, record_id: RecordId, second: int) -> Record:
 
 
 def dynamic_content_item(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes dynamic content item number n, with a text in each of up to four locales."""
+    """Make dynamic content item number n, with a text in each of up to four locales."""
     url = f"{HOST}/api/v2/dynamic_content/items/{record_id}"
     return {
         "url": f"{url}.json",
@@ -668,7 +669,7 @@ def _queue_groups(numbers: range) -> Record:
 
 
 def queue(n: int, record_id: RecordId, second: int) -> Record:
-    """Writes queue number n."""
+    """Make queue number n."""
     return {
         "url": _url("queues", record_id),
         "id": record_id,

@@ -1,4 +1,4 @@
-"""The lists that analysts join to tickets, and the children of their records."""
+"""Declares the lists that analysts join to tickets, and the lists of children of their records."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _without_schedule(holiday: Record) -> Record:
     return {key: value for key, value in holiday.items() if key != "schedule_id"}
 
 
-def _list(  # noqa: PLR0913, PLR0917 - a line of the table
+def _list(  # noqa: PLR0913, PLR0917 - one line for each list
     name: str,
     make: Make,
     form: Form,
@@ -31,7 +31,7 @@ def _list(  # noqa: PLR0913, PLR0917 - a line of the table
     key: str = "",
     new_id: Callable[[int], RecordId] | None = None,
 ) -> Resource:
-    """Declares a resource that one list serves, without anything peculiar."""
+    """Declare a resource that one list serves, and that has nothing special."""
     return Resource(name, make, (Endpoint(path or name, form),), records_key=key, new_id=new_id)
 
 

@@ -1,4 +1,4 @@
-"""All that the account serves, one declaration a resource."""
+"""Declares all resources that the account serves."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def _ulid(n: int) -> str:
 
 
 def _by_cursor(name: str, limit: limits.Limit, hides: Hides = hides_nothing) -> Endpoint:
-    """Declares an incremental export by cursor."""
+    """Declare an incremental export by cursor."""
     return Endpoint(f"incremental/{name}/cursor", CursorExport(), limit, hides)
 
 
 def _by_time(name: str, hides: Hides = hides_nothing) -> tuple[Endpoint, Endpoint]:
-    """Declares an incremental export by time, and its sample."""
+    """Declare an incremental export by time, and its sample."""
     path = f"incremental/{name}"
     return (
         Endpoint(path, TimeExport(), limits.EXPORTS, hides),
@@ -48,7 +48,7 @@ def _by_time(name: str, hides: Hides = hides_nothing) -> tuple[Endpoint, Endpoin
 
 
 def _rows(path: str, form: Form, limit: limits.Limit) -> Endpoint:
-    """Declares an endpoint of the ticket export API of 2012."""
+    """Declare an endpoint of the ticket export API of 2012."""
     heads = {"field_headers": ticket_exports.HEADERS, "options": ticket_exports.OPTIONS}
     row, setting = ticket_exports.row, "ticket_exports"
     return Endpoint(
@@ -231,7 +231,7 @@ _LISTED_BY_TIME = (
 
 
 def _chat(name: str, ticks_per_second: int = 1) -> tuple[Endpoint]:
-    """Declares an export of Chat."""
+    """Declare an export of Chat."""
     form = chat_exports.ChatExport(name, ticks_per_second)
     return (Endpoint(f"chat/incremental/{name}", form, limits.CHAT),)
 

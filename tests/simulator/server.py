@@ -1,4 +1,4 @@
-"""Puts the API on real HTTP: sockets, connections, and the log of requests."""
+"""Serves the API over real HTTP: sockets, connections, and the log of requests."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 @dataclass
 class Request:
-    """A request that was served, as tests look at it.
+    """A request that was served, for tests to examine.
 
     Attributes:
         method: "GET" or "POST".
-        path: without the query.
-        params: the query; values of a repeated name are joined by commas.
-        headers: by lower-cased name.
-        status: of the response; 0 for none.
-        records: how many records the response held.
+        path: the path without the query.
+        params: the query; the values of a repeated name are joined by commas.
+        headers: the headers, with names in lower case.
+        status: the status of the response; 0 for none.
+        records: the number of records in the response.
         time: monotonic second at which the request arrived.
         duration: seconds until the response was ready.
     """
@@ -54,26 +54,26 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def setup(self) -> None:
-        """Notes the connection, so that it can be ended."""
+        """Register the connection, so that the server can close it."""
         super().setup()
         self.server.connections.add(self.connection)
 
     def finish(self) -> None:
-        """Forgets the connection."""
+        """Unregister the connection."""
         self.server.connections.discard(self.connection)
-        # What was broken on purpose cannot be flushed.
+        # A connection that was broken on purpose cannot be flushed.
         with contextlib.suppress(OSError, ValueError):
             super().finish()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
-        """Says nothing: `Simulator.requests` is the log."""
+        """Log nothing: `Simulator.requests` is the log."""
 
     def do_GET(self) -> None:
-        """Serves a GET request."""
+        """Serve a GET request."""
         self._serve()
 
     def do_POST(self) -> None:
-        """Serves a POST request."""
+        """Serve a POST request."""
         self._serve()
 
     def _serve(self) -> None:
@@ -103,7 +103,7 @@ class Handler(BaseHTTPRequestHandler):
             request.duration = time.monotonic() - request.time
             simulator.requests.append(request)
 
-        released = simulator.faults.released  # from before the request can be seen to be held
+        released = simulator.faults.released  # read before others can see that it is held
         fault = simulator.faults.take(self.path)
         if fault:
             stopping = self.server.stopping
@@ -116,18 +116,18 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    """The listening socket, and the connections made to it."""
+    """The listening socket and its connections."""
 
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128
 
     def __init__(self, simulator: Simulator, port: int) -> None:
-        """Binds a port of the loopback interface, which refuses connections until `open`.
+        """Bind a port of the loopback interface. It refuses connections until `open` is called.
 
         Args:
-            simulator: what to serve.
-            port: which port; 0 for a free one.
+            simulator: the simulator to serve.
+            port: the port; 0 for a free one.
         """
         super().__init__(("127.0.0.1", port), Handler, bind_and_activate=False)
         self.simulator = simulator
@@ -137,19 +137,19 @@ class Server(ThreadingHTTPServer):
         self.server_bind()
 
     def server_bind(self) -> None:
-        """Binds without looking up the host's name, which can take seconds."""
+        """Bind the port without a look-up of the host's name, which can take seconds."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
 
     def open(self) -> None:
-        """Starts to serve."""
+        """Start to listen and to serve."""
         self.server_activate()
         self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Ends listening, and every connection."""
+        """Stop listening, and close every connection."""
         self.stopping.set()
         if self._thread:
             self.shutdown()
@@ -160,6 +160,6 @@ class Server(ThreadingHTTPServer):
                 connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Shows what went wrong here, but not that a client went away."""
+        """Print the server's own errors, but not those of clients that disconnected."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)  # type: ignore[arg-type]

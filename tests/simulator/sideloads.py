@@ -1,4 +1,4 @@
-"""Adds to a page what `include` asks for: inside its records, or beside them."""
+"""Adds the sideloads of `include` to a page: inside its records, or beside them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def metric_set(ticket: Record) -> Record:
-    """Writes the metrics of a ticket."""
+    """Make the metrics of a ticket."""
     n = int(ticket["id"])
     minutes = {"calendar": n % 1000, "business": n % 300}
     return {
@@ -102,7 +102,7 @@ def _with_comments(event: Record) -> list[Record]:
     ]
 
 
-# `include` value -> (property, what it holds) of each record.
+# `include` value -> (property of each record, function that makes its value).
 INSIDE: dict[str, dict[str, tuple[str, Callable[[Record], object]]]] = {
     "tickets": {
         "metric_sets": ("metric_set", metric_set),
@@ -114,7 +114,7 @@ INSIDE: dict[str, dict[str, tuple[str, Callable[[Record], object]]]] = {
     },
     "ticket_events": {"comment_events": ("child_events", _with_comments)},
 }
-# `include` value -> the property of each record whose ids the array beside them resolves.
+# `include` value -> the property whose ids refer to the records of that sideload.
 _RELATED = {"users": "requester_id", "organizations": "organization_id"}
 _BESIDE = {
     "tickets": {"users", "groups", "organizations", "sharing_agreements", "ticket_forms"},
@@ -123,7 +123,7 @@ _BESIDE = {
 }
 
 
-# `include` value -> what lists put beside their records; where exports differ, they put it inside.
+# `include` value -> what lists put beside their records. Some exports put the same inside them.
 _BESIDE_LISTS: dict[str, dict[str, Callable[[Record], object]]] = {
     "tickets": {"metric_sets": metric_set},
     "users": {"identities": _identities},
@@ -133,7 +133,7 @@ _BESIDE_LISTS: dict[str, dict[str, Callable[[Record], object]]] = {
 def sideload_list(
     store: Store, resource: str, records: Sequence[Record], include: Sequence[str]
 ) -> tuple[list[Record], Record]:
-    """Adds what was asked for to a page of a list: all of it beside the records.
+    """Add sideloads to a page of a list, all of them beside the records.
 
     A list ignores a sideload that it does not have. See `sideload` for arguments and result.
     """
@@ -159,16 +159,16 @@ def _related(store: Store, name: str, records: Sequence[Record]) -> list[Record]
 def sideload(
     store: Store, resource: str, records: Sequence[Record], include: Sequence[str]
 ) -> tuple[list[Record], Record]:
-    """Adds what was asked for.
+    """Add sideloads to a page of an export.
 
     Args:
         store: the account's data, for related records.
-        resource: name of the exported resource.
+        resource: the name of the exported resource.
         records: the records of the page.
-        include: the sideloads.
+        include: the names of the sideloads.
 
     Returns:
-        The records with what goes inside them, and what goes beside them by name.
+        The records with the sideloads inside them, and the sideloads beside them by name.
 
     Raises:
         ApiError: 400 for a sideload this resource does not have.

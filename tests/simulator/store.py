@@ -1,4 +1,4 @@
-"""The account's records: what there is, in which order it changed, and changing it."""
+"""The account's records: holds them in the order of their changes, and changes them."""
 
 from __future__ import annotations
 
@@ -19,45 +19,45 @@ Make = Callable[[int, "RecordId", int], Record]
 
 
 def iso(second: int) -> str:
-    """Writes an epoch second as Zendesk does, in UTC."""
+    """Format an epoch second as Zendesk does, in UTC."""
     return datetime.fromtimestamp(second, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def iso_milliseconds(second: int) -> str:
-    """Writes an epoch second with some milliseconds, in UTC."""
+    """Format an epoch second with some milliseconds, in UTC."""
     return iso(second).replace("Z", f".{second % 1000:03d}Z")
 
 
 def iso_microseconds(second: int) -> str:
-    """Writes an epoch second with some microseconds, in UTC."""
+    """Format an epoch second with some microseconds, in UTC."""
     return iso(second).replace("Z", f".{second * 7_919 % 1_000_000:06d}Z")
 
 
 def epoch(value: int | str) -> int:
-    """Reads an epoch second, or a date-time as Zendesk writes it."""
+    """Parse a time of Zendesk: an epoch second or a date-time."""
     if isinstance(value, int):
         return value
     return int(datetime.fromisoformat(value.replace("Z", "+00:00")).timestamp())
 
 
 class Table(Mapping[Any, Record]):
-    """The records of a resource by id; each is made when asked for, until it was changed.
+    """The records of a resource by id. Only changed records are stored; others are made on demand.
 
-    Making them on demand lets an account of any size start at once and stay small in memory. What
-    is handed out is a copy to read; records are changed through the `Store`.
+    So an account of any size starts at once and needs little memory. The table hands out copies;
+    use the `Store` to change a record.
     """
 
     def __init__(self, resource: Resource, make: Make, keys: Sequence[Key]) -> None:
-        """Starts with records as they are made.
+        """Start with unchanged records.
 
         Args:
-            resource: their kind.
-            make: writes them.
-            keys: second and id of each.
+            resource: the resource.
+            make: makes a record.
+            keys: the second and id of each record.
         """
         self.resource = resource
         self.make = make
-        # Both share the keys: of a million records these three are what takes memory.
+        # These three take nearly all of the memory of a million records, so they share the keys.
         self.index = sorted(keys)
         self._keys = keys
         self._numbers = {record_id: n for n, (_, record_id) in enumerate(keys)}
@@ -66,7 +66,7 @@ class Table(Mapping[Any, Record]):
         self._orders: dict[str, list[tuple[Any, Any]]] = {}
 
     def __getitem__(self, record_id: RecordId) -> Record:
-        """Gives the record with this id."""
+        """Return the record with this id."""
         changed = self._changed.get(record_id)
         if changed is not None:
             return dict(changed)
@@ -74,24 +74,24 @@ class Table(Mapping[Any, Record]):
         return self.make(n, record_id, self._keys[n][0])
 
     def __iter__(self) -> Iterator[RecordId]:
-        """Goes through the ids."""
+        """Yield the ids."""
         yield from self._numbers
         yield from (record_id for record_id in self._changed if record_id not in self._numbers)
 
     def __len__(self) -> int:
-        """Counts the records."""
+        """Count the records."""
         return len(self.index)
 
     def __contains__(self, record_id: object) -> bool:
-        """Tells whether there is a record with this id, without making it."""
+        """Return whether there is a record with this id, without making it."""
         return record_id in self._numbers or record_id in self._changed
 
     def put(self, record: Record, second: int) -> None:
-        """Stores a record, new or changed, and moves it to where its time belongs.
+        """Store a new or changed record, and move it to its place in exports.
 
         Args:
             record: the whole record.
-            second: its place in an export.
+            second: the second of its place.
         """
         record_id = record[self.resource.id_key]
         before = self.get(record_id)
@@ -103,7 +103,7 @@ class Table(Mapping[Any, Record]):
             insort(order, self._place_of(field, record))
 
     def place(self, record_id: RecordId, second: int) -> None:
-        """Moves a record to another place in exports, whatever its own time says."""
+        """Move a record to another place in exports, whatever its own time says."""
         if record_id in self:
             old = self._moved.get(record_id)
             old = self._keys[self._numbers[record_id]][0] if old is None else old
@@ -112,13 +112,13 @@ class Table(Mapping[Any, Record]):
         self._moved[record_id] = second
 
     def servable(self, newest: int, newest_late: int) -> list[Key]:
-        """Lists second and id of what an export may serve, in order.
+        """Return the second and id of each record that an export may serve, in order.
 
-        To be read under the store's lock: it can be the index itself.
+        Read the result under the store's lock, because it can be the index itself.
 
         Args:
-            newest: epoch second of the newest records that are served.
-            newest_late: the same for those that Zendesk writes late.
+            newest: epoch second of the newest records to serve.
+            newest_late: the same for records that Zendesk writes late.
         """
         index = self.index
         if index and index[-1][0] > newest:
@@ -131,13 +131,13 @@ class Table(Mapping[Any, Record]):
         return index
 
     def order(self, field: str) -> Sequence[tuple[Any, Any]]:
-        """Lists a value and the id of each record, in the order of a property.
+        """Return a property's value and the id of each record, in the order of that property.
 
-        To be read under the store's lock.
+        Read the result under the store's lock.
 
         Args:
-            field: "id", or a property that is a time; its values are epoch seconds here. What is
-                not the order of the export costs memory from its first use on.
+            field: "id", or a property that is a time, whose values are epoch seconds here. Any
+                order but the export's takes memory from its first use on.
         """
         if field == self.resource.time_field:
             return self.index
@@ -156,22 +156,22 @@ class Store:
     """All tables of an account, and changes to them.
 
     Attributes:
-        records: resource name to its records by id.
-        version: grows with every change.
-        lock: held by whoever reads more than one thing, or changes one.
-        sideloads: what `include` puts into the records of a resource, by resource and sideload,
-            where an account has better than the simulator's own.
+        records: the records of each resource by id, by the resource's name.
+        version: a number that grows with every change.
+        lock: hold it to read more than one thing, or to change one.
+        sideloads: the account's own functions that make sideloads, by resource and sideload. They
+            replace the simulator's.
     """
 
     def __init__(self, tables: Sequence[Table]) -> None:
-        """Takes the tables over."""
+        """Start with tables of unchanged records."""
         self.records: dict[str, Table] = {table.resource.name: table for table in tables}
         self.version = 0
         self.lock = threading.RLock()
         self.sideloads: dict[tuple[str, str], Callable[[Record], object]] = {}
 
     def now(self, resource: str) -> int:
-        """Gives the second of the next change: after all there is, and old enough to be served."""
+        """Return the second of the next change: after all others, but old enough to be served."""
         index = self.records[resource].index
         served = int(time.time()) - 61
         return min(index[-1][0] + 1, served) if index else served - 3600
@@ -179,17 +179,17 @@ class Store:
     def update(
         self, resource: str, record_id: RecordId, *, at: int | None = None, **changes: object
     ) -> Record:
-        """Changes a record as an agent would: its times move, and so does its place in the export.
+        """Change a record as an agent would. Its times move, and so does its place in the export.
 
         Args:
-            resource: name of the resource.
-            record_id: which record.
-            at: epoch second of the change; by default the newest that is served. A second before
-                what a client has read makes a change that was committed late.
+            resource: the name of the resource.
+            record_id: the id of the record.
+            at: epoch second of the change; by default the newest that is served. A second that
+                clients have already read past simulates a change that was committed late.
             changes: properties and their new values.
 
         Returns:
-            The record as it is now.
+            The changed record.
         """
         with self.lock:
             return self._put(resource, self.records[resource][record_id], at, changes)
@@ -197,18 +197,18 @@ class Store:
     def system_update(
         self, record_id: RecordId, *, at: int | None = None, **changes: object
     ) -> Record:
-        """Changes a ticket as the system does: `updated_at` stays, `generated_timestamp` moves."""
+        """Change a ticket as the system does: `updated_at` stays, `generated_timestamp` moves."""
         with self.lock:
             ticket = self.records["tickets"][record_id]
             return self._put("tickets", ticket, at, {"updated_at": ticket["updated_at"], **changes})
 
     def create(self, resource: str, *, at: int | None = None, **fields: object) -> Record:
-        """Adds a record; what is not given is generated.
+        """Add a record. Properties that are not given are generated.
 
         Args:
-            resource: name of the resource.
+            resource: the name of the resource.
             at: epoch second of the creation; by default the newest that is served.
-            fields: properties and their values, perhaps the `id`.
+            fields: properties and their values, possibly the `id`.
 
         Returns:
             The new record.
@@ -227,10 +227,11 @@ class Store:
             return self._put(resource, record, second, fields)
 
     def delete(self, resource: str, record_id: RecordId, *, at: int | None = None) -> Record:
-        """Deletes a record the way its resource shows it, and lists it among the deleted ones.
+        """Delete a record in the way of its resource, and add it to the list of deleted records.
 
-        A ticket gets status "deleted", and when deleted again its subject and description are
-        scrubbed; a user gets `active: false`; anything else `deleted_at`.
+        A ticket gets the status "deleted", and a second deletion scrubs its subject and
+        description. A user gets `active: false`, a group `deleted: true`, anything else a
+        `deleted_at`.
         """
         with self.lock:
             kind = self.records[resource].resource
@@ -245,16 +246,17 @@ class Store:
             return self._put(resource, record, second, kind.deletion(record, second))
 
     def place(self, resource: str, record_id: RecordId, second: int) -> None:
-        """Puts a record elsewhere in the export than its own time says, and changes nothing else.
+        """Move a record in exports away from the place of its own time, and change nothing else.
 
-        A record that changes while its page is made is sent as it is now, in its old place.
+        This simulates a record that changes while Zendesk makes its page: the page holds the new
+        record in the old place.
         """
         with self.lock:
             self.records[resource].place(record_id, second)
             self.version += 1
 
     def fill(self, resource: str, seconds: Sequence[int]) -> None:
-        """Replaces all records of a resource by generated ones of the given epoch seconds."""
+        """Replace all records of a resource with generated ones, one for each epoch second."""
         with self.lock:
             table = self.records[resource]
             kind = table.resource

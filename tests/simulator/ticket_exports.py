@@ -1,4 +1,4 @@
-"""The ticket export API of 2012: flat rows, no `end_of_stream`."""
+"""The ticket export API of 2012, which has flat rows and no `end_of_stream`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ OPTIONS = {"priority": ["Low", "Normal", "High", "Urgent"]}
 
 
 def row(ticket: Record) -> Record:
-    """Flattens a ticket into a row: text for everything that is not a number."""
+    """Flatten a ticket into a row. Everything that is not a number becomes text."""
     return {
         "id": ticket["id"],
         "nice_id": ticket["id"],

@@ -1,4 +1,4 @@
-"""Writes responses onto a socket, whole, in part, or not at all."""
+"""Sends responses over a socket: whole, in part, slowly, or not at all."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Reply:
 
     Attributes:
         status: HTTP status.
-        body: as it goes over the wire.
-        headers: further headers, without length; `Content-Type` is JSON if not given.
-        records: how many records are in it.
+        body: the body as it is sent, compressed if it is.
+        headers: more headers, without the length; `Content-Type` is JSON if not given.
+        records: the number of records in the body.
     """
 
     status: int = 200
@@ -35,7 +35,7 @@ class Reply:
 
 
 def head(status: int, headers: Mapping[str, str]) -> bytes:
-    """Writes status line and headers, the `Date` among them."""
+    """Return the status line and the headers, including `Date`."""
     headers = {"Date": formatdate(usegmt=True)} | dict(headers)
     phrase = HTTPStatus(status).phrase if status in {s.value for s in HTTPStatus} else "Unknown"
     lines = [f"HTTP/1.1 {status} {phrase}", *(f"{name}: {v}" for name, v in headers.items())]
@@ -43,12 +43,12 @@ def head(status: int, headers: Mapping[str, str]) -> bytes:
 
 
 def send(connection: socket.socket, reply: Reply, share: float = 1.0) -> None:
-    """Sends a response in one piece.
+    """Send a response in one piece.
 
     Args:
-        connection: where to.
-        reply: what.
-        share: which part of the body arrives; the length announced is the whole one.
+        connection: the connection.
+        reply: the response.
+        share: the share of the body to send; the announced length is always the full one.
     """
     headers = {"Content-Type": JSON, "Content-Length": str(len(reply.body))} | reply.headers
     body = reply.body[: int(len(reply.body) * share)]
@@ -58,7 +58,7 @@ def send(connection: socket.socket, reply: Reply, share: float = 1.0) -> None:
 def send_slowly(
     connection: socket.socket, reply: Reply, args: Mapping[str, Any], stopping: threading.Event
 ) -> None:
-    """Sends a response with its body in pieces spread over some seconds; see `drip`."""
+    """Send a response with its body in pieces over some seconds; see `drip` for the arguments."""
     headers = {"Content-Type": JSON, "Content-Length": str(len(reply.body))} | reply.headers
     connection.sendall(head(reply.status, headers))
     step = len(reply.body) // args["pieces"] + 1
@@ -71,13 +71,13 @@ def send_slowly(
 def drip(
     connection: socket.socket, reply: Reply, args: Mapping[str, Any], stopping: threading.Event
 ) -> None:
-    """Sends a response byte by byte, as long as somebody listens.
+    """Send a response byte by byte, as long as the client stays connected.
 
     Args:
-        connection: where to.
-        reply: what.
-        args: those of the fault "drip".
-        stopping: ends it early.
+        connection: the connection.
+        reply: the response.
+        args: the arguments of the fault.
+        stopping: ends the response early.
     """
     length = {"Content-Length": str(len(reply.body))}
     framing = {"Transfer-Encoding": "chunked"} if args["chunked"] else length
@@ -93,7 +93,7 @@ def drip(
 
 
 def send_chunks(connection: socket.socket, chunks: Iterable[bytes]) -> None:
-    """Sends a response of unknown length, chunk by chunk."""
+    """Send a response of unknown length, chunk by chunk."""
     connection.sendall(head(200, {"Content-Type": JSON, "Transfer-Encoding": "chunked"}))
     for chunk in chunks:
         connection.sendall(b"%x\r\n%b\r\n" % (len(chunk), chunk))
@@ -101,7 +101,7 @@ def send_chunks(connection: socket.socket, chunks: Iterable[bytes]) -> None:
 
 
 def reset(connection: socket.socket) -> None:
-    """Ends a connection with an RST, as a crashed peer does, not with a FIN."""
+    """Close a connection with an RST, as a crashed peer does, not with a FIN."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    # Closed below the file objects that share the socket, or they would keep it open.
+    # Close the descriptor itself: the file objects that share the socket would keep it open.
     os.close(connection.detach())
