@@ -22,7 +22,7 @@ WRITTEN = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "meltano.yml"]
 MINUTE_SECONDS = 60
 FORMS = {
     "cursor": "cursor list",
-    "offset": "pages by number",
+    "offset": "numbered pages",
     "single": "one page",
     "changes": "list in order of change",
     "filtered": "filtered list",
@@ -32,7 +32,7 @@ FORMS = {
 
 
 def with_tables(text: str) -> str:
-    """Give a text with what the code says between `table: …` and the next `end`, in comments."""
+    """Return a text with what the code says between `table: …` and the next `end`, in comments."""
     tables = {
         "streams": streams_table,
         "children": children_table,
@@ -49,7 +49,7 @@ def with_tables(text: str) -> str:
 
 
 def streams_table() -> str:
-    """Give a row for each stream with pages of its own."""
+    """Return a row for each stream with pages of its own."""
     head = ("Stream", "What it holds", "Key", "Replication key", "Forms", "By default")
     rows = [
         *(_export_row(stream, stream.name) for stream in STREAMS),
@@ -59,7 +59,7 @@ def streams_table() -> str:
 
 
 def children_table() -> str:
-    """Give a row for each stream that is written along with its parent."""
+    """Return a row for each stream that is written along with its parent."""
     head = ("Stream", "What it holds", "Key", "Parent", "Cost")
     rows = [
         (
@@ -75,7 +75,7 @@ def children_table() -> str:
 
 
 def select_list() -> str:
-    """Give what the tap selects by default, as Meltano's `select`."""
+    """Return what the tap selects by default, as Meltano's `select`."""
     names = [stream.name for stream in STREAMS if stream.selected_by_default]
     sideloads = [f"!{stream.name}.{name}" for stream in STREAMS for name in stream.sideloads]
     patterns = [*(f"{name}.*" for name in names), "custom_object_*.*", *sideloads]
@@ -86,7 +86,7 @@ def select_list() -> str:
 
 
 def sideloads_table() -> str:
-    """Give a row for each thing that Zendesk sends along if it is selected."""
+    """Return a row for each thing that Zendesk sends along if it is selected."""
     head = ("Select", "Comes with the pages of", "`include`")
     properties = [
         (f"property `{name}` of `{stream.name}`", f"`{stream.name}`", f"`{sideload}`")
@@ -102,7 +102,7 @@ def sideloads_table() -> str:
 
 
 def settings_table() -> str:
-    """Give a row for each of the tap's own settings."""
+    """Return a row for each of the tap's own settings."""
     schema = SETTINGS.to_dict()
     head = ("Setting", "Type", "Default", "Meaning")
     rows = [
