@@ -1,6 +1,6 @@
-"""`python -m benchmarks` compares the tap with a bare loop; `--write` keeps the tables.
+"""`python -m benchmarks` compares the tap with a bare loop; `--write` saves the tables.
 
-Ends with exit code 1 if a goal is missed by more than the noise.
+The exit code is 1 if a goal is missed by more than the noise.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks import report
 from benchmarks.figures import Goal
-from benchmarks.suite import BARE, OPENED, PAGES, PASSED, first_record, pipelining, speeds
+from benchmarks.suite import BARE, DECODED, PAGES, PASSED, first_record, pipelining, speeds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,9 +26,9 @@ def measure_all(directory: Path, rounds: int, goals: list[Goal], *, steps: bool)
     """Measure everything.
 
     Args:
-        directory: For settings.
+        directory: The folder for settings.
         rounds: How often every variant runs.
-        goals: The goals and what was measured are added to it.
+        goals: Receives the goals with the measured values.
         steps: Whether to measure what each step of the tap gains.
 
     Yields:
@@ -38,9 +38,9 @@ def measure_all(directory: Path, rounds: int, goals: list[Goal], *, steps: bool)
     for resource in PAGES:
         its = speeds(directory, resource, rounds, steps=steps and resource == "tickets")
         yield report.speed_table(resource, its)
-        if len(its) > len((BARE, PASSED, OPENED)):
+        if len(its) > len((BARE, PASSED, DECODED)):
             yield report.step_table(its)
-        for name, bound in ((PASSED, 1.5), (OPENED, 0.6)):
+        for name, bound in ((PASSED, 1.5), (DECODED, 0.6)):
             share = its[name].share_of(its[BARE])
             goals.append(Goal(f"{resource}: {name}, of bare loop", share, bound, at_least=True))
             goals.append(Goal(f"{resource}: {name}, peak MB", its[name].peak_mb, 120))
@@ -65,9 +65,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks", description="Measure the tap.")
     parser.add_argument("--rounds", type=int, default=5, help="how often every variant runs")
     parser.add_argument("--steps", action="store_true", help="also leave out each step in turn")
-    parser.add_argument("--write", action="store_true", help=f"keep the tables in {README.name}")
+    parser.add_argument("--write", action="store_true", help=f"save the tables in {README.name}")
     options = parser.parse_args()
-    # An installed tap has its bytecode beside it, and no pipeline runs Python unbuffered.
+    # An installed tap has its bytecode, and no pipeline runs Python unbuffered.
     for variable in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"):
         os.environ.pop(variable, None)
     goals: list[Goal] = []

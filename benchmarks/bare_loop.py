@@ -1,4 +1,4 @@
-"""The baseline that the tap is compared with: pages in, records out, and no Singer work."""
+"""The baseline of the comparison: pages in, records out, and nothing that Singer needs."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import requests
 
 
 def main(url: str, path: str, key: str) -> None:
-    """Copy an export to standard output, a line a record.
+    """Copy an export to standard output, one record per line.
 
     Args:
-        url: The server.
-        path: The export's path.
-        key: The page's key that holds the records.
+        url: The address of the server.
+        path: The path of the export.
+        key: The key of the records in pages.
     """
     session = requests.Session()
     params: dict[str, str | int] = {"start_time": 0, "per_page": 1000}

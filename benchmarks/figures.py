@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 PER_PAGE = 1000
 NOISE = 0.05
-"""Two rounds of the same thing differ by about this much; a goal missed by less is not missed."""
+"""Two rounds of the same thing differ by about this much. A goal may be missed by as much."""
 
 
 @dataclass(frozen=True)
 class Speed:
-    """How fast records pass, without the start-up, and what that takes.
+    """How fast records pass and what they cost, without the start-up.
 
     Attributes:
-        rounds: Records per second beyond the first page, round by round.
-        cpu_seconds_per_million: CPU seconds for a million of such records.
-        cpu_growth: CPU per record of a long export, as a share of that of one a tenth as long; nan
-            if it was not measured.
-        peak_mb: The most memory of any run.
+        rounds: Records per second after the first page, round by round.
+        cpu_seconds_per_million: CPU seconds for a million records after the first page.
+        cpu_growth: The CPU time per record of a long export, divided by that of an export a tenth
+            as long; nan if it was not measured.
+        peak_mb: The largest memory of any run.
     """
 
     rounds: Sequence[float]
@@ -40,18 +40,18 @@ class Speed:
         return median(self.rounds)
 
     def share_of(self, other: Speed) -> float:
-        """Give the median, over the rounds, of this speed as a share of another's."""
+        """Return this speed as a share of another one: the median over the rounds."""
         return median(mine / its for mine, its in zip(self.rounds, other.rounds, strict=True))
 
 
 @dataclass
 class Runs:
-    """What one variant took, round by round.
+    """What the runs of one variant took, round by round.
 
     Attributes:
-        first: To export a single page.
-        all: To export all pages.
-        cpu: CPU seconds at the end of the first page, and so many and ten times as many later.
+        first: The runs that exported a single page.
+        all: The runs that exported all pages.
+        cpu: CPU seconds after the first page, after some more pages, and after ten times as many.
     """
 
     first: list[Usage] = field(default_factory=list)
@@ -59,10 +59,10 @@ class Runs:
     cpu: list[list[float]] = field(default_factory=list)
 
     def speed(self, pages: int) -> Speed:
-        """Make figures of them.
+        """Return the figures of the runs.
 
         Args:
-            pages: How many are all.
+            pages: The number of all pages.
         """
         records = (pages - 1) * PER_PAGE
         pairs = list(zip(self.first, self.all, strict=True))
@@ -76,19 +76,19 @@ class Runs:
         )
 
     def _least_cpu(self, stage: int) -> float:
-        """Give the least of all rounds, because other load on the machine can only add to it."""
+        """Return the smallest value of all rounds, because other load can only add CPU time."""
         return min((seconds[stage] - seconds[0] for seconds in self.cpu), default=nan)
 
 
 @dataclass(frozen=True)
 class Goal:
-    """A figure and what it should be.
+    """A figure with its goal.
 
     Attributes:
-        what: Its name.
+        what: The name of the figure.
         value: The figure.
-        bound: What it should be.
-        at_least: Whether more is better.
+        bound: The goal.
+        at_least: Whether the figure should be at least the goal, not at most.
     """
 
     what: str
@@ -98,7 +98,7 @@ class Goal:
 
     @property
     def verdict(self) -> str:
-        """Say whether the goal is reached: `ok`, `missed`, or `missed by less than the noise`."""
+        """The verdict: `ok`, `missed`, or `missed by less than the noise`."""
         excess = self.bound / self.value if self.at_least else self.value / self.bound
         if excess <= 1:
             return "ok"
@@ -106,5 +106,5 @@ class Goal:
 
     @property
     def wanted(self) -> str:
-        """The bound, as people write it."""
+        """The goal as text."""
         return f"{'≥' if self.at_least else '≤'} {self.bound:g}"

@@ -2,12 +2,12 @@
 
 The simulated account enforces each limit as Zendesk does: tickets 10, users 20, Talk 10 without a
 header, deleted tickets 10, the account 700. The run may take 5 % longer than its slowest limit
-alone, and must not get a single 429. Then follows a run with nothing new over all streams, in which
-each answer takes a while. It may take at most 1.2 times as long as the answers of the longest line,
-which come one after another.
+alone, and must not get a single 429. Then a second run of all streams finds nothing new, while each
+response is slow. It may take at most 1.2 times as long as the responses of the longest line, which
+come one after another.
 
-Zendesk tells the end of a window in whole seconds, and rounding matters more in a short window, so
-a window is a minute here too. All of it takes five minutes.
+Zendesk reports the end of a window in whole seconds, and rounding matters more in a short window.
+So a window lasts a minute here too. The whole benchmark takes five minutes.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ MOST, MOST_CHAIN, LEAST_QUOTA = 1.05, 1.2, 0.98
 
 
 def main() -> None:
-    """Run both, print the figures, and fail if they are not good enough."""
+    """Run both parts, print the figures, and fail if one is not good enough."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.independent_limits", description=__doc__
     )
@@ -70,7 +70,7 @@ def export(window: float, *streams: str) -> tuple[float, list[Request]]:
     """Export streams for the first time.
 
     Returns:
-        The seconds that it took, and the requests for the streams.
+        The seconds that the export took, and the requests for the streams.
     """
     with Simulator(
         tickets=PAGES * PER_PAGE,
@@ -90,8 +90,8 @@ def nothing_new() -> tuple[float, float]:
     """Export everything, and then run again with nothing new.
 
     Returns:
-        The seconds that the answers of the longest line took, and those of the whole run after
-        discovery.
+        The seconds that the responses of the longest line took, and the seconds that the whole run
+        took after discovery.
     """
     streams = [stream.name for stream in STREAMS if stream.name not in NEEDS_SETTING_UP]
     with Simulator() as zendesk:
@@ -111,7 +111,7 @@ def nothing_new() -> tuple[float, float]:
 
 
 def line_of(request: Request) -> str:
-    """Give the line in which a request takes turns, "" if it is none of a stream."""
+    """Return the rate limit of a request for a stream, or "" for any other request."""
     for stream in STREAMS:
         for endpoint in (stream.cursor, stream.time, stream.listing):
             if endpoint and request.path == endpoint.path:

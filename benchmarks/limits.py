@@ -2,8 +2,8 @@
 
 An export may send ten requests a window for pages of 1,000 tickets, a list 700 for pages of 100.
 The last window of an export cannot begin before the others have passed. The tap may be 2 % later,
-and must not get a single 429. Zendesk tells the end of a window in whole seconds, and rounding
-matters more in a short window, so a window is a minute here too.
+and must not get a single 429. Zendesk reports the end of a window in whole seconds, and rounding
+matters more in a short window. So a window lasts a minute here too.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tests.simulator import Request
 
 EXPORT_LIMIT, ACCOUNT_LIMIT = 10, 700
-"""Requests a minute: for incremental exports, and in all."""
+"""Requests a minute: of incremental exports, and of the whole account."""
 
 MOST = 1.02
 
@@ -35,10 +35,10 @@ class Form:
     """A form of export, and what its limit allows.
 
     Attributes:
-        path: Part of the paths of its requests.
-        limit: Requests a window.
-        windows: How many windows of requests are sent.
-        per_page: Records a page.
+        path: A part of the path of its requests.
+        limit: The requests that a window allows.
+        windows: The length of the benchmark in windows.
+        per_page: The records on a page.
     """
 
     path: str
@@ -54,11 +54,11 @@ FORMS = {
 
 
 def export(method: str, window: float) -> list[Request]:
-    """Export tickets under a limit, and give the requests for pages.
+    """Export tickets under a limit, and return the requests for pages.
 
     Args:
         method: A key of `FORMS`.
-        window: Seconds.
+        window: The length of a window in seconds.
     """
     form = FORMS[method]
     pages = form.limit * form.windows
@@ -75,16 +75,16 @@ def export(method: str, window: float) -> list[Request]:
 
 
 def measure(method: str, window: float) -> bool:
-    """Export, print the figures, and say whether they are good enough.
+    """Export, print the figures, and return whether they are good enough.
 
     Args:
         method: A key of `FORMS`.
-        window: Seconds.
+        window: The length of a window in seconds.
     """
     form = FORMS[method]
     requests = export(method, window)
     refused = sum(request.status == HTTPStatus.TOO_MANY_REQUESTS for request in requests)
-    # A list leaves out archived tickets, so it can have fewer pages than there are tickets for.
+    # A list leaves out archived tickets, so it can have fewer pages than the tickets would fill.
     windows = (len(requests) - 1) // form.limit
     counted = windows * form.limit
     took = requests[counted].time - requests[0].time
@@ -98,7 +98,7 @@ def measure(method: str, window: float) -> bool:
 
 
 def main() -> None:
-    """Measure every form, and fail if one is not good enough."""
+    """Measure every form, and fail if a figure is not good enough."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.limits", description=__doc__)
     parser.add_argument("--window", type=float, default=60.0, help="seconds; Zendesk has 60")
     parser.add_argument("--method", choices=FORMS, action="append", help="all, if not given")

@@ -1,7 +1,8 @@
-"""Runs a command as a process and measures it from outside: time, processor, memory.
+"""Runs a command as a process and measures it from outside: time, CPU and memory.
 
 Memory is the largest resident size that the kernel reports. A child starts as a copy of its
-parent, so this process must stay smaller than what it measures: it imports no SDK.
+parent, so this process must stay smaller than the measured one. Therefore it does not import the
+SDK.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ CHUNK_BYTES = 64 * 1024
 
 
 class BenchmarkError(Exception):
-    """A measured command failed or did not write what it should."""
+    """A measured command failed or wrote the wrong output."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,9 @@ class Usage:
     """What a process took.
 
     Attributes:
-        seconds: From its start to its end.
-        cpu_seconds: Of all its threads, in user and kernel mode.
-        peak_mb: The most memory that was resident at once, in MB of 10⁶ bytes.
+        seconds: The time from its start to its end.
+        cpu_seconds: The CPU time of all its threads, in user and kernel mode.
+        peak_mb: The largest resident memory, in MB of 10⁶ bytes.
     """
 
     seconds: float
@@ -44,15 +45,15 @@ class Usage:
 
 @contextmanager
 def serving(resource: str, pages: int, latency_seconds: float = 0.0) -> Generator[str, None, None]:
-    """Run a server in a process of its own.
+    """Run a server in its own process.
 
     Args:
-        resource: What it serves.
+        resource: The resource to serve.
         pages: The length of the export.
-        latency_seconds: How long it waits before each page.
+        latency_seconds: How long the server waits before each page.
 
     Yields:
-        Its address.
+        The address of the server.
     """
     arguments = [resource, str(pages), "--latency", str(latency_seconds)]
     command = [sys.executable, "-m", "benchmarks.server", *arguments]
@@ -71,7 +72,7 @@ def whole(command: Sequence[str]) -> Usage:
     """Measure a command from start to end, and discard its output.
 
     Raises:
-        BenchmarkError: If it fails.
+        BenchmarkError: The command failed.
     """
     with _started(command, subprocess.DEVNULL) as process:
         began = time.perf_counter()
@@ -82,21 +83,21 @@ def whole(command: Sequence[str]) -> Usage:
 
 
 def cpu_at(command: Sequence[str], marker: bytes, counts: Sequence[int]) -> list[float]:
-    """Give the CPU seconds that a command has taken when it has written given numbers of lines.
+    """Measure the CPU time that a command has taken when it has written given numbers of lines.
 
-    All come from one run, so they share its start-up.
+    All figures come from one run, so they share its start-up.
 
     Args:
-        command: What to run.
-        marker: What the lines hold.
-        counts: The numbers of lines, in order. The last one is all lines: the process may then have
-            ended, so it has no figure.
+        command: The command.
+        marker: What a line must contain to count.
+        counts: The numbers of lines, in order. The last one is the number of all lines. It gets no
+            figure, because the process may have ended by then.
 
     Returns:
-        The seconds at each count but the last.
+        The CPU seconds at each count but the last.
 
     Raises:
-        BenchmarkError: If it fails, or does not write as many lines.
+        BenchmarkError: The command failed, or wrote another number of lines.
     """
     seconds = []
     with _started(command, subprocess.PIPE) as process:
@@ -115,13 +116,13 @@ def cpu_at(command: Sequence[str], marker: bytes, counts: Sequence[int]) -> list
 
 
 def written(command: Sequence[str], marker: bytes) -> tuple[int, int]:
-    """Count the lines that a command writes and that hold a marker.
+    """Count the lines of a command's output that contain a marker.
 
     Returns:
-        How many they are, and their bytes.
+        The number of these lines, and their bytes.
 
     Raises:
-        BenchmarkError: If it fails.
+        BenchmarkError: The command failed.
     """
     with _started(command, subprocess.PIPE) as process:
         lengths = [len(line) for line in process.stdout or () if marker in line]
@@ -129,10 +130,10 @@ def written(command: Sequence[str], marker: bytes) -> tuple[int, int]:
 
 
 def until(command: Sequence[str], marker: bytes) -> float:
-    """Give the seconds from a command's start to the end of the first line with a marker.
+    """Measure the seconds from a command's start to the end of the first line with a marker.
 
     Raises:
-        BenchmarkError: If it fails, or writes no such line.
+        BenchmarkError: The command failed, or wrote no such line.
     """
     began = time.perf_counter()
     found = None
@@ -147,18 +148,19 @@ def until(command: Sequence[str], marker: bytes) -> float:
 
 
 def paced(command: Sequence[str], page_bytes: int, seconds_per_page: float) -> float:
-    """Read what a command writes, as slowly as a target that works on each page for some time.
+    """Read a command's output as slowly as a target that works on each page for some time.
 
     Args:
-        command: What to run.
+        command: The command.
         page_bytes: The length of a page in the command's output.
-        seconds_per_page: How long the reader takes for a page; it does not make up for waits.
+        seconds_per_page: How long the reader works on a page. Time that it has to wait for output
+            does not count as work.
 
     Returns:
         The seconds from the end of the first page to the end of the output, without the start-up.
 
     Raises:
-        BenchmarkError: If it fails.
+        BenchmarkError: The command failed.
     """
     read, first_page_at, due_seconds = 0, 0.0, 0.0
     with _started(command, subprocess.PIPE) as process:

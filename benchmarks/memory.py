@@ -1,7 +1,7 @@
 """Whether the tap's memory depends on the size of an export: `python -m benchmarks.memory`.
 
-The largest resident memory may differ by less than 10 % between 20,000 and 400,000 tickets, whether
-records pass as bytes or are opened.
+The largest resident memory may differ by less than 10 % between 20,000 and 400,000 tickets, both
+when records pass as bytes and when they are decoded.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ MOST = 1.10
 
 
 def main() -> None:
-    """Export both, print the figures, and fail if they differ too much."""
+    """Export both sizes, print the figures, and fail if they differ too much."""
     flat = True
     with tempfile.TemporaryDirectory() as folder:
         commands = Commands(Path(folder), "tickets")
-        for opened in (False, True):
+        for decoded in (False, True):
             peaks = []
             for size in SIZES:
                 with serving("tickets", size // PER_PAGE) as url:
-                    peaks.append(whole(commands.tap(url, opened=opened)).peak_mb)
-                name = "opened" if opened else "passed through"
+                    peaks.append(whole(commands.tap(url, decoded=decoded)).peak_mb)
+                name = "decoded" if decoded else "passed through"
                 print(f"{size:>7,} tickets, {name}: {peaks[-1]:.1f} MB at most", flush=True)
             print(f"ratio: {peaks[1] / peaks[0]:.3f}")
             flat = flat and peaks[1] < peaks[0] * MOST

@@ -1,8 +1,8 @@
-"""How much memory streams need that run at once: `python -m benchmarks.memory_at_once`.
+"""How much memory streams take that run at once: `python -m benchmarks.memory_at_once`.
 
 Streams that share a limit hold at most two pages: the one that is being written, and the one that
-is fetched ahead (`tests/test_at_once.py` counts them). So each further limit may cost two pages,
-and further streams of the same limit next to nothing.
+is fetched ahead (`tests/test_at_once.py` counts them). So each further limit may take the memory of
+two pages, and further streams of the same limit next to nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 COUNT = 10_000
 SLACK_MB = 8
 PAGE_MB = 15
-"""What a page of 1,000 users takes while it is read, unpacked and split: 13 MB measured."""
+"""The memory for a page of 1,000 users while it is read, unpacked and split: 13 MB measured."""
 
 RUNS = {
     ("tickets",): 1,
@@ -37,15 +37,15 @@ RUNS = {
         *("groups", "macros", "triggers", "views", "automations", "brands", "tags"),
     ): 11,
 }
-"""Streams, and how many of them are fetched at once: a thread for each limit, and six for lists."""
+"""Streams, and the number of threads that fetch them: one for each limit, and six for lists."""
 
 
 @contextlib.contextmanager
 def simulator() -> Iterator[str]:
-    """Serve a large account in a process of its own.
+    """Serve a large account in its own process.
 
     Yields:
-        Its address.
+        The address of the account.
     """
     sizes = [f"--{name}={COUNT}" for name in ("tickets", "users", "organizations", "extras")]
     command = [sys.executable, "-m", "tests.simulator", "--port=0", *sizes, "--page-delay=0.02"]
@@ -61,7 +61,7 @@ def simulator() -> Iterator[str]:
 
 
 def peak_mb(folder: Path, url: str, *streams: str) -> float:
-    """Export streams, and give the largest resident memory."""
+    """Export streams, and return the largest resident memory."""
     config, catalog = folder / "config.json", folder / "catalog.json"
     settings = {
         "api_url": url,
@@ -80,7 +80,7 @@ def peak_mb(folder: Path, url: str, *streams: str) -> float:
 
 
 def main() -> None:
-    """Export all of `RUNS`, print the figures, and fail if they grow too much."""
+    """Export all of `RUNS`, print the figures, and fail if memory grows too much."""
     is_bounded = True
     with simulator() as url, tempfile.TemporaryDirectory() as name:
         folder = Path(name)

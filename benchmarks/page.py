@@ -1,8 +1,7 @@
 """Where the time of a page goes: `python -m benchmarks.page`.
 
-A loop that fetches pages, unpacks them and writes them out sets the limit. The table shows how
-much more the tap takes for a page, and what single steps take when nothing else happens between
-them.
+A loop that fetches, unpacks and writes pages is the lower limit. The table shows how much more the
+tap takes for a page, and how long single steps take when they are repeated alone.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 PAGES = 200
 ROUNDS = 5
 GZIP = 31
-"""What zlib calls a gzip stream."""
+"""The `wbits` of zlib that mean gzip."""
 
 COPY = """
 import sys
@@ -47,18 +46,18 @@ for _ in range(int(pages)):
 
 
 def cpu_milliseconds(one: list[str], many: list[str]) -> float:
-    """Give the CPU time of a page, without what a process takes to start.
+    """Return the CPU time of a page, without the start of the process.
 
     Args:
-        one: Exports one page.
-        many: Exports `PAGES` pages.
+        one: The command that exports one page.
+        many: The command that exports `PAGES` pages.
     """
     rounds = [whole(many).cpu_seconds - whole(one).cpu_seconds for _ in range(ROUNDS)]
     return median(rounds) / (PAGES - 1) * 1000
 
 
 def alone_milliseconds(step: Callable[[], object]) -> float:
-    """Give the time of a step that is done over and over."""
+    """Return the time of a step that is repeated alone."""
     times = []
     for _ in range(10 * ROUNDS):
         began = time.perf_counter()
@@ -68,7 +67,7 @@ def alone_milliseconds(step: Callable[[], object]) -> float:
 
 
 def records() -> Records:
-    """Give what takes the pages of tickets apart."""
+    """Return the object that splits pages of tickets."""
     schema = (resources.files(schemas) / "tickets.json").read_bytes()
     spec = RecordSpec(
         stream="tickets",
@@ -105,7 +104,7 @@ def main() -> None:
     }
     print(f"a page of {PER_PAGE} tickets, {len(body) / 1e6:.1f} MB | CPU ms")
     print(f"fetch, unpack, write | {limit:.1f}")
-    print(f"the tap | {taken:.1f}; so the former is {limit / taken:.2f} of it")
+    print(f"the tap | {taken:.1f}; the line above is {limit / taken:.2f} of it")
     for name, step in steps.items():
         print(f"{name}, alone | {alone_milliseconds(step):.1f}")
 

@@ -1,6 +1,6 @@
-"""Draws a first export and the limit of the account: `python -m benchmarks.plot`.
+"""Draws a first export and the account's limit: `python -m benchmarks.plot`.
 
-It takes five minutes, because of the limit, and writes `docs/first-export.svg`.
+It takes five minutes because of the limit, and writes `docs/first-export.svg`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 PICTURE = Path(__file__).parent.parent / "docs/first-export.svg"
 WIDTH, HEIGHT = 640, 300
 LEFT, TOP, RIGHT, BOTTOM = 64, 16, 620, 260
-"""Where the axes are."""
+"""The positions of the axes."""
 
 LEGEND = "dashed: records that the limit allows; line: records that the tap has exported"
 
@@ -39,9 +39,9 @@ def drawn(pages: Sequence[tuple[float, int]], limit: int, window: float) -> str:
     """Draw an export as SVG.
 
     Args:
-        pages: When each page came, in seconds from the first, and how many records it had.
-        limit: How many pages a window allows, from its beginning on.
-        window: Seconds.
+        pages: The time of each page, in seconds after the first, and its number of records.
+        limit: How many pages a window allows.
+        window: The length of a window in seconds.
     """
     most = max(records for _, records in pages)
     windows = -(-len(pages) // limit)

@@ -1,4 +1,4 @@
-"""Puts the figures and their goals into tables."""
+"""Formats the figures and their goals as tables."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import platform
 from typing import TYPE_CHECKING
 
 from benchmarks.figures import NOISE, Goal
-from benchmarks.suite import BARE, OPENED, PASSED
+from benchmarks.suite import BARE, DECODED, PASSED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -32,11 +32,11 @@ def machine() -> str:
 
 
 def speed_table(resource: str, speeds: Mapping[str, Speed]) -> str:
-    """Show how fast each way passes records.
+    """Show how fast each variant exports records.
 
     Args:
-        resource: What was exported.
-        speeds: By variant.
+        resource: The exported resource.
+        speeds: The speeds by variant.
     """
     return _table(
         (resource, "records/s", "of bare loop", "CPU s per million", "CPU growth", "peak MB"),
@@ -49,7 +49,7 @@ def speed_table(resource: str, speeds: Mapping[str, Speed]) -> str:
                 f"{its.cpu_growth:.2f}",
                 f"{its.peak_mb:.0f}",
             )
-            for name in (BARE, PASSED, OPENED)
+            for name in (BARE, PASSED, DECODED)
             for its in [speeds[name]]
         ),
     )
@@ -59,10 +59,10 @@ def step_table(speeds: Mapping[str, Speed]) -> str:
     """Show what each step of the tap gains.
 
     Args:
-        speeds: By variant; one that is named after a step runs without it.
+        speeds: The speeds by variant. A variant named after a step runs without it.
     """
     tap = speeds[PASSED]
-    rows = [("Records pass as bytes, not opened", speeds[OPENED])]
+    rows = [("Records pass as bytes, not decoded", speeds[DECODED])]
     rows += [(meaning, speeds[step]) for step, meaning in MEANING.items() if step in speeds]
     return _table(
         ("step, measured with ÷ without", "records/s", "CPU per record"),
@@ -81,7 +81,7 @@ def pipelining_table(figures: Iterable[tuple[float, float, float]]) -> str:
     """Show how well waits overlap.
 
     Args:
-        figures: Seconds a page of the server and of the reader, and the share; see `suite`.
+        figures: The seconds a page of the server and of the reader, and the share; see `suite`.
     """
     return _table(
         ("server, s a page", "reader, s a page", "time ÷ the slower alone"),
@@ -96,7 +96,7 @@ def goal_table(goals: Iterable[Goal]) -> str:
 
 
 def noise_note() -> str:
-    """Say when a goal counts as missed."""
+    """Explain when a goal counts as missed."""
     return (
         f"A goal counts as missed only if it is off by more than {NOISE:.0%}, "
         "because runs differ by that much."
@@ -104,11 +104,11 @@ def noise_note() -> str:
 
 
 def keep(report: str, readme: Path) -> None:
-    """Put the report between the marks of a file.
+    """Write the report between the marks of a file.
 
     Args:
         report: Markdown.
-        readme: Holds the marks.
+        readme: The file with the marks.
     """
     head, rest = readme.read_text(encoding="utf-8").split(BEGIN)
     tail = rest.split(END)[1]

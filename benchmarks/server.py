@@ -1,7 +1,7 @@
 """Serves an export whose pages are rendered in advance, so that serving costs next to nothing.
 
-`python -m benchmarks.server tickets 60` prints its address when it is ready. Its answers look like
-Zendesk's (gzip, cursor or time paging). It checks nothing and counts nothing.
+`python -m benchmarks.server tickets 60` prints its address when it is ready. Its responses look
+like Zendesk's (gzip, cursor or time paging). It checks no login and enforces no limit.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PER_PAGE = 1000
 FIRST_SECOND = 1_600_000_000
 DISTINCT_PAGES = 4
-"""Pages repeat after this many: their records differ enough, and memory stays small."""
+"""Pages repeat after this many: their records vary enough, and memory stays small."""
 
 NOT_FOUND = (
     b"HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nContent-Length: 27\r\n\r\n"
@@ -39,12 +39,12 @@ RECORDS: dict[str, Callable[[int, int, int], dict[str, Any]]] = {
 
 
 def render(resource: str, page: int, pages: int) -> bytes:
-    """Make the body of a page, without its place in the export.
+    """Make the compressed body of a page.
 
     Args:
         resource: `tickets` or `ticket_events`.
-        page: Its number, from 0.
-        pages: How many there are.
+        page: The number of the page, from 0.
+        pages: The number of all pages.
     """
     second = FIRST_SECOND + page
     first = (page % DISTINCT_PAGES) * PER_PAGE
@@ -62,14 +62,14 @@ def render(resource: str, page: int, pages: int) -> bytes:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers with the page that the cursor or the start_time asks for."""
+    """Answers with the page of the cursor or the start_time."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: Server
 
     def do_GET(self) -> None:
-        """Send a page, or 404 for what is no export."""
+        """Send a page of the export, or 404 for any other path."""
         url = urlsplit(self.path)
         query = {name: values[0] for name, values in parse_qs(url.query).items()}
         if "/incremental/" not in url.path:
@@ -88,11 +88,11 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(head.encode() + body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base's name)
-        """Keep quiet."""
+        """Log nothing."""
 
 
 class Server(ThreadingHTTPServer):
-    """Holds the pages."""
+    """The server, with its pages."""
 
     daemon_threads = True
 

@@ -1,4 +1,4 @@
-"""What is measured: how fast, how soon, and how well two waits overlap."""
+"""The measurements: speed, time to the first record, and how well waits overlap."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-BARE, PASSED, OPENED = "bare loop", "tap, records pass as bytes", "tap, records opened"
+BARE, PASSED, DECODED = "bare loop", "tap, records pass as bytes", "tap, records decoded"
 
 PAGES = {"tickets": 62, "ticket_events": 152}
-"""Length of the exports; a ticket takes about 3 kB, a ticket event a quarter of that."""
+"""The lengths of the exports. A ticket takes about 3 kB, a ticket event a quarter of that."""
 
 STEPS = ("one ahead", "collecting")
-"""What `benchmarks.without` can leave out."""
+"""The steps that `benchmarks.without` can leave out."""
 
 PACES = ((1.0, 1.0), (1.0, 0.5), (0.5, 1.0))
-"""Seconds a page of the server, and of the reader. Zendesk takes seconds to make a page."""
+"""Seconds a page of the server and of the reader. Zendesk takes seconds to make a page."""
 
 PACED_PAGES = 9
 
 
 def speeds(directory: Path, resource: str, rounds: int, *, steps: bool) -> dict[str, Speed]:
-    """Measure in turn the bare loop and the tap, with records as bytes and opened.
+    """Measure the bare loop and the tap, with records as bytes and with decoded records.
 
-    So other load on the machine affects all of them.
+    They take turns, so that other load on the machine affects all of them.
 
     Args:
-        directory: For the tap's settings.
-        resource: What is exported.
-        rounds: How often each runs.
+        directory: The folder for the tap's settings.
+        resource: The resource to export.
+        rounds: How often each of them runs.
         steps: Whether the tap also runs without each of its steps.
 
     Raises:
-        measure.BenchmarkError: If one does not write every record.
+        measure.BenchmarkError: One of them did not write every record.
     """
     pages, commands = PAGES[resource], Commands(directory, resource)
     variants: dict[str, Callable[[str], list[str]]] = {
         BARE: commands.bare_loop,
         PASSED: commands.tap,
-        OPENED: partial(commands.tap, opened=True),
+        DECODED: partial(commands.tap, decoded=True),
         **{step: partial(commands.tap, without=step) for step in STEPS if steps},
     }
     runs = {name: Runs() for name in variants}
@@ -67,8 +67,8 @@ def first_record(directory: Path, rounds: int) -> tuple[float, float]:
     """Measure how soon the tap writes the first record.
 
     Args:
-        directory: For the tap's settings.
-        rounds: How often.
+        directory: The folder for the tap's settings.
+        rounds: How often to measure.
 
     Returns:
         The median seconds of the tap, and of a process that imports the SDK, gets the same page
@@ -89,12 +89,12 @@ def pipelining(
     """Measure how well the waits for a slow server and for a slow reader overlap.
 
     Args:
-        directory: For the tap's settings.
+        directory: The folder for the tap's settings.
         without: A step of the tap to leave out.
 
     Yields:
-        Seconds a page of the server, of the reader, and the time taken as a share of what the
-        slower of the two takes alone.
+        The seconds a page of the server and of the reader, and the time of the run as a share of
+        the time that the slower of the two takes alone.
     """
     commands = Commands(directory, "tickets")
     with measure.serving("tickets", 1) as url:

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class OneAfterTheOther:
-    """Fetches nothing ahead, and each source to its end before the next one."""
+    """Reads each source to its end before the next one, and fetches nothing ahead."""
 
     def __init__(self) -> None:
-        """Start with no source."""
+        """Start without sources."""
         self._sources: list[tuple[Any, Iterator[Any]]] = []
 
     def add(self, key: object, items: Iterator[object], *_: object) -> None:
@@ -42,7 +42,7 @@ STEPS: dict[str, AbstractContextManager[object]] = {
     "one ahead": patch.object(sdk, "Schedule", OneAfterTheOther),
     "collecting": patch.object(writer, "MAX_COLLECTED_BYTES", 0),
 }
-"""What replaces each step."""
+"""The patch that removes each step."""
 
 if __name__ == "__main__":
     with STEPS[sys.argv.pop(1)]:
