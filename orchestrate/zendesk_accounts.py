@@ -1,8 +1,8 @@
 """What an orchestrator runs for an account: Meltano, for each group of streams and then for dbt.
 
 An account is a dictionary with its `subdomain`, `settings` (environment variables of its runs) and
-`secrets` (environment variables of its runs, each with the name of the variable of the worker that
-holds the value).
+`secrets` (environment variables of its runs, each with the name of the worker's variable that holds
+the value).
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ DBT = "dbt-duckdb"
 """The plugin that builds `transform/` (`docs/dbt.md`)."""
 
 
-# A stream that comes with the pages of another one is in the same group. In another group, the tap
-# would fetch these pages twice.
+# A stream that comes with the pages of another one must be in the same group, or the tap would
+# fetch these pages twice.
 CORE = ("tickets", "ticket_metrics", "ticket_events", "ticket_comments")
 PEOPLE = ("users", "user_identities", "organizations")
 GROUPS = {"core": CORE, "people": PEOPLE, "rest": [f"!{name}" for name in (*CORE, *PEOPLE)]}
@@ -30,14 +30,14 @@ ANSWERS = "answers"
 """The step after the groups: dbt builds tables and views from what they loaded."""
 
 STEPS = (*GROUPS, ANSWERS)
-"""What to run for an account, in this order."""
+"""The steps to run for an account, in this order."""
 
 WHOLE = {"tickets": {"replication-method": "FULL_TABLE"}}
-"""Meltano's `metadata` for a run that walks the tickets whole (`docs/how-to.md`)."""
+"""Meltano's `metadata` for a run that reads the whole list of tickets (`docs/how-to.md`)."""
 
 
 def command(account: dict[str, Any], step: str) -> list[str]:
-    """Gives the command line of a step. A group of streams resumes where its last run ended.
+    """Return the command line of a step. A group of streams resumes where its last run ended.
 
     Args:
         account: the account.
@@ -49,13 +49,13 @@ def command(account: dict[str, Any], step: str) -> list[str]:
 
 
 def secrets(account: dict[str, Any]) -> dict[str, str]:
-    """Reads the secrets of an account. Call it in the run itself, so that nothing else sees them.
+    """Read the secrets of an account. Call it in the run itself, so that nothing else sees them.
 
     Args:
         account: the account.
 
     Raises:
-        LookupError: this worker lacks one, and a retry would not help.
+        LookupError: this worker lacks a secret, so a retry would not help.
     """
     names: dict[str, str] = account["secrets"]
     if missing := [name for name in names.values() if name not in os.environ]:
@@ -66,12 +66,12 @@ def secrets(account: dict[str, Any]) -> dict[str, str]:
 
 
 def environment(account: dict[str, Any], step: str, *, whole: bool = False) -> dict[str, str]:
-    """Gives the environment of the command, secrets among it.
+    """Return the environment of the command, including the secrets.
 
     Args:
         account: the account.
         step: one of `STEPS`.
-        whole: whether to walk the tickets whole, if the account's settings choose the list form.
+        whole: whether to read the whole list of tickets, if the account uses the list form.
 
     Raises:
         LookupError: see `secrets`.
@@ -98,10 +98,10 @@ def environment(account: dict[str, Any], step: str, *, whole: bool = False) -> d
 
 
 def _folder(subdomain: str) -> Path:
-    """Give an account's own folder for Meltano's work, with the installed plugins of the project.
+    """Create an account's own folder for Meltano, with links to the project's installed plugins.
 
-    Meltano keeps one catalog for each plugin and folder. Two accounts at once would use each
-    other's, and would wait for each other at Meltano's SQLite database.
+    Meltano keeps one catalog for each plugin and folder. Two accounts that run at once would use
+    each other's catalog, and would wait for each other at Meltano's SQLite database.
     """
     installed = PROJECT / ".meltano"
     folder = installed / "accounts" / subdomain

@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 
 class MeltanoRun(BaseOperator):
-    """Runs one step of one account: loads a group of streams, or builds answers from all."""
+    """Runs one step for one account: loads a group of streams, or builds answers from all."""
 
     template_fields: ClassVar[Sequence[str]] = ("account",)
 
     def __init__(self, *, account: dict[str, Any], step: str, **options: Any) -> None:  # noqa: ANN401 - Airflow's
-        """Describes the run.
+        """Create the operator.
 
         Args:
             account: an item of the variable `zendesk_accounts`.
             step: one of `STEPS`.
-            options: more for `BaseOperator`.
+            options: more arguments for `BaseOperator`.
         """
         super().__init__(**options)
         self.account = account
@@ -40,11 +40,11 @@ class MeltanoRun(BaseOperator):
         self.hook = SubprocessHook()
 
     def execute(self, context: Context) -> None:
-        """Runs Meltano, its log in the log of the task.
+        """Run Meltano. Its log goes to the log of the task.
 
         Raises:
-            AirflowFailException: the worker lacks a secret, and a retry would not help.
-            AirflowException: Meltano failed; a retry resumes at the page it was in.
+            AirflowFailException: the worker lacks a secret, so a retry would not help.
+            AirflowException: Meltano failed. A retry resumes at the page that it was at.
         """
         subdomain = self.account["subdomain"]
         try:
@@ -63,7 +63,7 @@ class MeltanoRun(BaseOperator):
             raise AirflowException(message)
 
     def on_kill(self) -> None:
-        """Ends Meltano, the tap and the loader. The last state is kept."""
+        """End Meltano, the tap and the loader. The last state is kept."""
         self.hook.send_sigterm()
 
 
@@ -79,10 +79,10 @@ class MeltanoRun(BaseOperator):
     params={"whole": False},
 )
 def zendesk() -> None:
-    """Loads accounts in parallel, and the groups and the answers of each account in turn.
+    """Load accounts in parallel, and run the steps of each account one after another.
 
-    Most streams of an account share its ten export requests a minute, and a DuckDB file takes one
-    writer at a time.
+    Most streams of an account share its ten export requests a minute, and a DuckDB file allows only
+    one writer at a time.
     """
 
     @task
@@ -110,7 +110,7 @@ def zendesk() -> None:
 # It triggers a run of the DAG above, so that this run and the hourly ones wait for each other.
 @dag(schedule="@weekly", start_date=datetime(2026, 1, 1, tzinfo=timezone.utc), catchup=False)
 def zendesk_whole() -> None:
-    """Walks the tickets of accounts in list form whole (`docs/how-to.md`)."""
+    """Read the whole list of tickets of accounts in list form (`docs/how-to.md`)."""
     TriggerDagRunOperator(task_id="walk", trigger_dag_id="zendesk", conf={"whole": True})
 
 

@@ -13,22 +13,22 @@ from typing import Any
 import dagster as dg
 from zendesk_accounts import ANSWERS, PROJECT, STEPS, command, environment
 
-# The first retry comes when Meltano again accepts a run with the state of a run that was killed.
+# Meltano refuses a run with the state of a killed run for five minutes: the first retry comes then.
 RETRIES = dg.RetryPolicy(max_retries=3, delay=300, backoff=dg.Backoff.EXPONENTIAL)
 
 WHOLE_TAG = "zendesk/whole"
-"""Tag of a run that walks the tickets whole."""
+"""The tag of a run that reads the whole list of tickets."""
 
 
 def meltano_run(
     account: dict[str, Any], step: str, after: dg.AssetKey | None
 ) -> dg.AssetsDefinition:
-    """Gives the asset of a step: a group of streams of an account, or the answers from all.
+    """Return the asset of a step: a group of streams of an account, or the answers from all.
 
     Args:
         account: the account.
         step: one of `STEPS`.
-        after: the step before it.
+        after: the asset of the step before, if there is one.
     """
     subdomain = account["subdomain"]
     loaded = f"Streams of the group {step}, loaded from where the last run ended"
@@ -63,12 +63,13 @@ def meltano_run(
 
 
 def of_account(account: dict[str, Any]) -> dg.Definitions:
-    """Gives the assets of an account, and the job that loads them every hour.
+    """Return the assets of an account, and the job that loads them every hour.
 
-    Once a week, a schedule walks the tickets of an account in list form whole (`docs/how-to.md`).
+    Once a week, another schedule reads the whole list of tickets, if the account uses the list form
+    (`docs/how-to.md`).
 
-    The groups run in turn: most streams of an account share its ten export requests a minute, and a
-    DuckDB file takes one writer at a time.
+    The steps run one after another: most streams of an account share its ten export requests a
+    minute, and a DuckDB file allows only one writer at a time.
 
     Args:
         account: the account.
@@ -85,7 +86,7 @@ def of_account(account: dict[str, Any]) -> dg.Definitions:
 
 
 def _name(subdomain: str) -> str:
-    """Give a subdomain as a name that Dagster accepts: without hyphens."""
+    """Return a subdomain as a name that Dagster accepts: without hyphens."""
     return subdomain.replace("-", "_")
 
 

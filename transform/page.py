@@ -1,7 +1,7 @@
 """Writes the answers as one HTML page with charts, which needs no network: `page.py FILE PAGE`.
 
-It reads the DuckDB file in which the project was built, and prints three of the answers. It needs
-Altair, vl-convert-python and DuckDB.
+It reads the DuckDB file in which the dbt project was built, and prints three of the answers. It
+needs Altair, vl-convert-python and DuckDB.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ Promise.all(specs.map((spec, n) => vegaEmbed("#chart-" + n, spec, options)))
 
 
 def rows_of(database: duckdb.DuckDBPyConnection, query: str) -> Rows:
-    """Gives the rows of a query, days as text."""
+    """Return the rows of a query, with days as text."""
     result = database.execute(query)
     names = [column[0] for column in result.description]
     return [
@@ -62,7 +62,7 @@ def rows_of(database: duckdb.DuckDBPyConnection, query: str) -> Rows:
 
 
 def charts(tables: list[Rows]) -> list[dict[str, Any]]:
-    """Gives the charts of the answers, in the order of `QUERIES`.
+    """Return the charts of the answers, in the order of `QUERIES`.
 
     Args:
         tables: the rows of each query.
@@ -86,7 +86,7 @@ def charts(tables: list[Rows]) -> list[dict[str, Any]]:
 
 
 def texts(database: duckdb.DuckDBPyConnection) -> list[str]:
-    """Gives three of the answers in words."""
+    """Return three of the answers in words."""
     ask = {
         "{} tickets are open": "select open_tickets from backlog_by_day order by day desc limit 1",
         "Half of the first replies take no more than {} minutes": (
@@ -100,13 +100,13 @@ def texts(database: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 def main() -> None:
-    """Writes the page and prints the answers."""
+    """Write the page, and print the answers."""
     source, page = sys.argv[1:]
     with duckdb.connect(source, read_only=True) as database:
         database.execute("set search_path = 'zendesk_answers'")
         tables = [rows_of(database, query) for query in QUERIES.values()]
         said = texts(database)
-    # In a script, "</" could end it.
+    # In HTML, "</" could end the script.
     draw = DRAW.format(specs=json.dumps(charts(tables)).replace("</", "<\\/"))
     library = vl_convert.javascript_bundle().replace("</script", "<\\/script")
     sections = "".join(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SEEDS = Path(__file__).parent / "seeds"
 FIRST_YEAR, LAST_YEAR = 2007, 2037
-"""Zendesk began in 2007; the IANA data of zones is complete up to 2037."""
+"""Zendesk began in 2007, and the IANA data of zones is complete up to 2037."""
 
 IANA_NAMES = {
     "Abu Dhabi": "Asia/Muscat",
@@ -173,20 +173,20 @@ IANA_NAMES = {
     "Zagreb": "Europe/Zagreb",
     "Zurich": "Europe/Zurich",
 }
-"""Name of a zone in the IANA data, by Zendesk's."""
+"""The IANA name of each zone, by its name at Zendesk."""
 
 HOUR = timedelta(hours=1)
 
 
 def offset_at(zone: ZoneInfo, moment: datetime) -> timedelta:
-    """Gives the difference of a zone's local time to UTC."""
+    """Return the difference between a zone's local time and UTC."""
     return moment.astimezone(zone).utcoffset() or timedelta()
 
 
 def changes(zone: ZoneInfo) -> Iterator[datetime]:
-    """Gives the moments, to the minute, at which the offset changes."""
+    """Yield the moments, to the minute, at which the offset changes."""
     moment = datetime(FIRST_YEAR, 1, 1, tzinfo=timezone.utc)
-    # Nothing lasts less than a day.
+    # No offset lasts less than a day.
     step = timedelta(days=1)
     while moment.year <= LAST_YEAR + 1:
         before, after = moment, moment + step
@@ -203,15 +203,15 @@ def changes(zone: ZoneInfo) -> Iterator[datetime]:
 
 
 def standard_offset(zone: ZoneInfo) -> timedelta:
-    """Gives the offset of a zone outside of daylight saving time: the least of its last year."""
+    """Return a zone's offset without daylight saving time: the smallest one of the last year."""
     days = (datetime(LAST_YEAR, month, 1, tzinfo=timezone.utc) for month in range(1, 13))
     return min(offset_at(zone, day) for day in days)
 
 
 def daylight_times(zone: ZoneInfo) -> Iterator[tuple[int, str, str, int]]:
-    """Gives year, start, end and hours of each time at which the offset is not the standard one.
+    """Yield year, start, end and hours of each period in which the offset is not the standard one.
 
-    A difference of a part of an hour is left out, as the table counts whole hours.
+    Differences that are not whole hours are left out, because the table counts hours.
     """
     standard = standard_offset(zone)
     first = datetime(FIRST_YEAR, 1, 1, tzinfo=timezone.utc)
@@ -222,19 +222,19 @@ def daylight_times(zone: ZoneInfo) -> Iterator[tuple[int, str, str, int]]:
 
 
 def as_text(offset: timedelta) -> str:
-    """Writes an offset as sign, hours and minutes."""
+    """Format an offset as sign, hours and minutes."""
     minutes = abs(offset) // timedelta(minutes=1)
     return f"{'-' if offset < timedelta() else '+'}{minutes // 60:02}:{minutes % 60:02}"
 
 
 def write(name: str, columns: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> None:
-    """Writes a seed."""
+    """Write a seed file."""
     with (SEEDS / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([columns, *rows])
 
 
 def main() -> None:
-    """Writes both seeds."""
+    """Write both seed files."""
     SEEDS.mkdir(exist_ok=True)
     zones = {name: ZoneInfo(iana_name) for name, iana_name in IANA_NAMES.items()}
     write(

@@ -1,4 +1,4 @@
-"""Simulated accounts, each with a database to be loaded into."""
+"""Simulated accounts, each with a database to load into."""
 
 from __future__ import annotations
 
@@ -25,19 +25,22 @@ with duckdb.connect(sys.argv[1], read_only=True) as database:
 """
 STREAMS = ("tickets", "ticket_events", "users", "organizations", "ticket_metric_events", "articles")
 GROUPS = {"core", "people", "rest"}
-# What is sent along with pages changes them, and is no part of the simulator's tables.
+# The simulator's tables do not hold these sideloads, so there is nothing to compare them with.
 NOT_SENT_ALONG = ("metric_events", "slas", "dates", "comment_count", "incident_count")
 SELECT = [f"{name}.*" for name in STREAMS] + [f"!tickets.{name}" for name in NOT_SENT_ALONG]
 IN_LIST_FORM = {"TAP_ZENDESK_INCREMENTAL_EXPORT_METHOD": "list"}
 OTHERS = ("AIRFLOW", "DAGSTER", "DBT_", "MELTANO_", "PYTHON", "TAP_", "TARGET_", "ZENDESK_")
-"""Beginnings of variables for other pipelines of whoever runs this."""
+"""Prefixes of environment variables that belong to other pipelines of whoever runs this."""
 
 
 @dataclass(frozen=True)
 class Account:
-    """A simulated account and the file that it is loaded into.
+    """A simulated account and the file to load it into.
 
     Attributes:
+        zendesk: the account.
+        token: its access token.
+        database: the DuckDB file; its name is the account's subdomain.
         settings: more environment variables of its runs.
     """
 
@@ -47,7 +50,7 @@ class Account:
     settings: dict[str, str] = field(default_factory=dict)
 
     def described(self) -> dict[str, Any]:
-        """Gives its item in the variable `zendesk_accounts`."""
+        """Return the account as an orchestrator gets it: see `zendesk_accounts.py`."""
         return {
             "subdomain": self.database.stem,
             "settings": {
@@ -61,11 +64,11 @@ class Account:
 
     @property
     def variable(self) -> str:
-        """The variable of the worker that holds its token."""
+        """The worker's variable that holds the token."""
         return f"{self.database.stem}_TOKEN"
 
     def wrong(self) -> list[str]:
-        """Compares every column of every row of its database with its records."""
+        """Compare every column of every row in the database with the account's records."""
         found: list[str] = []
         for stream, (types, rows) in read_database(
             self.database, dict.fromkeys(STREAMS, "id")
@@ -76,7 +79,7 @@ class Account:
         return found
 
     def answered(self) -> bool:
-        """Says whether the answers count as many tickets as there are."""
+        """Return whether the answers count all tickets of the account."""
         query = "select sum(tickets) from zendesk_answers.tickets_by_group_and_status"
         command = (LOADER_PYTHON, "-c", ASK, self.database, query)
         said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
@@ -84,23 +87,23 @@ class Account:
         return int(said) == len([one for one in tickets if one["status"] != "deleted"])
 
     def leave_a_row_stale(self) -> str:
-        """Solves a ticket as an automation does, so that a list does not show it; gives its id."""
+        """Solve a ticket as an automation does, which a list does not show, and return its id."""
         tickets = self.zendesk.store.records["tickets"]
         stale = next(id_ for id_, ticket in tickets.items() if ticket["status"] == "open")
         self.zendesk.store.system_update(stale, status="solved")
         return str(stale)
 
     def loaded_status(self, ticket_id: str) -> str:
-        """Gives the status of a ticket in its database."""
+        """Return the status of a ticket in the database."""
         _, rows = read_database(self.database, {"tickets": "id"})["tickets"]
         return str(rows[ticket_id]["status"])
 
     def pages(self) -> int:
-        """Gives how many pages of exports were asked for."""
+        """Count the requests for pages of exports."""
         return sum("/incremental/" in request.path for request in self.zendesk.requests)
 
     def state_ids(self) -> set[str]:
-        """Asks Meltano for the states that it keeps for the account."""
+        """Return the ids of the states that Meltano keeps for the account."""
         folder = {"MELTANO_SYS_DIR_ROOT": str(ACCOUNTS / self.database.stem)}
         command = (MELTANO, "--environment=prod", "state", "list")
         said = subprocess.run(
@@ -110,12 +113,12 @@ class Account:
 
 
 def clean() -> dict[str, str]:
-    """Gives the environment, without what belongs to other pipelines."""
+    """Return the environment without the variables of other pipelines."""
     return {name: v for name, v in os.environ.items() if not name.startswith(OTHERS)}
 
 
 def change(zendesk: Simulator) -> None:
-    """Changes a few records of an account, and forgets its requests."""
+    """Forget the requests of an account, and change a few of its records."""
     zendesk.clear()
     store = zendesk.store
     store.update("tickets", next(iter(store.records["tickets"])), subject="Changed")
@@ -124,12 +127,12 @@ def change(zendesk: Simulator) -> None:
 
 
 def kept_secrets(accounts: Iterable[Account], home: Path, *said: str) -> list[str]:
-    """Gives the tokens that are found in what an orchestrator said or keeps.
+    """Return the tokens that occur in the output or the files of an orchestrator.
 
     Args:
         accounts: the accounts.
         home: the folder of the orchestrator.
-        said: what its commands wrote.
+        said: the output of its commands.
     """
     folders = (home, *(ACCOUNTS / account.database.stem for account in accounts))
     files = [file for folder in folders for file in folder.rglob("*") if file.is_file()]

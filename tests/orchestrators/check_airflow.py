@@ -1,6 +1,6 @@
 """Runs the DAG as `airflow dags test` does, over two simulated accounts, and checks both databases.
 
-`make test-airflow` runs this and `make test` does not: Airflow has an environment of its own.
+`make test-airflow` runs this. `make test` does not, because Airflow needs its own environment.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Airflow:
     """An Airflow with its own folder and an SQLite database."""
 
     def __init__(self, home: Path) -> None:
-        """Sets it up."""
+        """Set up Airflow."""
         self.home = home
         self.settings = {
             "AIRFLOW_HOME": str(home),
@@ -41,7 +41,7 @@ class Airflow:
         assert made.returncode == 0, made.stdout[-5000:]
 
     def __call__(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Runs a command of its own, the log in `stdout`."""
+        """Run a command of Airflow. Its log is in `stdout`."""
         return subprocess.run(
             (AIRFLOW, *arguments),
             check=False,
@@ -56,16 +56,16 @@ class Airflow:
     def run_dag(
         self, *accounts: Account, conf: str = "{}", **variables: str
     ) -> subprocess.CompletedProcess[str]:
-        """Runs the DAG once over some accounts."""
+        """Run the DAG once for some accounts."""
         described = json.dumps([account.described() for account in accounts])
         command = ("dags", "test", "zendesk", "--conf", conf)
         return self(*command, AIRFLOW_VAR_ZENDESK_ACCOUNTS=described, **variables)
 
 
-def test_accounts_are_loaded_apart_and_go_on_from_their_states(
+def test_accounts_are_loaded_independently_and_resume_from_their_states(
     accounts: list[Account], tmp_path: Path
 ) -> None:
-    """One DAG, two runs: everything, then the changes, with something wrong each time."""
+    """The DAG runs twice, for everything and for the changes, with something wrong each time."""
     airflow = Airflow(tmp_path / "airflow")
     acme, globex = accounts
     tokens = {account.variable: account.token for account in accounts}
@@ -92,8 +92,10 @@ def test_accounts_are_loaded_apart_and_go_on_from_their_states(
     assert kept_secrets(accounts, airflow.home, first.stdout, second.stdout) == []
 
 
-def test_a_whole_walk_puts_stale_rows_right(accounts: list[Account], tmp_path: Path) -> None:
-    """What the DAG `zendesk_whole` triggers, over an account in list form."""
+def test_reading_the_whole_list_corrects_stale_rows(
+    accounts: list[Account], tmp_path: Path
+) -> None:
+    """The run that the DAG `zendesk_whole` triggers, for an account in list form."""
     airflow, acme = Airflow(tmp_path / "airflow"), replace(accounts[0], settings=IN_LIST_FORM)
     tokens = {acme.variable: acme.token}
     assert airflow.run_dag(acme, **tokens).returncode == 0

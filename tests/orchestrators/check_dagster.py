@@ -1,6 +1,6 @@
 """Runs the jobs of the Dagster example, over two simulated accounts, and checks both databases.
 
-`make test-dagster` runs this and `make test` does not: Dagster has an environment of its own.
+`make test-dagster` runs this. `make test` does not, because Dagster needs its own environment.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Dagster:
     """A Dagster with its own folder and SQLite databases."""
 
     def __init__(self, home: Path, accounts: list[Account]) -> None:
-        """Sets it up for some accounts."""
+        """Set up Dagster for some accounts."""
         self.home = home
         self.settings = {
             "DAGSTER_HOME": str(home),
@@ -38,7 +38,7 @@ class Dagster:
         (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n", encoding="utf-8")
 
     def __call__(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Runs a command of its own, the log in `stdout`."""
+        """Run a command of Dagster. Its log is in `stdout`."""
         return subprocess.run(
             (DAGSTER, *arguments),
             check=False,
@@ -52,7 +52,7 @@ class Dagster:
     def run_job(
         self, account: Account, tags: str = "{}", **variables: str
     ) -> subprocess.CompletedProcess[str]:
-        """Runs the job of an account once."""
+        """Run the job of an account once."""
         place = (
             "--python-file",
             str(CODE / "zendesk_dagster.py"),
@@ -63,10 +63,10 @@ class Dagster:
         return self("job", "execute", *place, "--job", job, "--tags", tags, **variables)
 
 
-def test_accounts_are_loaded_apart_and_go_on_from_their_states(
+def test_accounts_are_loaded_independently_and_resume_from_their_states(
     accounts: list[Account], tmp_path: Path
 ) -> None:
-    """A job for each account: everything, then the changes; and one without its secret."""
+    """The job of each account loads everything. Then one loads changes, and one has no secret."""
     dagster = Dagster(tmp_path / "dagster", accounts)
     listed = dagster("schedule", "list", "--workspace", str(CODE / "workspace.yaml"))
     said = [listed.stdout]
@@ -92,8 +92,10 @@ def test_accounts_are_loaded_apart_and_go_on_from_their_states(
     assert kept_secrets(accounts, dagster.home, *said, run.stdout, refused.stdout) == []
 
 
-def test_a_whole_walk_puts_stale_rows_right(accounts: list[Account], tmp_path: Path) -> None:
-    """What the weekly schedule of an account in list form runs."""
+def test_reading_the_whole_list_corrects_stale_rows(
+    accounts: list[Account], tmp_path: Path
+) -> None:
+    """The run that the weekly schedule starts, for an account in list form."""
     acme = replace(accounts[0], settings=IN_LIST_FORM)
     dagster, token = Dagster(tmp_path / "dagster", [acme]), {acme.variable: acme.token}
     assert dagster.run_job(acme, **token).returncode == 0

@@ -1,4 +1,4 @@
-"""What the checks of all orchestrators need."""
+"""Fixtures for the checks of all orchestrators."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def accounts(tmp_path: Path) -> Iterator[list[Account]]:
-    """Gives two accounts with data and tokens of their own."""
+    """Provide two accounts, each with its own data and token."""
     with Simulator(seed=1, tickets=60) as acme, Simulator(seed=2, users=40) as globex:
         opened = []
         for name, zendesk in (("check-acme", acme), ("check-globex", globex)):
