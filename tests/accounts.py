@@ -1,4 +1,4 @@
-"""What an account holds and what the tap exported, stream by stream, for tests of coverage."""
+"""The records that an account holds and that the tap exported, by stream, for tests of coverage."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ if TYPE_CHECKING:
     from .simulator import Simulator
 
 SIDELOADS = Tickets.sideloads
-"""Properties of tickets, and what to ask for to get them."""
+"""Properties of tickets, and the sideload that fills each."""
 
 PARENTS = {stream.name: str(vars(stream.parent_stream_type)["name"]) for stream in CHILD_STREAMS}
-"""Child streams, and their parents."""
+"""Child streams, and the parent of each."""
 
 SIDELOADED = {
     stream.name: (PARENTS[stream.name], str(stream.include))
     for stream in CHILD_STREAMS
     if issubclass(stream, SideloadStream)
 }
-"""Child streams that come with their parent's pages, the parents, and what to ask for."""
+"""Child streams that come with their parent's pages, with the parent and the sideload of each."""
 
 KEYS = {stream.name: stream.primary_keys[-1] for stream in STREAMS}
-"""Streams, and what tells their records apart here: the last property of their key.
+"""Streams, and the property that identifies their records here: the last one of their key.
 
-That of child streams and custom objects is `id`.
+For child streams and custom objects, it is `id`.
 """
 
 
 def discovered(zendesk: Simulator, folder: Path, **settings: object) -> Json:
-    """Give the catalog that the command discovers.
+    """Return the catalog that the command discovers.
 
     Args:
         zendesk: The account.
-        folder: For the command's files.
+        folder: The folder for the command's files.
         settings: See `config_for`.
     """
     run = run_tap(folder, config_for(zendesk, **settings), "--discover")
@@ -58,10 +58,10 @@ def discovered(zendesk: Simulator, folder: Path, **settings: object) -> Json:
 def choose(
     catalog: Json, *streams: str, on: Collection[str] = (), off: Collection[str] = ()
 ) -> Json:
-    """Give a catalog with nothing but some streams selected.
+    """Return a copy of a catalog in which only the given streams are selected.
 
     Args:
-        catalog: What to select from; stays as it is.
+        catalog: The catalog.
         streams: The streams.
         on: Properties to select that are off by default, such as `tickets.slas`.
         off: Properties to deselect.
@@ -79,18 +79,18 @@ def choose(
 
 
 def entry_of(catalog: Json, stream: str) -> Json:
-    """Give a stream's entry of a catalog."""
+    """Return a stream's entry of a catalog."""
     [entry] = [entry for entry in catalog["streams"] if entry["tap_stream_id"] == stream]
     return dict(entry)
 
 
 def holds(zendesk: Simulator, stream: str, *include: str) -> dict[Any, Json]:
-    """Give what an account holds for a stream, by id.
+    """Return the records that an account holds for a stream, by id.
 
     Args:
         zendesk: The account.
-        stream: The stream, a child stream too.
-        include: What comes along inside the records.
+        stream: The stream, which can be a child stream.
+        include: The sideloads that come inside the records.
     """
     if stream not in zendesk.store.records and stream not in SIDELOADED:
         return by_id(definitions.definitions(stream))
@@ -115,7 +115,7 @@ def holds(zendesk: Simulator, stream: str, *include: str) -> dict[Any, Json]:
 
 
 def shows(zendesk: Simulator, stream: str) -> dict[Any, Json]:
-    """Give what the list of a stream shows now, by id; without what was deleted or archived.
+    """Return the records that the list of a stream shows now, by id: none deleted or archived.
 
     Args:
         zendesk: The account.
@@ -133,7 +133,7 @@ def shows(zendesk: Simulator, stream: str) -> dict[Any, Json]:
 
 
 def by_id(records: Iterable[Json], key: str = "id") -> dict[Any, Json]:
-    """Give records by id, after asserting that none came twice.
+    """Return records by id, and assert that none came twice.
 
     Args:
         records: The records.
@@ -147,7 +147,7 @@ def by_id(records: Iterable[Json], key: str = "id") -> dict[Any, Json]:
 
 
 def whole(run: Run, stream: str) -> dict[Any, Json]:
-    """Give a stream's records by id as Zendesk sent them: what was rescued is put back."""
+    """Return a stream's records by id as Zendesk sent them, with rescued properties put back."""
     return by_id(
         (
             {k: v for k, v in record.items() if k != "_rescued_data"}
@@ -159,12 +159,12 @@ def whole(run: Run, stream: str) -> dict[Any, Json]:
 
 
 def asked(zendesk: Simulator, path: str) -> list[Json]:
-    """Give the parameters of the requests whose path matches a regular expression."""
+    """Return the parameters of the requests whose path matches a regular expression."""
     return [dict(r.params) for r in list(zendesk.requests) if re.search(path, r.path)]
 
 
 def lines_about(run: Run, stream: str, *levels: str) -> list[str]:
-    """Give the lines of a log that name a stream: warnings and worse, unless said otherwise."""
+    """Return the lines of a log that name a stream; only warnings and errors by default."""
     chosen = levels or ("WARNING", "ERROR", "CRITICAL")
     return [
         line for level in chosen for line in run.log(level) if re.search(rf"\b{stream}\b", line)

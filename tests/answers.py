@@ -19,7 +19,7 @@ PAGE = FOLDER / "answers.html"
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
-"""Chromium by one of its names, if it is installed."""
+"""The path of Chromium, if it is installed under one of its names."""
 
 BROWSER = (
     *(CHROMIUM or "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"),
@@ -28,26 +28,26 @@ BROWSER = (
 
 
 def write_page(database: Path, page: Path) -> str:
-    """Writes the page of a database in which the project was built.
+    """Write the page with the answers of a database in which the project was built.
 
     Args:
         database: the DuckDB file.
-        page: the page.
+        page: the file of the page.
 
     Returns:
         Three of the answers, a line each.
 
     Raises:
-        subprocess.CalledProcessError: it cannot be written; the reason stands on standard error.
+        subprocess.CalledProcessError: the page cannot be written; standard error has the reason.
     """
     command = (DBT.with_name("python"), PROJECT / "page.py", database, page)
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def main() -> None:
-    """Builds the project in the demo's database and writes the page."""
+    """Build the project in the demo's database, and write the page."""
     parser = argparse.ArgumentParser(prog="python -m tests.answers", description=__doc__)
-    parser.add_argument("--screenshot", type=Path, help="picture to take of the page")
+    parser.add_argument("--screenshot", type=Path, help="file for a picture of the page")
     picture = parser.parse_args().screenshot
     variables = {"DBT_TARGET": "duckdb", "ZENDESK_DUCKDB_PATH": str(DATABASE)}
     with tempfile.TemporaryDirectory() as folder:

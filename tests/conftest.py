@@ -1,4 +1,4 @@
-"""Fixtures every test can use."""
+"""Fixtures that every test can use."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-# The same examples in each run, however slow the machine is: a release fails for what it changed.
-# `--hypothesis-profile explore` looks for others.
+# The same examples in each run, however slow the machine is, so that a test fails only because of a
+# change. `--hypothesis-profile explore` looks for new examples.
 hypothesis.settings.register_profile(
     "repeat",
     deadline=None,
@@ -31,12 +31,13 @@ hypothesis.settings.load_profile("repeat")
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:  # noqa: ANN401 (xdist's)
-    """Give a free worker the next test, but all tests of the dbt project to the same one.
+    """Return a scheduler that runs all tests of the dbt project in the same worker.
 
-    Another would build the project anew. pytest 9.2 hides the mark that xdist has for this.
+    Another worker would build the project again. Any other test goes to the next free worker.
+    pytest 9.2 hides the mark that xdist has for this.
     """
     scheduling = LoadScopeScheduling(config, log)
-    scheduling._split_scope = lambda nodeid: (  # noqa: SLF001 - made to be overridden
+    scheduling._split_scope = lambda nodeid: (  # noqa: SLF001 - meant to be overridden
         "transform" if "test_transform.py" in nodeid else nodeid
     )
     return scheduling
@@ -44,21 +45,21 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:  # noqa
 
 @pytest.fixture
 def zendesk() -> Iterator[Simulator]:
-    """A small account of one's own, on a free port."""
+    """The test's own small account, on a free port."""
     with Simulator() as simulator:
         yield simulator
 
 
 @pytest.fixture(scope="session")
 def zendesk_shared() -> Iterator[Simulator]:
-    """An account that tests share: for reading only, its log and settings included."""
+    """An account that tests share. They must not change it, its log or its settings."""
     with Simulator() as simulator:
         yield simulator
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """The address of a PostgreSQL server, one for all tests of a worker."""
+    """The address of a PostgreSQL server, which all tests of a worker share."""
     if not TARGET.exists():
         pytest.skip("no PostgreSQL here; `make test` sets it up")
     with served() as url:
@@ -67,7 +68,7 @@ def postgres() -> Iterator[str]:
 
 @pytest.fixture
 def schema(postgres: str) -> Iterator[Schema]:
-    """A schema of the test's own in a PostgreSQL database."""
+    """The test's own schema in a PostgreSQL database."""
     schema = Schema(postgres)
     yield schema
     schema.drop()
@@ -75,7 +76,7 @@ def schema(postgres: str) -> Iterator[Schema]:
 
 @pytest.fixture(scope="session")
 def recordings() -> Path:
-    """The folder of recorded responses of a real account, where it lies beside the repository."""
+    """The folder of a real account's recorded responses, if it is beside the repository."""
     folder = Path(__file__).resolve().parents[2] / "shared" / "recordings"
     if not folder.is_dir():
         pytest.skip("no recordings beside the repository")

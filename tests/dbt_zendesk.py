@@ -1,7 +1,7 @@
 """Runs the dbt package dbt_zendesk, unmodified, over the tables that `transform/` builds.
 
-`make dbt-zendesk DBT_ZENDESK=folder` runs this. The folder holds the package and the ones that it
-needs, each in a folder of its own: `dbt_zendesk`, `fivetran_utils` and `dbt_utils`.
+`make dbt-zendesk DBT_ZENDESK=folder` runs this. The folder holds the package and the packages that
+it needs, each in its own folder: `dbt_zendesk`, `fivetran_utils` and `dbt_utils`.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ QUESTIONS = {
         "select count(*) as figure from sla_breaches where is_breached",
     ),
 }
-"""Queries for figures that dbt_zendesk has, and for ours."""
+"""Figures, with the query for dbt_zendesk's and the query for ours."""
 
 
 def main() -> None:
-    """Loads a demo account into a PostgreSQL server and builds both projects."""
+    """Load a demo account into a PostgreSQL server, build both projects, and compare figures."""
     if len(sys.argv) != 2 or not (Path(sys.argv[1]) / "dbt_zendesk").is_dir():
-        sys.exit("usage: make dbt-zendesk DBT_ZENDESK=folder; it has dbt_zendesk and its packages")
+        sys.exit("usage: make dbt-zendesk DBT_ZENDESK=folder (with dbt_zendesk and its packages)")
     with (
         tempfile.TemporaryDirectory() as temporary,
         DemoSimulator(tickets=500, users=150, organizations=30) as zendesk,

@@ -1,8 +1,8 @@
 """A whole pipeline: a simulated Zendesk, this tap, Meltano and a DuckDB file.
 
 `make demo` runs this. It loads everything, compares every column of every row with the simulator's
-own records, changes some of those, loads again and compares again. If a single value is missing or
-differs, it ends with exit code 1 and one line. It stops whatever it started.
+own records, changes some of them, loads again and compares again. If a single value is missing or
+differs, it prints one line and ends with exit code 1. It stops whatever it started.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ FOLDER = ROOT / ".demo"
 DATABASE = FOLDER / "zendesk.duckdb"
 LOG = FOLDER / "meltano.log"
 QUERY_FILE = ROOT / "tests/demo.sql"
-"""The README shows it too."""
+"""The README shows the same query."""
 
 MELTANO = ROOT / ".venv-meltano/bin/meltano"
 SIZE = {"tickets": 5000, "users": 1500, "organizations": 300}
@@ -49,25 +49,25 @@ LOADED = [
     for resource in RESOURCES
     if resource.make and (resource.name in {*NEWEST_BY, *PARENTS} or "custom_" in resource.name)
 ]
-"""Streams whose records the simulator keeps, except those that come with another one's pages."""
+"""The streams whose records the simulator stores. Sideloads are not stored."""
 
 EXPORTS = sum(
     1 if getattr(resource.endpoints[0].form, "end_of_stream", True) else 2
     for resource in RESOURCES
     if resource.name in LOADED and "incremental/" in resource.endpoints[0].path
 )
-"""Requests that a run takes if the changes of each export fit on one page.
+"""The requests that a run takes if the changes of each export fit on one page.
 
-Where Zendesk does not mark the last page, it takes another request to find the end."""
+Where Zendesk does not mark the last page, the tap needs another request to find the end."""
 
 
 @contextmanager
 def started(*command: str | Path, **options: Any) -> Iterator[subprocess.Popen[str]]:  # noqa: ANN401
-    """Runs a command in its own process group, and ends the group when the block ends.
+    """Run a command in its own process group, and end the group when the block ends.
 
     Args:
-        command: program and arguments.
-        options: more for `subprocess.Popen`.
+        command: the program and its arguments.
+        options: more arguments for `subprocess.Popen`.
 
     Yields:
         The running process.
@@ -86,13 +86,13 @@ class Zendesk:
     """The running simulator, seen from outside."""
 
     def __init__(self, output: IO[str]) -> None:
-        """Waits until it is ready.
+        """Wait until the simulator is ready.
 
         Args:
-            output: its standard output, where it prints its address.
+            output: the simulator's standard output, where it prints its address.
 
         Raises:
-            LoadError: it ended instead.
+            LoadError: the simulator did not start.
         """
         line = output.readline()
         if "http" not in line:
@@ -101,18 +101,18 @@ class Zendesk:
         self.url = line.split()[-1]
 
     def get(self, path: str) -> Any:  # noqa: ANN401 - JSON of any shape
-        """Reads from the simulator's control endpoints."""
+        """Read from the simulator's control endpoints."""
         answer = requests.get(f"{self.url}/_control/{path}", timeout=60)
         answer.raise_for_status()
         return answer.json()
 
     def post(self, path: str, body: dict[str, Any]) -> None:
-        """Writes to the simulator's control endpoints."""
+        """Write to the simulator's control endpoints."""
         answer = requests.post(f"{self.url}/_control/{path}", json=body, timeout=60)
         answer.raise_for_status()
 
     def records(self, stream: str) -> Records:
-        """Gives all records of a stream by id."""
+        """Return all records of a stream by id."""
         # Audits of archived tickets are not listed.
         kind = "shown" if stream == "ticket_audits" else "records"
         key = KEYS.get(stream, "id")
@@ -120,13 +120,13 @@ class Zendesk:
 
 
 def load(zendesk: Zendesk) -> int:
-    """Runs the pipeline once, and prints what it took.
+    """Run the pipeline once, and print what it took.
 
     Args:
-        zendesk: where to load from.
+        zendesk: the account to load.
 
     Returns:
-        How many export requests it took.
+        The number of export requests.
 
     Raises:
         LoadError: Meltano failed; the end of its log is printed.
@@ -161,16 +161,16 @@ def load(zendesk: Zendesk) -> int:
 
 
 def check(zendesk: Zendesk) -> dict[str, Records]:
-    """Compares the database with the simulator, and prints a table of it.
+    """Compare the database with the simulator, and print a table.
 
     Args:
-        zendesk: where the records came from.
+        zendesk: the account that was loaded.
 
     Returns:
         The rows of each stream by id.
 
     Raises:
-        LoadError: something is missing or differs.
+        LoadError: a value is missing or differs.
     """
     print(f"  {'stream':26}{'expected':>10}{'loaded':>10}   newest record")
     wrong: list[str] = []
@@ -187,11 +187,11 @@ def check(zendesk: Zendesk) -> dict[str, Records]:
 
 
 def newest_of(stream: str, rows: Records) -> str:
-    """Gives the time of a stream's newest row, or nothing where a stream has no order.
+    """Return the time of a stream's newest row, or "" if the stream has no replication key.
 
     Args:
-        stream: name of the stream.
-        rows: what was loaded.
+        stream: the name of the stream.
+        rows: the loaded rows.
     """
     key = NEWEST_BY.get(stream)
     if key is None or not rows:
@@ -203,18 +203,18 @@ def newest_of(stream: str, rows: Records) -> str:
 
 
 def change(zendesk: Zendesk) -> None:
-    """Changes, creates and deletes a few records."""
+    """Change, create and delete a few records."""
     tickets, users, organizations = (
         list(zendesk.records(stream).values()) for stream in ("tickets", "users", "organizations")
     )
     living = [ticket["id"] for ticket in tickets if ticket["status"] != "deleted"]
     subject = "Kaffee \u2615 statt Tee"
-    # The ticket and its event must agree, or the history would not lead to the ticket.
+    # The ticket and its event must agree, or the ticket's history would end in another subject.
     told = {"id": 1, "event_type": "Change", "subject": subject, "previous_value": None}
     changes = [
-        # With a property that is in no schema, and must arrive nevertheless.
+        # A property that is in no schema must arrive too.
         ("update", "tickets", {"id": living[0], "changes": {"subject": subject, "mood": "good"}}),
-        # After all that the list of deleted tickets has: no change is seen before a cursor's place.
+        # Later than all other deletions, because a cursor finds no change before its place.
         ("delete", "tickets", {"id": living[1], "at": int(time.time()) - 120}),
         ("create", "tickets", {"fields": {"subject": "Where is my order?"}}),
         ("create", "ticket_events", {"fields": {"ticket_id": living[0], "child_events": [told]}}),
@@ -227,7 +227,7 @@ def change(zendesk: Zendesk) -> None:
 
 
 def print_changes(before: dict[str, Records], after: dict[str, Records]) -> None:
-    """Prints which rows are new or changed, and in which columns."""
+    """Print which rows are new or changed, and in which columns."""
     for stream, rows in after.items():
         for key, row in rows.items():
             old = before[stream].get(key)
@@ -238,14 +238,14 @@ def print_changes(before: dict[str, Records], after: dict[str, Records]) -> None
 
 
 def run(zendesk: Zendesk) -> None:
-    """Loads, changes and loads again.
+    """Load, change a few records and load again.
 
     Args:
-        zendesk: where to load from.
+        zendesk: the account to load.
 
     Raises:
-        LoadError: a run failed, a value is missing or differs, or the second run took more than
-            the changes.
+        LoadError: a run failed, a value is missing or differs, or the second run sent more requests
+            than the changes need.
     """
     print("First run")
     load(zendesk)
@@ -255,15 +255,15 @@ def run(zendesk: Zendesk) -> None:
     count = load(zendesk)
     print_changes(before, check(zendesk))
     if count > EXPORTS:
-        message = f"{count} requests, where the changes of each export fit on a page"
+        message = f"{count} requests, but {EXPORTS} are enough for the changes"
         raise LoadError(message)
 
 
 def ask() -> None:
-    """Print a question to the database, and the rows that answer it.
+    """Print a query, and the rows that answer it.
 
     Raises:
-        LoadError: The database does not answer.
+        LoadError: the query failed.
     """
     query = QUERY_FILE.read_text(encoding="utf-8")
     print(f"\nA question to the database\n{indent(query, '  ')}", flush=True)
@@ -275,7 +275,7 @@ def ask() -> None:
 
 
 def main() -> None:
-    """Runs the demo in a clean folder."""
+    """Run the demo in a clean folder."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir()

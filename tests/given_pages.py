@@ -27,26 +27,26 @@ LEFT_OUT = "copy"
 
 
 class GivenSchema(SchemaSource[str]):
-    """Where the stream has its schema from."""
+    """A source of one given schema."""
 
     def __init__(self, schema: Json) -> None:
-        """Takes the schema."""
+        """Remember the schema."""
         super().__init__()
         self._schema = schema
 
     def fetch_schema(self, key: str) -> Json:
-        """Gives the schema, whatever the key."""
+        """Return the schema, whatever the key."""
         del key
         return self._schema
 
 
 class GivenPages(Client):
-    """A client that needs no account."""
+    """A client that serves given pages and needs no account."""
 
     bodies: ClassVar[list[bytes]] = []
 
     def fetch(self, endpoint: Endpoint, params: Params, read: ReadPage) -> Page[Any]:
-        """Reads the next of the given pages, the number of which is its second."""
+        """Read the page whose number is the `start_time`."""
         del endpoint
         asked: Params = {**params, "per_page": 1000}
         return read(self.bodies[int(params["start_time"])], asked)
@@ -79,14 +79,14 @@ def export(
     config: Json | None = None,
     pretty: bool = False,
 ) -> list[bytes]:
-    """Exports pages of records.
+    """Export pages of records.
 
     Args:
         pages: the records of each page, as JSON.
-        schema: the stream's properties.
-        deselected: breadcrumbs.
+        schema: the properties of the stream.
+        deselected: the breadcrumbs of deselected properties.
         config: more settings.
-        pretty: whether Zendesk indents its pages.
+        pretty: whether the JSON of the pages is indented.
 
     Returns:
         The messages.

@@ -30,7 +30,7 @@ BOXES = (
     ("warehouse", "", 632, 24, "box"),
     ("state", "the next page's token", 288, 152, "kept"),
 )
-"""Name, what it holds, left and top edge, kind."""
+"""Name, second line, left edge, top edge and kind of each box."""
 
 ARROWS = (
     ("M128,56 L212,56", "1 a page", 170, 48),
@@ -40,13 +40,13 @@ ARROWS = (
     ("M484,88 L484,184 L460,184", "4 once they are stored", 566, 150),
     ("M288,184 L276,184 L276,92", "5 the next run starts here", 184, 150),
 )
-"""Path, what passes, and where that stands."""
+"""Path, label and the label's position of each arrow."""
 
 STATE_WIDTH = 168
 
 
 def drawn() -> str:
-    """Give the picture as SVG."""
+    """Return the picture as SVG."""
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">',
         f"<title>{TITLE}</title>",

@@ -1,4 +1,4 @@
-"""Runs the tap where things go wrong: many times, fast, and with every secret looked for."""
+"""Runs of the tap in which things go wrong: many, fast, and each searched for secrets."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ _SECRETS = {
 
 
 def secrets_in(texts: Iterable[bytes], zendesk: Simulator) -> list[str]:
-    """Give the secrets that texts hold, as they are and in base64.
+    """Return the secrets that occur in texts, as they are or in base64.
 
     Args:
         texts: All that a process wrote.
-        zendesk: Knows the tokens that it gave out, and those that were used.
+        zendesk: The account, which knows the tokens that it issued and those that were used.
     """
     secrets = set(_SECRETS)
     for token in list(zendesk.api.auth.tokens):
@@ -57,13 +57,13 @@ class FastTap:
     def __init__(
         self, zendesk: Simulator, folder: Path, *streams: str, plain: bool = False
     ) -> None:
-        """Prepare.
+        """Prepare the runs.
 
         Args:
-            zendesk: Where the runs go.
-            folder: For their files.
-            streams: What to select; tickets if nothing is named.
-            plain: Whether to run the installed command as it is, with its waits.
+            zendesk: The account to export.
+            folder: The folder for the files of the runs.
+            streams: The streams to select; tickets by default.
+            plain: Whether to run the installed command unchanged, with its waits.
         """
         self.zendesk = zendesk
         self.folder = folder
@@ -74,11 +74,11 @@ class FastTap:
         self.catalog = _catalog_of(*(streams or ("tickets",)))
 
     def run(self, *, debug: bool = False, state: object = None, **settings: object) -> Run:
-        """Run the tap to its end, and look for secrets in all that it wrote.
+        """Run the tap to its end, and assert that it wrote no secrets.
 
         Args:
-            debug: Whether to log all there is.
-            state: Where to go on from.
+            debug: Whether to log at the level DEBUG.
+            state: The state to resume from.
             settings: See `config_for`.
         """
         with self.started(debug=debug, state=state, **settings) as process:
@@ -90,7 +90,7 @@ class FastTap:
     def started(
         self, *, debug: bool = False, state: object = None, **settings: object
     ) -> Iterator[BaseProcess]:
-        """Start the tap, and end it with the block; see `run`."""
+        """Start the tap, and kill it when the block ends; see `run` for the arguments."""
         config = config_for(self.zendesk, **settings)
         command = command_for(self.folder, config=config, state=state, catalog=self.catalog)
         variables = environment(HOME=str(self.folder), **({"LOGLEVEL": "DEBUG"} if debug else {}))
@@ -107,21 +107,21 @@ class FastTap:
     def finished(self, process: BaseProcess) -> Run:
         """Wait for the end of the process; see `ended`."""
         process.join(TIMEOUT_SECONDS)
-        assert process.exitcode is not None, "the tap does not come to an end"
+        assert process.exitcode is not None, "the tap does not end"
         return self.ended(process)
 
     def ended(self, process: BaseProcess) -> Run:
-        """Give what a process left behind; `secrets` takes those that it holds."""
+        """Return what an ended process left behind, and add the secrets in it to `secrets`."""
         output, errors = self._output.read_bytes(), self._errors.read_bytes()
         self.secrets += secrets_in((output, errors), self.zendesk)
         return Run(process.exitcode or 0, output, errors.decode())
 
     def wait_for(self, process: BaseProcess, what: bytes, times: int = 1) -> None:
-        """Wait until the running process has written something so many times."""
+        """Wait until the running process has written something a number of times."""
         self.wait_until(process, lambda: self._output.read_bytes().count(what) >= times)
 
     def wait_until(self, process: BaseProcess, condition: Callable[[], bool]) -> None:
-        """Wait until something is so, before the process ends."""
+        """Wait until a condition holds, and fail if the process ends before."""
         end = time.monotonic() + TIMEOUT_SECONDS
         while True:
             is_alive = process.is_alive() and time.monotonic() < end
@@ -131,7 +131,7 @@ class FastTap:
             time.sleep(0.01)
 
     def wait_for_bytes(self, process: BaseProcess, size: int) -> None:
-        """Wait until the running process has written so much, or has ended."""
+        """Wait until the running process has written a number of bytes, or has ended."""
         while process.is_alive() and self._output.stat().st_size < size:
             time.sleep(0.002)
 
@@ -142,18 +142,18 @@ def _catalog_of(*streams: str) -> Json:
 
 
 def pages_asked(zendesk: Simulator, path: str = TICKETS) -> list[Request]:
-    """Give the requests for pages of an export, in order."""
+    """Return the requests for pages of an export, in order."""
     return [request for request in list(zendesk.requests) if path in request.path]
 
 
 def check_complete(runs: Iterable[Run], zendesk: Simulator, *streams: str, once: bool) -> None:
-    """Assert that runs delivered all that there is, and nothing else.
+    """Assert that runs together delivered all records of some streams, and nothing else.
 
     Args:
         runs: The runs.
-        zendesk: Where they went.
-        streams: What was exported; tickets if nothing is named.
-        once: Whether every record came exactly once.
+        zendesk: The exported account.
+        streams: The streams; tickets by default.
+        once: Whether every record must have come exactly once.
     """
     runs = list(runs)
     for stream in streams or ("tickets",):
@@ -167,5 +167,5 @@ def check_complete(runs: Iterable[Run], zendesk: Simulator, *streams: str, once:
 
 
 def trimmed(record: Json) -> Json:
-    """Give a record without what the tap leaves out, a copy of `custom_fields`."""
+    """Return a record without `fields`, a copy of `custom_fields` that the tap leaves out."""
     return {key: value for key, value in record.items() if key != "fields"}

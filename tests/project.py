@@ -1,4 +1,4 @@
-"""A copy of the Meltano project, to run it with Meltano itself and leave nothing behind."""
+"""A copy of the Meltano project, which tests run with Meltano itself and then discard."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ PLUGINS = (
     "loaders/target-postgres",
 )
 UTILITIES = ("utilities/dbt-duckdb", "utilities/dbt-postgres")
-"""Plugins whose environment is the one that `make test` sets up for dbt."""
+"""Plugins that use the dbt environment of `make test`."""
 
 TIMEOUT_SECONDS = 150
 REASON = "no Meltano with its plugins here; `make test` sets them up"
 
 
 def is_there() -> bool:
-    """Says whether Meltano and the plugins are installed."""
+    """Return whether Meltano and the plugins are installed."""
     return all((ROOT / ".meltano" / plugin / "venv/bin/python").exists() for plugin in PLUGINS)
 
 
@@ -38,12 +38,12 @@ class Project:
     """The project in its own folder, with the plugins that are already installed.
 
     Attributes:
-        folder: where it is.
-        variables: environment variables of its commands: the settings of a user.
+        folder: the folder of the project.
+        variables: the environment variables of its commands: a user's settings.
     """
 
     def __init__(self, folder: Path, zendesk: Simulator) -> None:
-        """Copies it.
+        """Copy the project.
 
         Args:
             folder: an empty folder.
@@ -62,7 +62,7 @@ class Project:
             "MELTANO_ENVIRONMENT": "prod",
             "MELTANO_STATE_BACKEND_URI": f"file://{folder}/states",
             "NO_COLOR": "1",
-            # The dbt project is a link, so dbt has to write into the copy.
+            # The dbt project is only a link, so dbt must write its files elsewhere.
             "DBT_TARGET_PATH": str(folder / "dbt/target"),
             "DBT_LOG_PATH": str(folder / "dbt/logs"),
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
@@ -72,17 +72,17 @@ class Project:
         }
 
     def meltano(self, *arguments: str, exit_code: int = 0) -> str:
-        """Runs a command of Meltano.
+        """Run a command of Meltano.
 
         Args:
-            arguments: the command.
-            exit_code: how it has to end.
+            arguments: the arguments of `meltano`.
+            exit_code: the expected exit code.
 
         Returns:
-            What a user sees, on standard output and standard error.
+            Standard output and standard error together.
 
         Raises:
-            AssertionError: it ended otherwise; what it wrote is in the message.
+            AssertionError: it had another exit code. The message is the end of its output.
         """
         others = ("TAP_", "TARGET_", "MELTANO_", "ZENDESK_", "DBT_", "PG", "LOGLEVEL")
         kept = {k: v for k, v in os.environ.items() if not k.startswith(others)}
@@ -101,7 +101,7 @@ class Project:
         return run.stdout
 
     def states(self) -> dict[str, Json]:
-        """Gives the states that the backend keeps, by their ids."""
+        """Return the states in the state backend, by their ids."""
         return {
             file.parent.name: json.loads(file.read_text())["completed"]["singer_state"]
             for file in self.folder.glob("states/*/state.json")

@@ -1,4 +1,4 @@
-"""Runs the command as a process, and reads what it wrote."""
+"""Runs the tap as a process or in this one, and reads what it wrote."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ COMMAND = Path(sys.executable).with_name("tap-zendesk-incremental")
 TIMEOUT_SECONDS = 120
 STREAMS = ("tickets", "ticket_events", "users", "organizations")
 
-# Forked from a process that has imported the tap: a run takes a tenth of a second, not one.
+# Runs are forked from a process that has imported the tap: each takes 0.1 s instead of 1 s.
 _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload(["tests.shortened_waits"])
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a process left behind.
+    """The output of a run.
 
     Attributes:
-        exit_code: negative for the signal that ended it.
+        exit_code: the exit code; minus its number for a signal that ended the process.
         stdout: the messages, as bytes.
         stderr: the log.
     """
@@ -56,7 +56,7 @@ class Run:
 
     @cached_property
     def lines(self) -> list[bytes]:
-        """The complete lines of standard output; a line cut short is not among them."""
+        """The complete lines of standard output, without a last one that was cut short."""
         return self.stdout.split(b"\n")[:-1]
 
     @cached_property
@@ -66,7 +66,7 @@ class Run:
 
     @cached_property
     def records(self) -> dict[str, list[Json]]:
-        """The records by stream, in the order they came; streams without any give []."""
+        """The records by stream, in their order; [] for a stream without records."""
         found: dict[str, list[Json]] = defaultdict(list)
         for message in self.messages:
             if message["type"] == "RECORD":
@@ -85,24 +85,24 @@ class Run:
 
     @property
     def state(self) -> Json | None:
-        """The last state, None if none came out."""
+        """The last state, or None if there was none."""
         return self.states[-1] if self.states else None
 
     def log(self, level: str) -> list[str]:
-        """Gives the tap's lines of the log that have a level, such as ERROR or WARNING.
+        """Return the lines of the log at a level, such as ERROR or WARNING.
 
-        Warnings of Python itself, such as of an old version, are not among them.
+        Warnings of Python itself, for example about an old version, are left out.
         """
         lines = (line for line in self.stderr.splitlines() if "| py.warnings " not in line)
         return [line for line in lines if f"| {level} " in line]
 
 
 def config_for(zendesk: Simulator | str, **settings: object) -> Json:
-    """Gives the settings to reach a simulator: a ready token, unless another login is given.
+    """Return the settings for a simulator, with an access token unless another login is given.
 
     Args:
         zendesk: the simulator, or the address of another server.
-        settings: more settings; None leaves one out.
+        settings: more settings; None removes a setting.
     """
     url = zendesk if isinstance(zendesk, str) else zendesk.url
     logins = {"client_id", "refresh_token", "api_token", "password", "access_token"}
@@ -115,13 +115,13 @@ def config_for(zendesk: Simulator | str, **settings: object) -> Json:
 def command_for(
     folder: Path, *, config: Json | None, state: object = None, catalog: Json | None = None
 ) -> list[str]:
-    """Writes the files of a run and gives its command line.
+    """Write the files of a run, and return its command line.
 
     Args:
-        folder: where the files go.
-        config: the settings; None for a run without.
-        state: JSON of any shape, or bytes as they shall stand in the file.
-        catalog: what to select.
+        folder: the folder for the files.
+        config: the settings; None for a run without settings.
+        state: JSON of any shape, or the exact bytes of the file.
+        catalog: the catalog.
     """
     arguments = [str(COMMAND)]
     for name, content in (("config", config), ("state", state), ("catalog", catalog)):
@@ -134,13 +134,13 @@ def command_for(
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """Gives the environment of a run: without settings of whoever runs the tests."""
+    """Return the environment of a run, without the settings of whoever runs the tests."""
     others = ("TAP_", "LOGLEVEL", "SINGER_", "PYTHONWARNINGS")
     return {k: v for k, v in os.environ.items() if not k.startswith(others)} | variables
 
 
 def start(command: Sequence[str], env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
-    """Starts a command with pipes on standard output and error."""
+    """Start a command with pipes on standard output and error."""
     return subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -151,7 +151,7 @@ def start(command: Sequence[str], env: Mapping[str, str] | None = None) -> subpr
 
 
 def run(command: Sequence[str], env: Mapping[str, str] | None = None) -> Run:
-    """Runs a command to its end.
+    """Run a command to its end.
 
     Raises:
         subprocess.TimeoutExpired: it takes longer than any test may.
@@ -167,14 +167,14 @@ def run(command: Sequence[str], env: Mapping[str, str] | None = None) -> Run:
 def fork(
     command: Sequence[str], env: Mapping[str, str], output: Path, errors: Path, waits: float | None
 ) -> BaseProcess:
-    """Gives a process, not started yet, that is the tap without the time that Python's start takes.
+    """Return a process, not started yet, that runs the tap without the start-up of Python.
 
     Args:
         command: the command line.
         env: all environment variables.
-        output: the file that takes standard output.
-        errors: the file that takes standard error.
-        waits: what is left of each wait; None runs the installed command as it is.
+        output: the file for standard output.
+        errors: the file for standard error.
+        waits: the share that is left of each wait; None runs the installed command unchanged.
     """
     args = ([*command], {**env}, str(output), str(errors), waits)
     return _forks.Process(target=shortened_waits.become, args=args)
@@ -189,16 +189,16 @@ def run_tap(  # noqa: PLR0913 (named, each with a default)
     env: Mapping[str, str] | None = None,
     is_command: bool = False,
 ) -> Run:
-    """Runs the tap to its end.
+    """Run the tap to its end.
 
     Args:
-        folder: where its files go.
-        config: the settings; None for a run without.
-        arguments: more of the command line.
-        state: JSON of any shape, or bytes as they shall stand in the file.
-        catalog: what to select.
+        folder: the folder for its files.
+        config: the settings; None for a run without settings.
+        arguments: more arguments of the command line.
+        state: JSON of any shape, or the exact bytes of the file.
+        catalog: the catalog.
         env: more environment variables.
-        is_command: whether to run the installed command, from Python's start to its end.
+        is_command: whether to run the installed command, including the start-up of Python.
     """
     command = [*command_for(folder, config=config, state=state, catalog=catalog), *arguments]
     if is_command:
@@ -209,7 +209,7 @@ def run_tap(  # noqa: PLR0913 (named, each with a default)
         process.start()
         try:
             process.join(TIMEOUT_SECONDS)
-            assert process.exitcode is not None, "the tap does not come to an end"
+            assert process.exitcode is not None, "the tap does not end"
         finally:
             process.kill()
             process.join()
@@ -223,16 +223,16 @@ def sync(
     catalog: Json | None = None,
     tap: type[Tap] = TapZendeskIncremental,
 ) -> Run:
-    """Runs the tap in this process, which saves the start of another.
+    """Run the tap in this process, which saves the start of another. It logs to the log of the test.
 
     Args:
         config: the settings.
-        state: where to go on.
-        catalog: what to select.
-        tap: the tap.
+        state: the state to resume from.
+        catalog: the catalog.
+        tap: the class of the tap.
 
     Raises:
-        Exception: whatever ends the tap; its log goes where the test's goes.
+        Exception: any error that ends the tap.
     """
     with io.TextIOWrapper(io.BytesIO()) as output, contextlib.redirect_stdout(output):
         tap(config=config, state=state, catalog=catalog).sync_all()
@@ -241,7 +241,7 @@ def sync(
 
 
 def discover() -> Json:
-    """Gives the catalog that discovery makes without an account."""
+    """Return the catalog of a discovery without an account."""
     catalog: Json = msgspec.json.decode(_discovered())
     return catalog
 
@@ -252,12 +252,12 @@ def _discovered() -> bytes:
 
 
 def select(*streams: str, off: Sequence[str] = (), full_table: bool = False) -> Json:
-    """Gives a catalog of some streams, all of them selected.
+    """Return a catalog of some streams, all of them selected.
 
     Args:
-        streams: the streams to select.
-        off: properties to deselect in them, nested ones with dots.
-        full_table: whether to ask for full tables.
+        streams: the streams.
+        off: properties to deselect in all of them; dots separate the names of nested ones.
+        full_table: whether to set the replication method to FULL_TABLE.
     """
     deselected = [["properties", *"/properties/".join(path.split(".")).split("/")] for path in off]
     catalog = discover()

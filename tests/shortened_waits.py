@@ -1,7 +1,8 @@
 """The tap with its waits shortened: `python -m tests.shortened_waits <arguments of the tap>`.
 
-Tries are minutes apart. Tests of many tries shorten the waits, and nothing else: what waits and
-for how long it says so in its log stay as they are. Pacing needs real time and is tested without.
+Retries are minutes apart. Tests with many retries shorten each wait, and nothing else: the tap
+waits as often as always, and logs the full times. Tests of pacing need real time, so they do not
+use this.
 """
 
 from __future__ import annotations
@@ -13,26 +14,26 @@ import time
 from typing import TYPE_CHECKING
 from unittest import mock
 
-import tap_zendesk_incremental.command  # noqa: F401 (the rest of it, for whoever forks)
+import tap_zendesk_incremental.command  # noqa: F401 (imports the rest, before any fork)
 from tap_zendesk_incremental import cli
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SHARE = 0.0005
-"""What is left of a wait: a minute takes 30 ms."""
+"""The share that is left of a wait: a minute takes 30 ms."""
 
 MEMORY_BYTES = 256 << 20
-"""What a forked run may take, stacks of threads included; beyond that it fails."""
+"""The most memory of a forked run, including the stacks of threads; with more, it fails."""
 
 _sleep = time.sleep
 
 
 def main(share: float = SHARE) -> None:
-    """Run the tap with shortened waits; it ends the process, as always.
+    """Run the tap with shortened waits. As always, the tap ends the process.
 
     Args:
-        share: What is left of a wait.
+        share: The share that is left of a wait.
     """
     with mock.patch("time.sleep", lambda seconds: _sleep(seconds * share)):
         cli.main()
@@ -45,21 +46,21 @@ def become(
     errors: str,
     share: float | None,
 ) -> None:
-    """Turn this process, which was forked with everything imported already, into the tap.
+    """Turn this process into the tap. It was forked from one that has imported everything.
 
     Args:
         command: The command line.
         environment: All environment variables.
-        output: The file that takes standard output.
-        errors: The file that takes standard error.
-        share: What is left of a wait; None runs the installed command as it is.
+        output: The file for standard output.
+        errors: The file for standard error.
+        share: The share that is left of a wait; None runs the installed command unchanged.
     """
     for stream, path in ((sys.stdout, output), (sys.stderr, errors)):
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         os.dup2(file, stream.fileno())
         os.close(file)
     if share is None:
-        os.execve(command[0], command, environment)  # noqa: S606 (a program of our own)
+        os.execve(command[0], command, environment)  # noqa: S606 (our own program)
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
     os.environ.clear()
     os.environ.update(environment)

@@ -1,4 +1,4 @@
-"""Asks the demo's database: `make sql QUERY='select …'` runs this with the loader's DuckDB."""
+"""Queries the demo's database: `make sql QUERY='select …'` runs this with the loader's DuckDB."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ DATABASE = Path(__file__).parent.parent / ".demo/zendesk.duckdb"
 def main() -> None:
     """Print the rows of `QUERY`."""
     if not DATABASE.exists():
-        sys.exit("There is no database yet; make demo makes it.")
-    duckdb = import_module("duckdb")  # of the loader's environment, not of the tests' own
+        sys.exit("There is no database yet; run make demo first.")
+    duckdb = import_module("duckdb")  # installed in the loader's environment, not in the tests'
     try:
         with duckdb.connect(str(DATABASE), read_only=True) as database:
             database.sql(os.environ["QUERY"]).show()

@@ -1,4 +1,4 @@
-"""Writes tables from the code into the documents: `python -m tests.tables`."""
+"""Writes tables into the documents, from the code: `python -m tests.tables`."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ FORMS = {
     "filtered": "filtered list",
     "newest_first": "list, newest first",
 }
-"""What documents call the lists of endpoints."""
+"""The names of lists in the documents."""
 
 
 def with_tables(text: str) -> str:
-    """Return a text with what the code says between `table: …` and the next `end`, in comments."""
+    """Return a text with new tables between each comment `table: …` and the next comment `end`."""
     tables = {
         "streams": streams_table,
         "children": children_table,
@@ -49,7 +49,7 @@ def with_tables(text: str) -> str:
 
 
 def streams_table() -> str:
-    """Return a row for each stream with pages of its own."""
+    """Return a table with a row for each stream that has its own pages."""
     head = ("Stream", "What it holds", "Key", "Replication key", "Forms", "By default")
     rows = [
         *(_export_row(stream, stream.name) for stream in STREAMS),
@@ -59,7 +59,7 @@ def streams_table() -> str:
 
 
 def children_table() -> str:
-    """Return a row for each stream that is written along with its parent."""
+    """Return a table with a row for each stream that is written with its parent."""
     head = ("Stream", "What it holds", "Key", "Parent", "Cost")
     rows = [
         (
@@ -75,7 +75,7 @@ def children_table() -> str:
 
 
 def select_list() -> str:
-    """Return what the tap selects by default, as Meltano's `select`."""
+    """Return the tap's default selection as Meltano's `select`."""
     names = [stream.name for stream in STREAMS if stream.selected_by_default]
     sideloads = [f"!{stream.name}.{name}" for stream in STREAMS for name in stream.sideloads]
     patterns = [*(f"{name}.*" for name in names), "custom_object_*.*", *sideloads]
@@ -86,7 +86,7 @@ def select_list() -> str:
 
 
 def sideloads_table() -> str:
-    """Return a row for each thing that Zendesk sends along if it is selected."""
+    """Return a table with a row for each sideload."""
     head = ("Select", "Comes with the pages of", "`include`")
     properties = [
         (f"property `{name}` of `{stream.name}`", f"`{stream.name}`", f"`{sideload}`")
@@ -102,7 +102,7 @@ def sideloads_table() -> str:
 
 
 def settings_table() -> str:
-    """Return a row for each of the tap's own settings."""
+    """Return a table with a row for each of the tap's own settings."""
     schema = SETTINGS.to_dict()
     head = ("Setting", "Type", "Default", "Meaning")
     rows = [
@@ -113,7 +113,7 @@ def settings_table() -> str:
 
 
 def _export_row(stream: type[ExportStream], name: str) -> tuple[str, ...]:
-    # The cursor export of a custom object is named by its key.
+    # The path of a custom object's cursor export depends on its key, so the class has no endpoint.
     named = {"cursor": stream.cursor, "time": stream.time}
     forms = [name for name, endpoint in named.items() if endpoint]
     if stream is CustomObject:
@@ -160,7 +160,7 @@ def _default(setting: dict[str, Any]) -> str:
         return ""
     default = setting["default"]
     value = str(default).lower() if isinstance(default, bool) else str(default)
-    return f"`{re.sub(r'/[0-9].*', '/<version>', value)}`"  # or each release changes the table
+    return f"`{re.sub(r'/[0-9].*', '/<version>', value)}`"  # so that a release does not change it
 
 
 def _meaning(name: str, setting: dict[str, Any], schema: dict[str, Any]) -> str:

@@ -25,11 +25,11 @@ _BYTES = 1 << 16
 
 
 def certificate(folder: Path, host: str = "localhost") -> tuple[Path, Path]:
-    """Makes a certificate that signs itself.
+    """Make a self-signed certificate.
 
     Args:
-        folder: where its files go.
-        host: whose it is.
+        folder: the folder for its files.
+        host: the name of the host.
 
     Returns:
         The files of the certificate and its key.
@@ -47,16 +47,16 @@ def certificate(folder: Path, host: str = "localhost") -> tuple[Path, Path]:
 def tls_in_front_of(
     zendesk: Simulator, files: tuple[Path, Path], mishaps: Sequence[str] = ()
 ) -> Iterator[str]:
-    """Serves a simulator over TLS, one connection after another.
+    """Serve a simulator over TLS, one connection after another.
 
     Args:
         zendesk: the simulator.
-        files: certificate and key.
-        mishaps: what happens to the first connections, one each: "eof", "alert" or "plain" in
-            place of the handshake, "bad record" or "drip" in the middle of an answer.
+        files: the files of the certificate and its key.
+        mishaps: the faults that the first connections hit, one each: "eof", "alert" or "plain" in
+            place of the handshake, "bad record" or "drip" in the middle of a response.
 
     Yields:
-        The address.
+        The address of the TLS server.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*files)
@@ -88,7 +88,7 @@ def tls_in_front_of(
 def _pass_on(
     connection: socket.socket, context: ssl.SSLContext, zendesk: Simulator, mishap: str
 ) -> None:
-    """Passes one request on, and its answer back, its last TLS record perhaps damaged or slow."""
+    """Forward a request and its response; a mishap damages or slows the last TLS record."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     tls = context.wrap_bio(incoming, outgoing, server_side=True)
     request = b""

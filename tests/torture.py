@@ -46,18 +46,19 @@ PATHS = {
     "community_posts": "/community/posts.json",
     "community_post_comments": "/community/posts/.*/comments",
 }
-"""One stream of each kind that is no core export, and where it is: a list with a filter by time and
-one without, three exports by time with ends of their own, whole lists by cursor and by number, and
-a list of each record of another one."""
+"""One stream of each other kind, and the path of its requests: a list with a filter by time and one
+without, three exports by time that end in different ways, whole lists by cursor and in numbered
+pages, and a list for each record of a parent."""
 
 NOT_RENEWED = {"chats"}
-"""Those whose token cannot be renewed, so that they do not survive its end."""
+"""Streams whose token cannot be renewed, so that they do not survive an expired token."""
 
 STREAMS_OF = {"cursor": STREAMS, "time": STREAMS, "list": LISTED, "others": tuple(PATHS)}
-"""The streams that have each form of an export, or its time export instead, and the others."""
+"""The streams of each form of export, and all others. Where a stream has no cursor export, the form
+"cursor" means its time export."""
 
 MANY = (*STREAMS, *PATHS, "deleted_tickets", "routing_attributes")
-"""Streams of every kind, with seven limits of their own and none."""
+"""Streams of every kind, with seven different limits or none."""
 
 BY_CURSOR = {
     "cursor": {"tickets", "users"},
@@ -65,7 +66,7 @@ BY_CURSOR = {
     "list": set(LISTED),
     "many": {"tickets", "users", "deleted_tickets", "chats"},
 }
-"""Those whose pages do not overlap."""
+"""The streams whose pages do not overlap, by form."""
 
 TURNS = {
     "cursor": {**dict.fromkeys(STREAMS, "exports"), "users": "users"},
@@ -82,10 +83,11 @@ TURNS = {
         },
     },
 }
-"""What each stream takes turns in, by the form: a thread each, that fetches one page ahead."""
+"""The line in which each stream takes turns, by form. Each line has a thread that fetches one page
+ahead."""
 
 FETCHED_AGAIN_AT_MOST = 2
-"""Of what takes turns: the page that a run was in when it was killed, and the one fetched ahead."""
+"""For each line: the page that was being written when the run was killed, and the one ahead."""
 
 FAULTS: dict[str, dict[str, Any]] = {
     **{
@@ -116,39 +118,40 @@ HOSTILE: dict[str, dict[str, Any]] = {
     "pages that are cut and then filtered": {"extend_pages": False, "stuck_pages": "cut"},
     "pages that repeat": {"extend_pages": False},
 }
-"""Servers that page by time in ways that lead nowhere, or past records: settings of the account."""
+"""Settings of accounts whose pages by time repeat without end, or skip records."""
 
 CROWDED_SECONDS = [n // 25 * 7 for n in range(100)]
-"""Many records share a second, and some pages are all of one."""
+"""Many records share a second, and some pages hold a single second."""
 
 HOSTILE_RUNS = 3
 
 FASTER = 0.8
-"""How far to move the moments of kills forward when a run ends before them."""
+"""The factor that makes kills earlier when a run ends before its kill."""
 
 
 class Ordeal:
     """Runs that are killed and started again with the last complete STATE.
 
     Attributes:
-        kills: How many runs were killed.
-        rounds: How many times an export came to its end in spite of them.
-        lost: Records that never came out, or not as they are.
-        foreign: Records that came out but do not exist in the account.
-        fetched_again: Pages fetched by a run and by the one after it, of all kills.
-        fetched_again_at_most: The most of them after one kill, by what the streams take turns in.
-        fetched_again_too_often: After how many kills there were more than a page for each thread
-            that fetches, and the one that was being written.
-        written_again_at_most: The most pages after one kill whose records came twice, of all
-            streams together: one page is written at a time.
+        kills: The number of runs that were killed.
+        rounds: The number of exports that reached their end in spite of the kills.
+        lost: The number of records that never came, or came with wrong content.
+        foreign: The number of records that came but do not exist in the account.
+        fetched_again: The pages that were fetched by a run and again by the next one, over all
+            kills.
+        fetched_again_at_most: The most pages that were fetched again after one kill, by line.
+        fetched_again_too_often: The number of kills after which more pages were fetched again than
+            one for each thread that fetches, and one that was being written.
+        written_again_at_most: The most pages whose records came twice after one kill, of all
+            streams together. It should be one, because one page is written at a time.
     """
 
     def __init__(self, tap: FastTap, seed: int, method: str = "cursor") -> None:
-        """Run to the end, to know what there is and how long it takes.
+        """Run to the end once, to learn the final state and how long a run takes.
 
         Args:
-            tap: The tap; it is slowed down by the account, to be hit in the middle.
-            seed: For the moments.
+            tap: The tap. The account slows it down, so that kills hit it in the middle.
+            seed: The seed for the moments of kills.
             method: The form of the exports, or "many" for many kinds of streams at once.
         """
         self._method = method
@@ -160,7 +163,7 @@ class Ordeal:
         self._tap = tap
         self._zendesk = tap.zendesk
         self._chance = random.Random(seed)
-        tap.run(**self._settings)  # the first run has more to load
+        tap.run(**self._settings)  # not timed, because a first run has more to import
         self._zendesk.settings.page_delay = 0.01
         began = time.monotonic()
         with tap.started(**self._settings) as process:
@@ -183,7 +186,7 @@ class Ordeal:
             done = self._finished(state)
             run = self._run(state, to_the_end=self.kills >= times)
             after = list(self._zendesk.requests), self._take(run)
-            if after[0]:  # or it was killed before it asked for anything
+            if after[0]:  # unless it was killed before its first request
                 self._compare(before, after, done)
                 before = after
             state = run.state or state
@@ -201,17 +204,17 @@ class Ordeal:
         run = self._tap.ended(process)
         self.kills += run.exit_code == -signal.SIGKILL
         if moment is not None and state is None and run.exit_code == 0:
-            # A whole run was faster than the one that was timed: the machine was busy then.
+            # This whole run was faster than the timed one, when the machine was busy.
             self._start_seconds *= FASTER
             self._seconds *= FASTER
         if run.exit_code > 0:
-            sys.exit(f"The tap failed by itself: {run.stderr}")
+            sys.exit(f"The tap failed without a kill: {run.stderr}")
         return run
 
     def _finished(self, state: Json | None) -> set[str]:
-        """Give the streams that have nothing more to fetch, but ask whether that is still so."""
+        """Return the streams that are complete, and only look for new records in the next run."""
         places = _places(state)
-        # What is exported whole has no place, and is asked for anew in every run.
+        # Streams that are exported whole have no place, and start again in every run.
         return {s for s in self._streams if places.get(s, {}) == self._final.get(s, {})}
 
     def _take(self, run: Run) -> Keys:
@@ -222,7 +225,7 @@ class Ordeal:
     def _compare(
         self, before: tuple[list[Request], Keys], after: tuple[list[Request], Keys], done: set[str]
     ) -> None:
-        """Count what a restart did again; asking a finished stream for news is not among it."""
+        """Count what a restart did again, without the streams that only looked for new records."""
         turns = TURNS[self._method]
         running = turns.keys() - done
         pages = [set(_pages(asked, running)) for asked, _ in (before, after)]
@@ -230,13 +233,13 @@ class Ordeal:
         self.fetched_again += again.total()
         self.fetched_again_at_most |= again  # the larger number of each
         self.fetched_again_too_often += again.total() > len(set(turns.values())) + 1
-        # Pages of time exports share a second, whose records come again in any case.
+        # Adjacent pages of time exports share a second, whose records always come twice.
         by_cursor = BY_CURSOR[self._method] - done
         twice = sum(stream in by_cursor for stream, _ in before[1] & after[1])
         self.written_again_at_most = max(self.written_again_at_most, -(-twice // PER_PAGE))
 
     def _settle(self) -> None:
-        """Compare what a round delivered with what there is."""
+        """Compare the records of a round with those of the account."""
         for stream, delivered in self._delivered.items():
             there = truth(self._zendesk, stream, self._method)
             self.lost += sum(seen(delivered.get(key)) != there[key] for key in there)
@@ -245,19 +248,19 @@ class Ordeal:
 
 
 def form(method: str) -> Json:
-    """Give the setting for a form of the core exports; the others have one form each."""
+    """Return the setting for a form of the core exports; other exports have only one form."""
     return {"export_method": method} if method in {"cursor", "time", "list"} else {}
 
 
 def path_of(stream: str, method: str) -> str:
-    """Give what a request for a stream's pages has in its path, a regular expression."""
+    """Return a regular expression that matches the path of a stream's requests."""
     if method == "others":
         return PATHS[stream]
     return f"v2/{stream}" if method == "list" else f"incremental/{stream}"
 
 
 def truth(zendesk: Simulator, stream: str, method: str) -> dict[Any, Json | None]:
-    """Give what an account has, as a form of export shows it, by id."""
+    """Return an account's records as a form of export shows them, by id."""
     # Audits of archived tickets are not listed.
     is_listed = method == "list" or stream == "ticket_audits"
     records = zendesk.api.shown(stream) if is_listed else zendesk.store.records[stream]
@@ -265,12 +268,12 @@ def truth(zendesk: Simulator, stream: str, method: str) -> dict[Any, Json | None
 
 
 def seen(record: Json | None) -> Json | None:
-    """Give a record as every form shows it: lists of tickets have no `generated_timestamp`."""
+    """Return a record as every form shows it: lists of tickets have no `generated_timestamp`."""
     return record and {k: v for k, v in trimmed(record).items() if k != "generated_timestamp"}
 
 
 def _places(state: Json | None) -> dict[str, Json]:
-    """Give where a state goes on, by stream."""
+    """Return the places from which a state resumes, by stream."""
     bookmarks = (state or {}).get("bookmarks", {})
     return {
         stream: {key: value for key, value in bookmark.items() if key != "read_whole_at"}
@@ -279,7 +282,7 @@ def _places(state: Json | None) -> dict[str, Json]:
 
 
 def _pages(requests: Iterable[Request], streams: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Give the stream and the token of each page of some streams that was asked for."""
+    """Yield the stream and the page token of each request for some streams."""
     for request in requests:
         for stream in streams:
             if re.search(PATHS.get(stream, f"/{stream}"), request.path):
@@ -287,10 +290,10 @@ def _pages(requests: Iterable[Request], streams: Iterable[str]) -> Iterator[tupl
 
 
 def survive_faults(taps: Mapping[str, FastTap]) -> Counter[str]:
-    """Let every kind of fault hit every stream of an export, and count those survived.
+    """Let every kind of fault hit every stream, and count the faults that the tap survives.
 
     Args:
-        taps: The tap for each form, with shortened waits, or this takes hours.
+        taps: The tap for each form, with shortened waits, because this would take hours otherwise.
     """
     zendesk = next(iter(taps.values())).zendesk
     login: Json = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
@@ -301,7 +304,7 @@ def survive_faults(taps: Mapping[str, FastTap]) -> Counter[str]:
             for stream in streams:
                 if fault.get("code") == HTTPStatus.UNAUTHORIZED and stream in NOT_RENEWED:
                     continue
-                # A page of side conversation events holds them all.
+                # All side conversation events are on the first page.
                 after = int(stream != "side_conversation_events")
                 zendesk.faults.add(path=path_of(stream, method), after=after, **fault)
             tap = taps[method]
@@ -321,13 +324,13 @@ def survive_faults(taps: Mapping[str, FastTap]) -> Counter[str]:
 
 
 def lost_to_hostile(folder: Path) -> dict[str, int]:
-    """Export by time from servers that page in ways that lead nowhere, with changes in between.
+    """Export from the accounts of `HOSTILE`, with changes between runs.
 
     Args:
-        folder: For the tap's files.
+        folder: The folder for the tap's files.
 
     Returns:
-        The records that a run which did not fail had lost, by the kind of server.
+        The number of records that runs lost without an error, by the kind of account.
     """
     return {name: _lost_to(folder, name, settings) for name, settings in HOSTILE.items()}
 
@@ -384,11 +387,11 @@ def pace(tap: FastTap) -> int:
 
 
 def report(method: str, ordeal: Ordeal) -> list[tuple[str, bool]]:
-    """Give the lines about kills, and whether each is good enough.
+    """Return the lines about kills, and whether each figure is good enough.
 
     Args:
         method: The form of the exports.
-        ordeal: What the runs went through.
+        ordeal: The killed runs.
     """
     average = ordeal.fetched_again / ordeal.kills
     again = max(ordeal.fetched_again_at_most.values(), default=0)
@@ -401,7 +404,7 @@ def report(method: str, ordeal: Ordeal) -> list[tuple[str, bool]]:
             again <= FETCHED_AGAIN_AT_MOST,
         ),
         (
-            f"kills with more such pages than limits, and one: {ordeal.fetched_again_too_often}",
+            f"kills with more such pages than limits + 1: {ordeal.fetched_again_too_often}",
             ordeal.fetched_again_too_often == 0,
         ),
         (
@@ -416,7 +419,7 @@ def main() -> None:
     """Run everything, print the figures, and fail if one is not good enough."""
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
     parser.add_argument("--kills", type=int, default=200, help="(200)")
-    parser.add_argument("--seed", type=int, default=time.time_ns(), help="for the moments")
+    parser.add_argument("--seed", type=int, default=time.time_ns(), help="for the moments of kills")
     options = parser.parse_args()
     sys.stdout.write(f"Seed {options.seed}\n")
     sys.stdout.flush()
@@ -445,7 +448,7 @@ def main() -> None:
             for name, met in hit.items()
         ),
         *(
-            (f"records lost without a word, {name}: {lost}", lost == 0)
+            (f"records lost without an error, {name}: {lost}", lost == 0)
             for name, lost in hostile.items()
         ),
         *(line for method, ordeal in ordeals.items() for line in report(method, ordeal)),

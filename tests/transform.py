@@ -22,18 +22,18 @@ TIMEOUT_SECONDS = 120
 
 
 def build(folder: Path, database: Mapping[str, str], *arguments: str) -> str:
-    """Builds all models and runs all tests of the project.
+    """Build all models, and run all tests of the project.
 
     Args:
-        folder: for dbt's own files.
-        database: environment variables of `transform/profiles.yml`.
-        arguments: more of the command line.
+        folder: the folder for dbt's own files.
+        database: the environment variables of `transform/profiles.yml`.
+        arguments: more arguments of the command line.
 
     Returns:
-        What dbt printed.
+        The output of dbt.
 
     Raises:
-        AssertionError: a model or a test failed; the end of what dbt printed is in the message.
+        AssertionError: a model or a test failed. The message is the end of dbt's output.
     """
     return run_dbt("build", PROJECT, folder, database, *arguments)
 
@@ -41,20 +41,20 @@ def build(folder: Path, database: Mapping[str, str], *arguments: str) -> str:
 def run_dbt(
     command: str, project: Path, folder: Path, database: Mapping[str, str], *arguments: str
 ) -> str:
-    """Runs a command of dbt.
+    """Run a command of dbt.
 
     Args:
         command: the command.
-        project: folder of the dbt project.
-        folder: for dbt's own files.
-        database: environment variables of `transform/profiles.yml`.
-        arguments: more of the command line.
+        project: the folder of the dbt project.
+        folder: the folder for dbt's own files.
+        database: the environment variables of `transform/profiles.yml`.
+        arguments: more arguments of the command line.
 
     Returns:
-        What dbt printed.
+        The output of dbt.
 
     Raises:
-        AssertionError: dbt failed; the end of what it printed is in the message.
+        AssertionError: dbt failed. The message is the end of its output.
     """
     line: list[str | Path] = [DBT, "--no-use-colors", command, "--project-dir", project]
     line += ["--profiles-dir", PROJECT, "--target-path", folder / "target"]
@@ -74,15 +74,15 @@ def run_dbt(
 
 
 def project_of(folder: Path, packages: Iterable[Path], variables: Mapping[str, object]) -> Path:
-    """Writes a dbt project that has nothing but packages.
+    """Write a dbt project that consists of packages only.
 
     Args:
-        folder: a new folder.
-        packages: folders of the packages.
-        variables: variables of the project.
+        folder: the folder of the project, which must not exist yet.
+        packages: the folders of the packages.
+        variables: the variables of the project.
 
     Returns:
-        The project's folder.
+        The folder of the project.
     """
     installed = folder / "dbt_packages"
     installed.mkdir(parents=True)
@@ -99,11 +99,12 @@ def project_of(folder: Path, packages: Iterable[Path], variables: Mapping[str, o
 
 
 def postgres_variables(url: str, schema: str) -> dict[str, str]:
-    """Gives the variables that lead dbt to a PostgreSQL database.
+    """Return the environment variables that connect dbt to a PostgreSQL database.
 
     Args:
-        url: address of the database; a server on a socket has it in the query's `host`.
-        schema: schema of the loader's tables; the models' schemas begin with its name.
+        url: the address of the database. If the server listens on a socket, the query's `host` is
+            the folder of the socket.
+        schema: the schema of the loader's tables. The names of the models' schemas begin with it.
     """
     parts = urlsplit(url)
     [host] = parse_qs(parts.query).get("host", [parts.hostname or "localhost"])
@@ -119,10 +120,10 @@ def postgres_variables(url: str, schema: str) -> dict[str, str]:
 
 
 def promised_columns(folder: str) -> dict[str, dict[str, str]]:
-    """Gives the columns that the models of a folder promise: their types by table and name.
+    """Return the documented columns of a folder's models: their types by table and name.
 
     Args:
-        folder: name of the folder in `models`.
+        folder: the name of the folder in `models`.
     """
     [file] = (PROJECT / "models" / folder).glob("*.yml")
     return {

@@ -1,4 +1,4 @@
-"""Compares what arrived in the database of a pipeline with the records that it came from."""
+"""Compares the rows in the database of a pipeline with the records that they came from."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 Record = dict[str, Any]
 Records = dict[str, Record]
 Table = tuple[dict[str, str], Records]
-"""Type of each column by name, and rows by id."""
+"""The type of each column by name, and the rows by id."""
 
 ROOT = Path(__file__).parent.parent
 LOADER_PYTHON = ROOT / ".meltano/loaders/target-duckdb/venv/bin/python"
 LEFT_OUT = {"tickets": {"fields"}}
-"""Properties that a stream leaves out on purpose, because they are copies of others."""
+"""Properties that the tap leaves out on purpose, because they are copies of others."""
 
 READ_DATABASE = """
 import duckdb, json, sys
@@ -36,23 +36,23 @@ with duckdb.connect(sys.argv[1], read_only=True) as database:
 
 
 class LoadError(Exception):
-    """What went wrong with a load, in one line."""
+    """A load went wrong. The message is one line."""
 
 
 def read_database(
     path: Path, streams: Mapping[str, str]
 ) -> dict[str, tuple[dict[str, str], Records]]:
-    """Reads the database, with the DuckDB that the loader wrote it with.
+    """Read a database with the loader's own DuckDB.
 
     Args:
         path: the database file.
-        streams: names of the streams that were loaded, and the key property of each.
+        streams: the names of the loaded streams, and the key property of each.
 
     Returns:
         The table of each stream.
 
     Raises:
-        LoadError: there is no such database, or a table is missing.
+        LoadError: the database or a table does not exist.
     """
     command: tuple[str | Path, ...] = (LOADER_PYTHON, "-c", READ_DATABASE, path, *streams)
     reader = subprocess.run(command, check=False, capture_output=True, text=True)
@@ -71,13 +71,13 @@ def read_database(
 
 
 def as_loaded(value: Any, kind: str) -> Any:  # noqa: ANN401 - a JSON value
-    """Turns a value of a record into what the loader makes of it in a column.
+    """Turn a value of a record into the value that the loader stores in a column.
 
     The loader stores an empty string as NULL, and a date-time without its time zone, UTC.
 
     Args:
-        value: as Zendesk sent it.
-        kind: the column's type.
+        value: the value that Zendesk sent.
+        kind: the type of the column.
     """
     if value is None or value == "":
         return None
@@ -97,14 +97,14 @@ def differences(
     rows: Records,
     as_loaded: Callable[[Any, str], Any] = as_loaded,
 ) -> list[str]:
-    """Compares every column of every row with the record it came from.
+    """Compare every column of every row with the record it came from.
 
     Args:
-        stream: name of the stream.
-        records: what there is, by id.
-        types: type of each column by name.
-        rows: what arrived, by id.
-        as_loaded: turns a value into what the loader makes of it in a column of a type.
+        stream: the name of the stream.
+        records: the records of the account, by id.
+        types: the type of each column by name.
+        rows: the rows of the database, by id.
+        as_loaded: turns a value into the value that the loader stores in a column of a type.
 
     Returns:
         A line for each difference.
@@ -115,7 +115,7 @@ def differences(
         record = {name.lower(): value for name, value in records[key].items()}
         for name in LEFT_OUT.get(stream, ()):
             record.pop(name, None)
-        # What no column is there for is kept together.
+        # Properties without a column go into `_rescued_data`.
         unknown = {name: record[name] for name in record.keys() - types.keys()}
         record["_rescued_data"] = unknown or None
         for name, kind in ({"_rescued_data": "JSON"} | types).items():
