@@ -223,7 +223,7 @@ def sync(
     catalog: Json | None = None,
     tap: type[Tap] = TapZendeskIncremental,
 ) -> Run:
-    """Run the tap in this process, which saves the start of another. It logs to the log of the test.
+    """Run the tap in this process, which saves the start of another. The log is the test's own.
 
     Args:
         config: the settings.
