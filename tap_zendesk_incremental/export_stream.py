@@ -162,7 +162,7 @@ class ExportStream(SdkPagedStream):
         """Write records of the current page; see `SdkPagedStream`."""
         self._write(records, self._read_at)
 
-    def opened_records(self, records: list[Any]) -> Iterator[dict[str, Any]]:
+    def decoded_records(self, records: list[Any]) -> Iterator[dict[str, Any]]:
         """Yield records as dictionaries; see `SdkPagedStream`."""
         return output.decoded(self, self._records, records)
 

@@ -299,7 +299,7 @@ class SdkPagedStream(SdkStream):
         """
 
     @abc.abstractmethod
-    def opened_records(self, records: list[Any]) -> Iterator[dict[str, Any]]:
+    def decoded_records(self, records: list[Any]) -> Iterator[dict[str, Any]]:
         """Yield the records of a page as dictionaries.
 
         Args:
@@ -331,7 +331,7 @@ class SdkPagedStream(SdkStream):
         """
         del context
         for records in self._pages_of_records():
-            yield from self.opened_records(records)
+            yield from self.decoded_records(records)
 
     def write_state(self) -> None:
         """Write the state, unless the SDK will write it after the batch file that it covers."""
@@ -377,7 +377,7 @@ class SdkPagedStream(SdkStream):
         try:
             with self._counted() as counter:
                 for records in self._pages_of_records():
-                    for record in self.opened_records(records):
+                    for record in self.decoded_records(records):
                         for message in self._generate_record_messages(record):
                             yield message.record
                     counter.increment(len(records))

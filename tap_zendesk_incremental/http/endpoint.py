@@ -153,7 +153,7 @@ def cursor_list(path: str, paging: Paging = "cursor", **fixed: str) -> Endpoint:
 
 
 def changes_list(path: str, replication_key: str = "updated_at") -> Endpoint:
-    """Return a list in the order of changes, whose cursors stay valid between runs."""
+    """Return a list in order of change, whose cursors stay valid between runs."""
     return replace(
         cursor_list(path, "changes", sort=replication_key), replication_key=replication_key
     )
