@@ -21,6 +21,8 @@ RESOLVE = UV_PYTHON_DOWNLOADS=never $(MELTANO_VENV)/bin/uv pip compile --quiet -
 # A user's settings for other projects must not leak into these environments.
 unexport PYTHONHOME PYTHONPATH PIP_CONSTRAINT PIP_BUILD_CONSTRAINT PIP_PREFIX PIP_TARGET
 export PIP_USER := 0
+# Tests start hundreds of processes. Each of them would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 # Meltano takes a variable of this name for a setting, and would install its plugins again.
 unexport MELTANO_PYTHON
 
