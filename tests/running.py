@@ -6,9 +6,11 @@ import contextlib
 import io
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -214,6 +216,35 @@ def run_tap(  # noqa: PLR0913 (named, each with a default)
             process.kill()
             process.join()
         return Run(process.exitcode, output.read_bytes(), errors.read_text())
+
+
+def killed(
+    folder: Path, config: Json, lines: int, *, state: object = None, catalog: Json | None = None
+) -> Run:
+    """Run the tap, and kill it as soon as it has written so many lines.
+
+    Args:
+        folder: Where its files go.
+        config: The settings.
+        lines: How many; the run must not end by itself before it is killed.
+        state: Where to go on.
+        catalog: What to select.
+    """
+    command = command_for(folder, config=config, state=state, catalog=catalog)
+    output, errors = folder / "output", folder / "errors"
+    output.write_bytes(b"")
+    process = fork(command, environment(), output, errors, 1.0)
+    process.start()
+    end = time.monotonic() + TIMEOUT_SECONDS
+    try:
+        while process.is_alive() and output.read_bytes().count(b"\n") < lines:
+            assert time.monotonic() < end, "the tap writes too little"
+            time.sleep(0.005)
+    finally:
+        process.kill()
+        process.join()
+    assert process.exitcode == -signal.SIGKILL, "the run ended before it could be killed"
+    return Run(process.exitcode, output.read_bytes(), errors.read_text())
 
 
 def sync(

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-import signal
 import time
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING
 from unittest import mock
 
@@ -17,7 +15,7 @@ from tap_zendesk_incremental.state import iso
 from tap_zendesk_incremental.streams import STREAMS
 
 from .accounts import KEYS, asked
-from .running import Json, Run, command_for, config_for, run_tap, select, start, sync
+from .running import Json, Run, config_for, killed, run_tap, select, sync
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,15 +61,9 @@ class Runs:
         endpoint = found.cursor or found.time or found.listing
         assert endpoint
         self.zendesk.faults.add("hang", path=endpoint.path, after=3, seconds=3600.0)
-        command = command_for(self.folder, config=self._config(**settings), **self._files())
-        with start(command) as process:
-            assert process.stdout is not None
-            lines = list(islice(process.stdout, messages))
-            process.kill()
-            lines += process.stdout.readlines()
-        assert process.wait() == -signal.SIGKILL, "the run ended before it could be killed"
+        run = killed(self.folder, self._config(**settings), messages, **self._files())
         self.zendesk.faults.clear()
-        self._take(Run(0, b"".join(line for line in lines if line.endswith(b"\n")), ""))
+        self._take(run)
 
     def create(self, at: int) -> None:
         """Add a record with a given second. An audit belongs to a ticket that is not archived."""

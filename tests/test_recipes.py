@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from .running import Json, command_for, config_for, environment, run, select
+from .running import Json, config_for, run_tap, select
 from .warehouse import ROOT
 
 if TYPE_CHECKING:
@@ -33,9 +33,8 @@ def recipe(heading: str) -> Json:
 
 def run_with(zendesk: Simulator, folder: Path, settings: Json, **variables: str) -> Run:
     """Export tickets and users with the settings."""
-    config = config_for(zendesk, **settings)
-    command = command_for(folder, config=config, catalog=select("tickets", "users"))
-    ended = run(command, environment(**variables))
+    catalog = select("tickets", "users")
+    ended = run_tap(folder, config_for(zendesk, **settings), catalog=catalog, env=variables)
     assert ended.exit_code == 0, ended.stderr
     return ended
 

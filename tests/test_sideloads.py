@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import signal
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 
 from .accounts import SIDELOADED, SIDELOADS, asked, choose, discovered, holds, whole
-from .running import Json, Run, command_for, config_for, discover, run_tap, start
+from .running import Json, Run, config_for, discover, killed, run_tap
 from .simulator import sideloads
 
 if TYPE_CHECKING:
@@ -160,19 +158,13 @@ def test_killed_and_resumed_runs_lose_no_sideloaded_record(
     state: Json | None = None
     for messages in (25, 41, 33):
         zendesk.faults.add("hang", path="incremental/tickets", after=2, seconds=3600.0)
-        command = command_for(tmp_path, config=config, catalog=chosen, state=state)
-        with start(command) as process:
-            assert process.stdout is not None
-            lines = list(islice(process.stdout, messages))
-            process.kill()
-            lines += process.stdout.readlines()
-        assert process.wait() == -signal.SIGKILL, "the run ended before it could be killed"
+        run = killed(tmp_path, config, messages, state=state, catalog=chosen)
         zendesk.faults.clear()
-        written += [line for line in lines if line.endswith(b"\n")]
-        state = Run(0, b"".join(lines), "").state or state
+        written += run.lines
+        state = run.state or state
     rest = run_tap(tmp_path, config, catalog=chosen, state=state)
     assert rest.exit_code == 0
-    union = Run(0, b"".join(written) + rest.stdout, "")
+    union = Run(0, b"\n".join([*written, rest.stdout]), "")
     for stream in ("tickets", *SIDELOADED):
         records = {record["id"]: record for record in union.records[stream]}
         assert records == holds(zendesk, stream)
