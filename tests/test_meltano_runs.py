@@ -119,21 +119,22 @@ def test_jobs_load_everything_into_postgres(
     assert copy.states()[IDS["others"]] == states[IDS["others"]]
 
 
-def test_errors_are_in_the_log_of_meltano(
-    copy: Project, zendesk: Simulator, schema: Schema
-) -> None:
-    """The log of a failed run has one line of the tap that names the error, and an exit code."""
+LOAD_TICKETS = ("run", "--no-install", f"{TAP}--tickets", "target-postgres")
+
+
+def logged_by_tap(copy: Project) -> list[Json]:
+    """Load the tickets, and return what Meltano logs of the tap."""
+    shown = copy.meltano("--log-format=json", *LOAD_TICKETS).splitlines()
+    lines: list[Json] = [json.loads(line) for line in shown]
+    return [line for line in lines if line.get("string_id") == f"{TAP}--tickets"]
+
+
+def test_logs_of_failed_and_good_runs(copy: Project, zendesk: Simulator, schema: Schema) -> None:
+    """A failed run logs one line of the tap that names the error. A good run logs no metrics."""
     load_into(copy, schema)
-    tickets = (
-        "run",
-        "--no-install",
-        "--state-id-suffix=acme",
-        f"{TAP}--tickets",
-        "target-postgres",
-    )
 
     def error_of_failed_run() -> str:
-        shown = copy.meltano(*tickets, exit_code=1)
+        shown = copy.meltano(*LOAD_TICKETS, exit_code=1)
         assert "Extractor failed" in shown
         assert "Traceback" not in shown
         [line] = [one for one in shown.splitlines() if re.search(rf"\[error *\] {TAP}", one)]
@@ -141,8 +142,10 @@ def test_errors_are_in_the_log_of_meltano(
 
     zendesk.faults.add("status", code=403, path="incremental/tickets")
     assert "tickets: HTTP 403" in error_of_failed_run()
-    copy.meltano(*tickets)
+    lines = logged_by_tap(copy)
     assert schema.differences("tickets", zendesk.store.records["tickets"].values()) == []
+    assert any(re.match(r"tickets +\d", line["event"]) for line in lines)
+    assert not any("METRIC" in line["event"] for line in lines)
     [state] = copy.folder.glob("states/*/state.json")
     state.write_text(state.read_text().replace('"cursor"', '"cursor_of_a_later_version"'))
     assert "The state cannot be used" in error_of_failed_run()
@@ -191,10 +194,9 @@ def test_the_weekly_schedule_corrects_stale_rows(
 
     options = ("--no-install", "--state-id-suffix=acme")
     ordinary = ("run", *options, "zendesk-tickets")
-    run(*ordinary)
+    before = run(*ordinary)
     stale = leave_a_row_stale(zendesk)
     status = f"select status from tickets where id = {stale}"  # noqa: S608 - our own number
-    before = run(*ordinary)
     assert schema.query(status) == [{"status": "open"}]
     walk = run("schedule", "run", weekly["name"], *options)
     assert schema.query(status) == [{"status": "solved"}]
@@ -263,20 +265,11 @@ def test_streams_that_the_demo_does_not_compare_arrive_in_duckdb(
 
 def test_metrics_are_logged_on_request(copy: Project, schema: Schema) -> None:
     load_into(copy, schema)
-    tickets = ("--log-format=json", "run", "--no-install", f"{TAP}--tickets", "target-postgres")
-
-    def lines_of_tap() -> list[Json]:
-        shown = [json.loads(line) for line in copy.meltano(*tickets).splitlines()]
-        return [line for line in shown if line.get("string_id") == f"{TAP}--tickets"]
-
-    lines = lines_of_tap()
-    assert any(re.match(r"tickets +\d", line["event"]) for line in lines)
-    assert not any("METRIC" in line["event"] for line in lines)
     file = copy.folder / "meltano.yml"
     project = yaml.safe_load(file.read_text(encoding="utf-8"))
     [extractor] = [one for one in project["plugins"]["extractors"] if one["name"] == TAP]
     extractor.update(recipe("Log the SDK's metrics"))
     file.write_text(yaml.safe_dump(project), encoding="utf-8")
-    lines = lines_of_tap()
+    lines = logged_by_tap(copy)
     assert any("METRIC" in line["event"] for line in lines)
     assert not any(line["level"] == "debug" for line in lines)
