@@ -59,10 +59,16 @@ def run_dbt(
     line: list[str | Path] = [DBT, "--no-use-colors", command, "--project-dir", project]
     line += ["--profiles-dir", PROJECT, "--target-path", folder / "target"]
     line += ["--log-path", folder / "logs", *arguments]
+    # No one reads dbt's log files and JSON files, which take a fifth of its CPU time.
+    settings = {
+        "DBT_LOG_LEVEL_FILE": "none",
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DBT_WRITE_JSON": "false",
+    }
     run = subprocess.run(
         line,
         check=False,
-        env=os.environ | {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false"} | dict(database),
+        env=os.environ | settings | dict(database),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
