@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
-from tap_zendesk_incremental import cli, sdk
+from tap_zendesk_incremental import cli, sync
 from tap_zendesk_incremental.records import writer
 from tap_zendesk_incremental.schedule import Arrival
 
@@ -39,7 +39,7 @@ class OneAfterTheOther:
 
 
 STEPS: dict[str, AbstractContextManager[object]] = {
-    "one ahead": patch.object(sdk, "Schedule", OneAfterTheOther),
+    "one ahead": patch.object(sync, "Schedule", OneAfterTheOther),
     "collecting": patch.object(writer, "MAX_COLLECTED_BYTES", 0),
 }
 """The patch that removes each step."""
