@@ -138,7 +138,7 @@ class TypedFields(StreamSchema):
             self._typed[stream] = schema
         return self._typed[stream]
 
-    def _definitions(self, stream: Any) -> list[Row]:  # noqa: ANN401
+    def _definitions(self, stream: Any) -> list[Row]:  # noqa: ANN401 (as the SDK's hook)
         if stream.tap.input_catalog is not None:
             return []  # the catalog holds what discovery found
         client = stream.client.named("discovery", stream.client.logger, is_hurried=True)

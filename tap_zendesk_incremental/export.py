@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tap_zendesk_incremental import state
 from tap_zendesk_incremental.errors import CursorRefusedError
 from tap_zendesk_incremental.list_pagination import OWN_FILTER, PAGINATORS, WALKS
-from tap_zendesk_incremental.pagination import Step, before, traverse, until
+from tap_zendesk_incremental.pagination import Step, traverse
 
 if TYPE_CHECKING:
     import logging
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from tap_zendesk_incremental.http.endpoint import Endpoint
     from tap_zendesk_incremental.pagination import Page, Paginator, Params
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Export:
         replication_key: The property that the bookmark is named after, if there is one.
         start_date: The setting: the earliest time to export, in ISO 8601.
         end: The first second (epoch) that is not exported, None to export all.
+        is_sampled: Whether the first page is enough.
         logger: The stream's logger.
     """
 
@@ -37,6 +40,7 @@ class Export:
     replication_key: str | None
     start_date: str | None
     end: int | None
+    is_sampled: bool
     logger: logging.Logger
 
     @property
@@ -47,19 +51,6 @@ class Export:
     @property
     def _is_walk(self) -> bool:
         return self.endpoint.paging in WALKS
-
-    def sampled_step(
-        self, bookmark: Mapping[str, Any], fetch: Callable[[Params], Page[Any]]
-    ) -> Iterator[Step[Any]]:
-        """Yield the first page alone, which need not say where the next one is.
-
-        Args:
-            bookmark: The stream's bookmark, empty for a new export.
-            fetch: Fetches the page that some parameters ask for.
-        """
-        params = self._paginator(bookmark).params
-        page = fetch(params)
-        yield Step(page, page.records, params, params)
 
     def steps(
         self, bookmark: Mapping[str, Any], fetch: Callable[[Params], Page[Any]]
@@ -73,6 +64,8 @@ class Export:
         Raises:
             CursorRefusedError: If Zendesk refuses the cursors of two exports from the same start.
         """
+        if self.is_sampled:
+            return self._first_step(bookmark, fetch)
         steps = self._all_steps(bookmark, fetch)
         if self.end is None:
             return steps
@@ -104,6 +97,14 @@ class Export:
         limits = (reached, page.newest, self.end)
         return min(limit for limit in limits if limit is not None)
 
+    def _first_step(
+        self, bookmark: Mapping[str, Any], fetch: Callable[[Params], Page[Any]]
+    ) -> Iterator[Step[Any]]:
+        """Yield the first page. It need not say where the next one is."""
+        params = self._paginator(bookmark).params
+        page = fetch(params)
+        yield Step(page, page.records, params, params)
+
     def _all_steps(
         self, bookmark: Mapping[str, Any], fetch: Callable[[Params], Page[Any]]
     ) -> Iterator[Step[Any]]:
@@ -117,7 +118,7 @@ class Export:
                     yield self._trailing(step)
             except CursorRefusedError as error:  # noqa: PERF203 (pages take seconds)
                 known = {state.KEY: self.replication_key, state.VALUE: value}
-                place = "a day before the last record"
+                place = "a day before the last page"
                 if self._is_walk:
                     known = {state.END_TIME: int(paginator.params.get("start_time", 0))}
                     place = "the beginning of its walk"
@@ -179,3 +180,68 @@ class Export:
                 self.name,
                 state.iso(start),
             )
+
+
+def until(end: int, steps: Iterator[Step[R]]) -> Iterator[Step[R]]:
+    """Stop a traversal at an end date.
+
+    It stops where Zendesk's own `end_time` reaches the end date, or at a page whose records are all
+    past it. One record is never enough: Zendesk sends records as they are now, and a record on an
+    early page may have changed since. If the end date falls inside a page, the records after it are
+    left out, and the bookmark stays before that page, which is not fully written. The next slice
+    repeats it.
+
+    Args:
+        end: The first second that is not exported (epoch seconds).
+        steps: The traversal.
+
+    Yields:
+        The pages up to the end date.
+    """
+    last: Step[R] | None = None
+    for step in steps:
+        count = _count_before(end, step.page)
+        if step.page.records and not count:
+            break
+        if last and not step.page.records:
+            continue  # an empty page does not show whether the end is reached
+        if last:
+            yield last
+            last = None
+        reached = int(step.bookmark.get("start_time", 0)) >= end
+        if count < len(step.page.records):
+            last = step
+        else:
+            yield step
+        if reached:
+            break
+    if last:
+        late = last.page.records[_count_before(end, last.page) :]
+        yield replace(_without(last, late), bookmark=last.start)
+
+
+def before(end: int, steps: Iterator[Step[R]]) -> Iterator[Step[R]]:
+    """Leave out the records past an end date, in a list that may be in any order.
+
+    Args:
+        end: The first second that is not exported (epoch seconds).
+        steps: The traversal. Its bookmark must not pass the end.
+
+    Yields:
+        All pages, without the records past the end.
+    """
+    for step in steps:
+        keyed = zip(step.page.records, step.page.keys, strict=True)
+        late = [record for record, (_, second) in keyed if second is not None and second >= end]
+        yield _without(step, late)
+
+
+def _without(step: Step[R], left_out: list[R]) -> Step[R]:
+    ids = {id(record) for record in left_out}
+    return replace(step, records=[record for record in step.records if id(record) not in ids])
+
+
+def _count_before(end: int, page: Page[Any]) -> int:
+    """Count the records of a page up to the last one that is before the end."""
+    inside = (n for n, (_, second) in enumerate(page.keys, 1) if second is None or second < end)
+    return max(inside, default=0)

@@ -199,6 +199,7 @@ class ExportStream(SdkPagedStream):
             replication_key=self.replication_key,
             start_date=self.config.get("start_date"),
             end=self._end,
+            is_sampled=self._is_sampled,
             logger=self.logger,
         )
         self._prepare(children)
@@ -310,9 +311,8 @@ class ExportStream(SdkPagedStream):
         self, children: list[ChildStream], bookmark: Mapping[str, Any]
     ) -> Iterator[ReadyPage]:
         """Fetch the export, page by page, with what comes along with each page."""
-        steps = self._export.sampled_step if self._is_sampled else self._export.steps
         with self.get_http_request_counter() as counter:
-            for step in steps(bookmark, self._fetch_page):
+            for step in self._export.steps(bookmark, self._fetch_page):
                 counter.increment()
                 records = self._records
                 pages = [

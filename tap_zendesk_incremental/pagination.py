@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import abc
 import logging
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from singer_sdk.exceptions import FatalSyncError
@@ -434,68 +434,3 @@ def traverse(paginator: Paginator, fetch: Callable[[Params], Page[R]]) -> Iterat
         page = fetch(paginator.params)
         records = paginator.advance(page)
         yield Step(page, records, start, paginator.bookmark)
-
-
-def until(end: int, steps: Iterator[Step[R]]) -> Iterator[Step[R]]:
-    """Stop a traversal at an end date.
-
-    It stops where Zendesk's own `end_time` reaches the end date, or at a page whose records are all
-    past it. One record is never enough: Zendesk sends records as they are now, and a record on an
-    early page may have changed since. If the end date falls inside a page, the records after it are
-    left out, and the bookmark stays before that page, which is not fully written. The next slice
-    repeats it.
-
-    Args:
-        end: The first second that is not exported (epoch seconds).
-        steps: The traversal.
-
-    Yields:
-        The pages up to the end date.
-    """
-    last: Step[R] | None = None
-    for step in steps:
-        count = _count_before(end, step.page)
-        if step.page.records and not count:
-            break
-        if last and not step.page.records:
-            continue  # an empty page does not show whether the end is reached
-        if last:
-            yield last
-            last = None
-        reached = int(step.bookmark.get("start_time", 0)) >= end
-        if count < len(step.page.records):
-            last = step
-        else:
-            yield step
-        if reached:
-            break
-    if last:
-        late = last.page.records[_count_before(end, last.page) :]
-        yield replace(_without(last, late), bookmark=last.start)
-
-
-def before(end: int, steps: Iterator[Step[R]]) -> Iterator[Step[R]]:
-    """Leave out the records past an end date, in a list that may be in any order.
-
-    Args:
-        end: The first second that is not exported (epoch seconds).
-        steps: The traversal. Its bookmark must not pass the end.
-
-    Yields:
-        All pages, without the records past the end.
-    """
-    for step in steps:
-        keyed = zip(step.page.records, step.page.keys, strict=True)
-        late = [record for record, (_, second) in keyed if second is not None and second >= end]
-        yield _without(step, late)
-
-
-def _without(step: Step[R], left_out: list[R]) -> Step[R]:
-    ids = {id(record) for record in left_out}
-    return replace(step, records=[record for record in step.records if id(record) not in ids])
-
-
-def _count_before(end: int, page: Page[Any]) -> int:
-    """Count the records of a page up to the last one that is before the end."""
-    inside = (n for n, (_, second) in enumerate(page.keys, 1) if second is None or second < end)
-    return max(inside, default=0)

@@ -172,7 +172,8 @@ class SdkTap(Tap, abc.ABC):
 
     def sync_all(self) -> None:  # type: ignore[misc] # final, but the SDK has no hook behind it
         """Sync all streams: the SDK begins each of them, then they are exported concurrently."""
-        begun = self.begun = []
+        begun = self.begun = list[SdkPagedStream]()
+        self.failure = None
         self.report()
         try:
             try:
@@ -186,17 +187,12 @@ class SdkTap(Tap, abc.ABC):
             self.report_end()
         self.after_sync()
 
-    def goes_on_after(self, error: Exception) -> bool:
-        """Return whether other streams are exported after an error of one that runs alone.
-
-        Args:
-            error: The error. If the run goes on, it is raised at the end.
-        """
-        others = sum(stream.selected for stream in self.streams.values()) - 1
-        goes_on = self.begun is not None and others > 0 and concerns_one_stream(error)
-        if goes_on:
-            self.failure = error
-        return goes_on
+    @property
+    def syncs_several(self) -> bool:
+        """Whether a run is under way that exports more than one stream and its children."""
+        roots = [one for one in self.streams.values() if not one.parent_stream_type]
+        synced = [one for one in roots if one.selected or one.has_selected_descendents]
+        return self.begun is not None and len(synced) > 1
 
     def _reset_state_progress_markers(self) -> None:
         """Remove what another tap has left in the bookmarks of this tap's streams.
@@ -384,8 +380,9 @@ class SdkPagedStream(SdkStream):
                     if isinstance(tap, SdkTap):
                         tap.report()
         except Exception as error:
-            if not (isinstance(tap, SdkTap) and tap.goes_on_after(error)):
+            if not (isinstance(tap, SdkTap) and tap.syncs_several and concerns_one_stream(error)):
                 raise
+            tap.failure = error
             # The SDK writes the last file, which is complete up to the bookmark.
             self.logger.warning("%s; the other streams are exported before the run fails", error)
         else:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
+import io
 import os
 import signal
 from typing import TYPE_CHECKING
@@ -11,6 +13,9 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 import pytest
 from singer_sdk.exceptions import SingerSDKError
+
+from tap_zendesk_incremental.errors import RefusedError
+from tap_zendesk_incremental.tap import TapZendeskIncremental
 
 from .postgres import Pipeline
 from .processes import trimmed
@@ -21,6 +26,7 @@ from .running import (
     command_for,
     config_for,
     run,
+    run_tap,
     select,
     start,
     sync,
@@ -162,6 +168,28 @@ def test_other_streams_are_exported_when_one_fails(zendesk: Simulator, tmp_path:
     again = sync(config, catalog=select(*STREAMS), state=failed.state)
     check_complete(zendesk, found, records_of(again.messages))
     assert len(records_of(again.messages)["users"]) == len(zendesk.store.records["users"]) - 10
+
+
+def test_a_failed_run_does_not_fail_the_next_one_of_the_same_tap(
+    zendesk: Simulator, tmp_path: Path
+) -> None:
+    zendesk.faults.add("status", code=403, path="incremental/users", after=2, times=1)
+    config = config_for(zendesk, per_page=5, batch_config=batches_in(tmp_path / "files", 7))
+    tap = TapZendeskIncremental(config=config, catalog=select("users", "organizations"))
+    with contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO())):
+        with pytest.raises(RefusedError, match="users: HTTP 403"):
+            tap.sync_all()
+        tap.sync_all()
+
+
+def test_the_only_stream_fails_with_one_line(zendesk: Simulator, tmp_path: Path) -> None:
+    """A child stream does not count as another: it comes with its parent."""
+    zendesk.faults.add("status", code=403, path="incremental/users", after=2, times=99)
+    config = config_for(zendesk, per_page=5, batch_config=batches_in(tmp_path / "files", 7))
+    failed = run_tap(tmp_path, config, catalog=select("users", "user_identities"))
+    assert failed.exit_code == 1
+    assert not failed.log("WARNING")
+    assert len(failed.log("ERROR")) == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])

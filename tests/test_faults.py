@@ -593,7 +593,7 @@ def test_a_cursor_refused_in_the_middle_of_a_run_is_replaced_too(tap: FastTap) -
     run = tap.run(per_page=5)
     assert run.exit_code == 0, run.stderr
     (line,) = run.log("WARNING")
-    assert "goes on from a day before the last record" in line
+    assert "goes on from a day before the last page" in line
     assert {record["id"] for record in run.records["tickets"]} == set(
         tap.zendesk.store.records["tickets"]
     )

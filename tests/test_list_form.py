@@ -124,7 +124,7 @@ def test_a_refused_cursor(zendesk: Simulator, tmp_path: Path, after: int) -> Non
     if after:
         assert {r["id"] for r in run.records["users"]} == set(zendesk.api.shown("users"))
     [line] = run.log("WARNING")
-    assert "goes on from a day before the last record" in line
+    assert "goes on from a day before the last page" in line
 
 
 @pytest.mark.parametrize("before", FORMS)

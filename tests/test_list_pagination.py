@@ -12,6 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from singer_sdk.exceptions import FatalSyncError
 
+from tap_zendesk_incremental.export import until
 from tap_zendesk_incremental.list_pagination import PAGINATORS, WALKS, OffsetPaginator
 from tap_zendesk_incremental.pagination import (
     EventsPaginator,
@@ -20,7 +21,6 @@ from tap_zendesk_incremental.pagination import (
     Params,
     Step,
     traverse,
-    until,
 )
 
 from .simulator.exports import Key, time_page

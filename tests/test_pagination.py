@@ -12,6 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from singer_sdk.exceptions import FatalSyncError
 
+from tap_zendesk_incremental.export import until
 from tap_zendesk_incremental.pagination import (
     CursorPaginator,
     Page,
@@ -22,7 +23,6 @@ from tap_zendesk_incremental.pagination import (
     TimePaginator,
     repeatable_keys,
     traverse,
-    until,
 )
 
 from .simulator.exports import Key, cursor_page, encode_cursor, time_page

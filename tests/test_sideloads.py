@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 
+from tap_zendesk_incremental.records import output
+from tap_zendesk_incremental.streams.support import UserIdentities
+from tap_zendesk_incremental.tap import TapZendeskIncremental
+
 from .accounts import SIDELOADED, SIDELOADS, asked, choose, discovered, holds, whole
-from .running import Json, Run, config_for, discover, killed, run_tap
+from .running import Json, Run, config_for, discover, killed, run_tap, select
 from .simulator import sideloads
 
 if TYPE_CHECKING:
@@ -365,3 +371,17 @@ def test_a_warning_says_that_a_sideload_selected_late_lacks_earlier_records(
     filled = run_tap(tmp_path, config, catalog=choose(catalog, "ticket_metrics"))
     assert filled.log("WARNING") == []
     assert whole(filled, "ticket_metrics") == holds(zendesk, "ticket_metrics")
+
+
+def test_an_item_that_names_no_parent_is_kept_where_pages_overlap(zendesk: Simulator) -> None:
+    """Nothing shows that an earlier page held it."""
+    tap = TapZendeskIncremental(config=config_for(zendesk), catalog=select("user_identities"))
+    stream, parent = tap.streams["user_identities"], tap.streams["users"]
+    assert isinstance(stream, UserIdentities)
+    records = output.records_of(parent, "users", sideloads=["identities"])
+    identities = [{"id": 1, "user_id": 7}, {"id": 2, "user_id": 8}, {"id": 3, "user_id": None}]
+    body = {"users": [{"id": 7}, {"id": 8}], "identities": [*identities, {"id": 4}]}
+    with contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO())), stream.opened():
+        page = records.read(msgspec.json.encode(body), {})
+        [own] = stream.pages_of(records, page, page.records[1:])
+    assert [key for key, _ in own.keys] == [b"2", b"3", b"4"]

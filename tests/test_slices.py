@@ -10,13 +10,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tap_zendesk_incremental.export import until
 from tap_zendesk_incremental.pagination import (
     CursorPaginator,
     Page,
     Paginator,
     TimePaginator,
     traverse,
-    until,
 )
 from tap_zendesk_incremental.state import epoch
 
