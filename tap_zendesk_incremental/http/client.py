@@ -132,7 +132,7 @@ class Client:
 
     @contextlib.contextmanager
     def in_use(self) -> Iterator[None]:
-        """Allow requests to be repeated, or sent after a wait, only until the end of the block.
+        """Allow requests to be repeated only until the end of the block.
 
         Nobody needs the page after that. A thread that went on retrying would block its rate
         limit, and outlive the run.
@@ -375,8 +375,6 @@ class Client:
         if wait.seconds >= MIN_LOGGED_SECONDS:
             self.logger.info("%s: %s%s; waiting %.0f s", self.name, why, wait.remark, wait.seconds)
         self._sleep(wait.seconds)
-        if not self._is_in_use:
-            raise RateLimitedError(wait.seconds)  # ends the thread's work, for which nobody waits
 
     def _sleep(self, seconds: float) -> None:
         self.waited_seconds += seconds
