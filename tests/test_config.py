@@ -203,6 +203,13 @@ def test_settings_are_described() -> None:
     assert config_for("http://127.0.0.1:1").keys() <= SCHEMA["properties"].keys()
 
 
+def test_null_settings_take_their_defaults(zendesk_shared: Simulator, tmp_path: Path) -> None:
+    config = {**config_for(zendesk_shared), "request_timeout": None, "export_method": None}
+    run = run_tap(tmp_path, config, catalog=select("tickets"))
+    assert run.exit_code == 0
+    assert len(run.records["tickets"]) == len(zendesk_shared.store.records["tickets"])
+
+
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Kolkata"])
 def test_a_date_without_a_zone_is_in_utc(zendesk: Simulator, tmp_path: Path, zone: str) -> None:
     start = 1_704_067_200  # 2024-01-01T00:00:00Z

@@ -177,29 +177,5 @@ def test_a_stuck_cursor_ends_with_one_line_after_the_last_state(
     assert len(rest.records["tickets"]) == 30
 
 
-@pytest.mark.parametrize(
-    "state",
-    [
-        b"",
-        b'{"bookmarks": {"tickets": {"cursor"',
-        b"\xff\xfe",
-        b"[]",
-        b"0",
-        b'"state"',
-        b'{"bookmarks": []}',
-        b'{"bookmarks": {"tickets": {"cursor": 17}}}',
-        b'{"bookmarks": {"users": {"page": "x"}}}',
-    ],
-)
-def test_a_damaged_state_ends_with_one_line_and_exports_nothing(
-    zendesk_shared: Simulator, tmp_path: Path, state: bytes
-) -> None:
-    refused = run_tap(tmp_path, config_for(zendesk_shared), state=state)
-    assert refused.exit_code == 1
-    assert len(refused.log("ERROR")) == 1
-    assert "Traceback" not in refused.stderr
-    assert refused.stdout == b""
-
-
 def test_the_command_is_installed() -> None:
     assert COMMAND.is_file()

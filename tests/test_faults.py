@@ -20,7 +20,7 @@ from tap_zendesk_incremental.http.session import ZendeskSession
 from tap_zendesk_incremental.state import SAFE_SECONDS
 
 from .processes import TICKETS, FastTap, check_complete, pages_asked
-from .running import STREAMS, TIMEOUT_SECONDS, Run, command_for, config_for, select, start
+from .running import STREAMS, TIMEOUT_SECONDS, Run, command_for, config_for, run_tap, select, start
 from .running import run as run_command
 from .simulator import credentials
 
@@ -409,6 +409,26 @@ def test_a_missing_product_is_not_blamed_on_the_login(
     assert "subdomain" not in line
 
 
+@pytest.mark.parametrize("code", [402, 403, 404])
+def test_a_stream_that_the_account_lacks_is_skipped(
+    zendesk: Simulator, tmp_path: Path, code: int
+) -> None:
+    catalog = select("articles", "groups")
+    zendesk.settings.denied = {"articles": code}
+    run = run_tap(tmp_path, config_for(zendesk), catalog=catalog)
+    assert run.exit_code == 0
+    [line] = run.log("WARNING")
+    assert line.endswith("; the stream is skipped")
+    assert "articles" not in run.records
+    assert run.records["groups"]
+    zendesk.settings.denied["groups"] = 404
+    run = run_tap(tmp_path, config_for(zendesk), catalog=catalog)
+    assert run.exit_code == 1
+    assert len(run.log("WARNING")) == 2
+    [line] = run.log("ERROR")
+    assert "Zendesk has refused every selected stream" in line
+
+
 def test_an_error_in_a_200_answer_shows_the_message_from_zendesk(tap: FastTap) -> None:
     body = '{"error": {"title": "Sorry", "message": "Database unavailable"}}'
     tap.zendesk.faults.add("status", path=TICKETS, code=200, body=body)
@@ -606,49 +626,6 @@ def test_a_cursor_that_is_always_refused_ends_the_run(tap: FastTap) -> None:
     (line,) = run.log("ERROR")
     assert "Zendesk no longer accepts the cursor" in line
     assert len(tap.zendesk.requests) < 10
-
-
-@pytest.mark.parametrize(
-    ("state", "says"),
-    [
-        (b'{"bookmarks": {"tickets": {"curs', "state"),
-        (b"\xff\xfe\x00", "state"),
-        (b"", "state"),
-        ([], "Expected `object`, got `array`"),
-        ({"bookmarks": []}, "bookmarks is not an object"),
-        ({"bookmarks": {"tickets": "yesterday"}}, "bookmark of tickets"),
-        ({"bookmarks": {"tickets": {"cursor": 5}}}, "wrong type in cursor"),
-        ({"bookmarks": {"tickets": {"end_time": "now"}}}, "wrong type in end_time"),
-        ({"bookmarks": {"tickets": {"cursor_v2": {}}}}, "later version"),
-        (
-            {
-                "bookmarks": {
-                    "tickets": {
-                        "replication_key": "generated_timestamp",
-                        "replication_key_value": "soon",
-                    }
-                }
-            },
-            "not a date",
-        ),
-    ],
-)
-def test_a_damaged_state_exports_nothing(tap: FastTap, state: object, says: str) -> None:
-    run = tap.run(state=state)
-    assert run.exit_code not in {0, None}
-    (line,) = run.log("ERROR") + run.log("CRITICAL")
-    assert says in line
-    assert "Unexpected" not in line
-    assert "Traceback" not in run.stderr
-    assert not run.stdout
-    assert not tap.zendesk.requests
-
-
-def test_a_bookmark_of_nulls_counts_as_no_bookmark(tap: FastTap) -> None:
-    bookmark = dict.fromkeys(("replication_key", "replication_key_value", "cursor"))
-    run = tap.run(state={"bookmarks": {"tickets": bookmark}})
-    assert run.exit_code == 0, run.stderr
-    check_complete([run], tap.zendesk, once=True)
 
 
 def test_dates_are_understood_in_retry_after(tap: FastTap) -> None:

@@ -1,4 +1,4 @@
-"""Input that the tap does not know is reported: a misspelt name would go unnoticed."""
+"""Wrong settings, states and catalogs are refused. Unknown names in them are warnings."""
 
 from __future__ import annotations
 
@@ -217,6 +217,71 @@ def test_a_wrong_entry_of_a_catalog_is_named(
     assert says in line
     assert not run.stdout
     assert not zendesk.requests
+
+
+@pytest.mark.parametrize("catalog", [{}, {"streams": None}, {"streams": [{"schema": {}}]}])
+def test_a_catalog_of_another_form_is_refused(
+    zendesk_shared: Simulator, tmp_path: Path, catalog: Json
+) -> None:
+    run = run_tap(tmp_path, config_for(zendesk_shared), catalog=catalog)
+    assert run.exit_code == 1
+    [line] = run.log("ERROR")
+    assert "The catalog cannot be used: " in line
+    assert not run.stdout
+
+
+def bookmark(stream: str = "tickets", **held: object) -> Json:
+    """Return a state with one bookmark."""
+    return {"bookmarks": {stream: held}}
+
+
+@pytest.mark.parametrize(
+    ("state", "says"),
+    [
+        (b'{"bookmarks": {"tickets": {"curs', "Input data was truncated"),
+        (b"\xff\xfe\x00", "invalid character"),
+        (b"", "it is empty"),
+        (b"0", "Expected `object`, got `int`"),
+        (b'"state"', "Expected `object`, got `str`"),
+        ([], "Expected `object`, got `array`"),
+        ({"bookmarks": []}, "bookmarks is not an object"),
+        ({"type": "STATE", "value": {}}, "bookmarks"),
+        ({"bookmarks": {"tickets": "yesterday"}}, "bookmark of tickets"),
+        (bookmark(cursor=5), "wrong type in cursor"),
+        (bookmark(end_time="now"), "wrong type in end_time"),
+        (bookmark(cursor_v2={}), "later version"),
+        (bookmark("users", page="x"), "later version"),
+        (bookmark("custom_object_vehicle", cursor2="x"), "later version"),
+        (bookmark("custom_object_vehicle", replication_key_value=[1]), "wrong type in"),
+        (bookmark("users", replication_key=[], replication_key_value="2024-01-01"), "wrong type"),
+        (bookmark("users", replication_key="updated_at", replication_key_value=""), "not a date"),
+        (bookmark(replication_key="x", replication_key_value=10**30), "not a date"),
+        (bookmark(replication_key="generated_timestamp", replication_key_value="n"), "not a date"),
+    ],
+)
+def test_a_wrong_state_is_refused(
+    zendesk: Simulator, tmp_path: Path, state: object, says: str
+) -> None:
+    run = run_tap(tmp_path, config_for(zendesk), state=state)
+    assert run.exit_code == 1
+    [line] = run.log("ERROR")
+    assert "The state cannot be used: " in line
+    assert says in line
+    assert "Traceback" not in run.stderr
+    assert not run.stdout
+    assert not [request for request in zendesk.requests if "/incremental/" in request.path]
+
+
+@pytest.mark.parametrize(
+    "names", [("generated_timestamp",), ("replication_key", "replication_key_value", "cursor")]
+)
+def test_a_bookmark_of_nulls_counts_as_no_bookmark(
+    zendesk_shared: Simulator, tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    state = {"bookmarks": {"tickets": dict.fromkeys(names)}}
+    run = run_tap(tmp_path, config_for(zendesk_shared), catalog=select("tickets"), state=state)
+    assert run.exit_code == 0, run.stderr
+    assert len(run.records["tickets"]) == len(zendesk_shared.store.records["tickets"])
 
 
 def test_a_state_as_meltano_prints_it_is_accepted(

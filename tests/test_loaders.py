@@ -94,7 +94,7 @@ def test_types_and_queries_in_postgres(zendesk: Simulator, tmp_path: Path, schem
     """Each query runs as printed, and `_rescued_data` is NULL where the page says so."""
     expected_ids = touched(zendesk)
     Pipeline(tmp_path, zendesk, schema).run(catalog=select("tickets"))
-    types, _ = schema.table("tickets")
+    types, _ = schema.tables(["tickets"])["tickets"]
     expected = told("PostgreSQL")
     assert {name: POSTGRES_NAMES.get(types[name], types[name]) for name in expected} == expected
     assert {row["id"] for row in schema.query(SYSTEM_UPDATES)} == expected_ids

@@ -66,4 +66,4 @@ def test_a_partial_or_resumed_walk_is_not_a_full_walk(zendesk: Simulator, tmp_pa
     for run in (cut, resumed, other_form):
         assert run.state
         assert "read_whole_at" not in run.state["bookmarks"]["tickets"]
-        assert "last read whole" not in run.stderr
+        assert "the list was last read in full" not in run.stderr
