@@ -507,8 +507,8 @@ def test_no_order_of_pages_puts_a_state_ahead_of_written_records(
 
 @pytest.fixture(scope="module")
 def zendesk_of_all() -> Iterator[Simulator]:
-    """An account that many runs share."""
-    with Simulator() as simulator:
+    """An account that many runs share, and small enough for them."""
+    with Simulator(tickets=20, users=12, organizations=8) as simulator:
         yield simulator
 
 
