@@ -32,7 +32,7 @@ unexport MELTANO_PYTHON
 .PHONY: help
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) \
-		| while IFS='|' read -r name text; do printf '  %-11s %s\n' "$$name" "$$text"; done
+		| while IFS='|' read -r name text; do printf '  %-12s %s\n' "$$name" "$$text"; done
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 10) or sys.exit("Python 3.10 or later is needed: make PYTHON=python3.x")'
@@ -102,8 +102,8 @@ $(DAGSTER_VENV)/.ready: constraints-dagster.txt
 install: $(VENV)/.ready ## set up .venv with the tap and all development tools
 
 .PHONY: test
-test: $(VENV)/.ready $(POSTGRES_VENV)/.ready \
-		$(if $(MELTANO_PYTHON),.meltano/.ready-postgres $(DBT_VENV)/.ready) ## run all tests
+test: $(VENV)/.ready $(POSTGRES_VENV)/.ready ## run all tests
+test: $(if $(MELTANO_PYTHON),.meltano/.ready-postgres $(DBT_VENV)/.ready)
 	$(VENV)/bin/python -m pytest --numprocesses auto $(ARGS)
 
 .PHONY: demo

@@ -6,6 +6,7 @@ import ast
 import json
 import re
 import shlex
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -152,6 +153,14 @@ def test_commands_exist(document: Path) -> None:
         for module in re.findall(r"python -m ((?:tests|benchmarks)[.\w]*)", command):
             path = ROOT / module.replace(".", "/")
             assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), command
+
+
+def test_make_lists_its_targets() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    command = ("make", "--no-print-directory", "help")
+    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    names = re.findall(r"^\.PHONY: (.+)$", makefile, flags=re.MULTILINE)
+    assert [line.split()[0] for line in listed.splitlines()] == names
 
 
 def test_settings_in_the_readme_exist() -> None:
