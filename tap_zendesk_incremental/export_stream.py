@@ -402,7 +402,9 @@ class ExportStream(SdkPagedStream):
                 self._replication_key_value(step),
                 step.bookmark,
             )
-            if self._sideloads:
+            # Even if none is selected: with `--full-refresh`, Meltano merges this bookmark into the
+            # one before, whose list would stay.
+            if self.child_streams:
                 own = [self.name] if self._is_written else []
                 bookmark[state.SIDELOADS] = sorted([*self._sideloads, *own])
             self.stream_state.clear()

@@ -350,7 +350,7 @@ def test_a_warning_says_that_a_sideload_selected_late_lacks_earlier_records(
     """For each, the warning names what to select to fill the gap, and doing so fills it."""
     config = config_for(zendesk)
     before = run_tap(tmp_path, config, catalog=choose(catalog, "tickets"))
-    assert "sideloads" not in (before.state or {})["bookmarks"]["tickets"]
+    assert (before.state or {})["bookmarks"]["tickets"]["sideloads"] == ["tickets"]
     later = choose(catalog, "tickets", "ticket_metrics", on=["tickets.slas"])
     first, second = "ticket_metrics is exported with", "slas is exported with"
     late = run_tap(tmp_path, config, state=before.state, catalog=later)
@@ -371,6 +371,20 @@ def test_a_warning_says_that_a_sideload_selected_late_lacks_earlier_records(
     filled = run_tap(tmp_path, config, catalog=choose(catalog, "ticket_metrics"))
     assert filled.log("WARNING") == []
     assert whole(filled, "ticket_metrics") == holds(zendesk, "ticket_metrics")
+
+
+def test_a_state_that_meltano_merges_shows_what_a_full_refresh_left_out(
+    zendesk: Simulator, catalog: Json, tmp_path: Path
+) -> None:
+    """`meltano run --full-refresh` merges the keys of the new bookmark into the old one."""
+    config, both = config_for(zendesk), choose(catalog, "tickets", "ticket_metrics")
+    old, new = (
+        (run_tap(tmp_path, config, catalog=chosen).state or {})["bookmarks"]["tickets"]
+        for chosen in (both, choose(catalog, "tickets"))
+    )
+    state = {"bookmarks": {"tickets": {**old, **new}}}
+    [line] = run_tap(tmp_path, config, state=state, catalog=both).log("WARNING")
+    assert "ticket_metrics is exported with tickets from now on" in line
 
 
 def test_an_item_that_names_no_parent_is_kept_where_pages_overlap(zendesk: Simulator) -> None:
