@@ -164,6 +164,9 @@ class SdkTap(Tap, abc.ABC):
     def report_end(self) -> None:
         """Report what was exported, however the run has ended."""
 
+    def finish_messages(self) -> None:
+        """Write the messages that a run ends with, called once the last page is written."""
+
     begun: list[SdkPagedStream] | None = None
     """The streams that have written their SCHEMA message, and whose pages follow."""
 
@@ -180,7 +183,7 @@ class SdkTap(Tap, abc.ABC):
                 super().sync_all()
             finally:
                 self.begun = None
-            export_concurrently(begun, self.report, self.may_run_concurrently)
+            export_concurrently(begun, self.report, self.may_run_concurrently, self.finish_messages)
             if self.failure is not None:
                 raise self.failure
         finally:

@@ -43,6 +43,7 @@ def export_concurrently(
     streams: Sequence[PagedStream],
     report: Callable[[], None] = lambda: None,
     may_run_concurrently: Callable[[], bool] = lambda: True,
+    finish: Callable[[], None] = lambda: None,
 ) -> None:
     """Export streams: many threads fetch pages, and this one writes them.
 
@@ -55,6 +56,7 @@ def export_concurrently(
         report: Called after each page, and once a second.
         may_run_concurrently: Returns False while one stream has to find out whether Zendesk answers
             and takes the login, so that the others do not fail for the same reason.
+        finish: Called once all pages that were fetched are written.
 
     Raises:
         BaseException: The last error of a stream. Errors of single streams before it are warnings.
@@ -82,6 +84,7 @@ def export_concurrently(
                         "%s; the other streams are exported before the run fails", error
                     )
             report()
+        finish()
         if failure is not None:
             raise failure
 

@@ -10,6 +10,7 @@ import click
 import msgspec
 from singer_sdk.exceptions import FatalSyncError
 from singer_sdk.singerlib import Catalog
+from singer_sdk.singerlib.messages import StateMessage
 
 from tap_zendesk_incremental import config, input_files, stream_maps
 from tap_zendesk_incremental.auth.login import API_TOKENS_END, LOGIN_SETTINGS, hide_secrets
@@ -155,6 +156,16 @@ class TapZendeskIncremental(SdkTap):
     def report_end(self) -> None:
         """Report what was exported; see `SdkTap`."""
         self._progress.finish()
+
+    def finish_messages(self) -> None:
+        """Write the state once more if records follow it; see `SdkTap`.
+
+        The SDK leaves out a state that has not changed. Some targets print no state that a record
+        follows.
+        """
+        writer = self.message_writer
+        if isinstance(writer, CollectingWriter) and writer.is_state_due and self.state:
+            writer.write_message(StateMessage(value=self.state))
 
     @cached_property
     def _progress(self) -> Progress:

@@ -49,6 +49,14 @@ def test_a_forced_full_export_activates_its_version(zendesk: Simulator, tmp_path
     assert {user["id"] for user in run.records["users"]} == set(zendesk.store.records["users"])
 
 
+def test_a_state_follows_even_if_it_has_not_changed(zendesk: Simulator, tmp_path: Path) -> None:
+    config = config_for(zendesk, emit_activate_version_messages=True)
+    state = run_tap(tmp_path, config, catalog=select("user_fields")).state
+    run = run_tap(tmp_path, config, state=state, catalog=select("user_fields"))
+    assert [message["type"] for message in run.messages[-2:]] == ["ACTIVATE_VERSION", "STATE"]
+    assert run.state == state
+
+
 @pytest.mark.parametrize(
     "settings",
     [{"sample": True}, {"end_date": "2024-01-01"}, {"stream_maps": {"user_fields": None}}],

@@ -12,12 +12,13 @@ from singer_sdk.exceptions import FatalSyncError
 
 from tap_zendesk_incremental.state import SAFE_SECONDS, epoch
 
-from .running import STREAMS, Run, config_for, select, sync
+from .running import STREAMS, Run, config_for, run_tap, select, sync
 from .simulator import Simulator
 from .simulator.store import iso
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 Json = dict[str, Any]
 KEYS = {
@@ -131,6 +132,19 @@ def check_bookmark(stream: str, bookmark: Json, run: Run, method: str) -> None:
     assert type(bookmark["replication_key_value"]) is type_
     assert type(bookmark[token]) is (str if token == "cursor" else int)
     assert bookmark["replication_key_value"] in {r[KEYS[stream]] for r in run.records[stream]}
+
+
+@pytest.mark.parametrize("status", [200, 403])
+def test_a_run_ends_with_its_state(zendesk: Simulator, tmp_path: Path, status: int) -> None:
+    """Some targets print a state only if no record follows it, even if it has not changed."""
+    config, catalog = config_for(zendesk), select("users", "organizations")
+    state = sync(config, catalog=catalog).state
+    if status != 200:
+        zendesk.faults.add("status", code=status, path="incremental/users")
+    run = run_tap(tmp_path, config, state=state, catalog=catalog)
+    assert run.exit_code == (status != 200)
+    assert run.records["organizations"]
+    assert run.messages[-1] == {"type": "STATE", "value": state}
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from singer_sdk.contrib.msgspec import MsgSpecWriter, encoder
 from singer_sdk.exceptions import SingerSDKError
-from singer_sdk.singerlib.messages import RecordMessage
+from singer_sdk.singerlib.messages import RecordMessage, StateMessage
 
 from tap_zendesk_incremental import shutdown
 
@@ -31,12 +31,17 @@ class TargetGoneError(SingerSDKError):
 
 
 class CollectingWriter(MsgSpecWriter):
-    """Writes Singer messages to standard output."""
+    """Writes Singer messages to standard output.
+
+    Attributes:
+        is_state_due: Whether a RECORD message has been written since the last STATE message.
+    """
 
     def __init__(self) -> None:
         """Start without messages."""
         super().__init__()
         self._lines = bytearray()
+        self.is_state_due = False
 
     def write_message(self, message: Message) -> None:
         """Collect a RECORD message. Write any other at once, after all messages before it.
@@ -46,7 +51,10 @@ class CollectingWriter(MsgSpecWriter):
         """
         encoder.encode_into(message.to_dict(), self._lines, -1)
         self._lines += b"\n"
-        if not isinstance(message, RecordMessage) or len(self._lines) > MAX_COLLECTED_BYTES:
+        is_record = isinstance(message, RecordMessage)
+        if isinstance(message, (RecordMessage, StateMessage)):
+            self.is_state_due = is_record
+        if not is_record or len(self._lines) > MAX_COLLECTED_BYTES:
             self.flush()
 
     def write_records(
@@ -65,6 +73,7 @@ class CollectingWriter(MsgSpecWriter):
         head = b'{"type":"RECORD","stream":%b,"record":' % encoder.encode(stream)
         tail = b',"time_extracted":%b}\n' % encoder.encode(read_at)
         for record in records:
+            self.is_state_due = True
             self._lines += head
             encoder.encode_into(record, self._lines, -1)
             self._lines += tail
