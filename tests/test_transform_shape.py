@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import pytest
 import yaml
 
 from .transform import PROJECT, promised_columns
+from .warehouse import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,6 +65,23 @@ def test_everything_is_described() -> None:
             assert entry["columns"], entry["name"]
     assert described["models"] == {file.stem for file in PROJECT.glob("models/**/*.sql")}
     assert described["seeds"] == {file.stem for file in PROJECT.glob("seeds/*.csv")}
+
+
+def test_the_page_names_the_streams_that_the_answers_read() -> None:
+    texts = {one.stem: one.read_text(encoding="utf-8") for one in PROJECT.rglob("models/*/*.sql")}
+    read = [name for name in texts if name.startswith("zendesk_answers__")]
+    macros = (PROJECT / "macros/answers.sql").read_text(encoding="utf-8")
+    read += re.findall(r"ref\('(\w+)'\)", macros)
+    streams = set()
+    for name in read:  # which grows meanwhile
+        layer, _, stream = name.partition("__")
+        if layer == "zendesk_staging":
+            streams.add(stream)
+        else:
+            read += re.findall(r"ref\('(\w+)'\)", texts[name])
+    page = (ROOT / "docs/dbt.md").read_text(encoding="utf-8")
+    named = page.partition("They read the streams")[2].partition("is empty")[0]
+    assert {*re.findall(r"`(\w+)`", named)} - {"sla_breaches"} == streams
 
 
 def test_tables_have_the_columns_that_dbt_zendesk_reads() -> None:
