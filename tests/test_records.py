@@ -166,6 +166,20 @@ def test_each_unknown_property_is_rescued_and_reported_once(
     assert all(RESCUED in message for message in said)
 
 
+def test_a_property_may_be_new_on_the_page_after_one_that_is_held_back() -> None:
+    """A page that passes the end date is written once the next page is read."""
+    pages = [
+        [b'{"id":1,"time":50}', b'{"id":2,"time":150}'],
+        [b'{"id":3,"time":60,"new":1}'],
+    ]
+    lines = export(pages, FIXED | OPEN, config={"end_date": "1970-01-01T00:01:40Z"})
+    assert records_of(lines) == [
+        {"id": 1, "time": 50},
+        {"id": 2, "time": 150},
+        {"id": 3, "time": 60, RESCUED: {"new": 1}},
+    ]
+
+
 @pytest.mark.parametrize(
     ("config", "deselected", "reason"),
     [

@@ -262,7 +262,8 @@ class Records:
         rescued = _already_rescued(getattr(record, self._attributes[RESCUED]))
         for name in sorted(self._learned):
             attribute = self._attributes[name]
-            if (value := getattr(record, attribute)) is not ABSENT:
+            # A record that was read before the property was learned lacks it.
+            if (value := getattr(record, attribute, ABSENT)) is not ABSENT:
                 rescued[name] = value
                 setattr(record, attribute, ABSENT)
         if rescued:
