@@ -94,6 +94,8 @@ class Export:
         reached = page.latest if page.end_of_stream else page.earliest
         if reached is None:
             return None
+        if self.start_date:  # nothing before it is to be exported
+            reached = max(reached, state.epoch(self.start_date))
         limits = (reached, page.newest, self.end)
         return min(limit for limit in limits if limit is not None)
 
