@@ -331,7 +331,7 @@ class ExportStream(SdkPagedStream):
                 "%s: Zendesk sends records without %s; without it the tap "
                 "cannot tell repeated records, so they may arrive twice",
                 self.name,
-                " and ".join(self.primary_keys),
+                " and ".join(type(self).primary_keys),
             )
         return page
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import abc
 import logging
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from singer_sdk.exceptions import FatalSyncError
 
-from tap_zendesk_incremental.http.endpoint import MAX_PAGE_SIZE
+from tap_zendesk_incremental.http.endpoint import MAX_PAGE_SIZE, NEWEST_SERVED_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -266,6 +267,9 @@ class TimePaginator(Paginator):
         self._check_overlap(page)
         self._run_start = self._run_start or page.newest
         new = new_records(page, self._seen)
+        future = (page.newest or math.inf) + NEWEST_SERVED_SECONDS
+        if not is_last and (page.end_time or 0) > future:
+            page.end_time = None  # nothing is served there yet, so it would look like the end
         if is_last or (page.end_time is not None and page.end_time > start):
             self.params = {"start_time": max(start, self._end_of(page, is_last=bool(is_last)))}
             self.finished = bool(is_last) or (is_last is None and self._reaches_run_start())

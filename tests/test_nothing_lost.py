@@ -8,11 +8,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from tap_zendesk_incremental.state import epoch, iso
 
 from .running import config_for, run_tap, select
+from .simulator.exports import encode_cursor
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -270,3 +272,56 @@ def test_lists_may_announce_more_pages_with_a_link_only(
     assert run.exit_code == 0, run.stderr
     assert ids_of([run], stream) >= set(zendesk.api.shown(stream))
     assert len(run.records[stream]) > 7
+
+
+@pytest.mark.parametrize(
+    ("stream", "key"),
+    [
+        ("organizations", "organizations"),
+        ("ticket_metric_events", "ticket_metric_events"),
+        ("talk_calls", "calls"),
+    ],
+)
+def test_an_end_time_in_the_future_that_is_not_the_end(
+    zendesk: Simulator, tmp_path: Path, stream: str, key: str
+) -> None:
+    """Zendesk serves nothing from there on, which must not count as the end of the stream."""
+    first = [{"id": 1, select(stream)["streams"][0]["replication_key"]: iso(SECOND)}]
+    path = f"incremental/{key}.json.*start_time="
+    for records, end, asked in ((first, False, ""), ([], True, YEAR_2100)):
+        signal = {} if key == "calls" else {"end_of_stream": end}
+        body = msgspec.json.encode({key: records, "end_time": YEAR_2100, **signal}).decode()
+        zendesk.faults.add("status", code=200, path=f"{path}{asked}", body=body)
+    runs = runs_from_state(tmp_path, zendesk, stream, 2)
+    there = set(zendesk.store.records[stream])
+    assert ids_of(runs[:1], stream) >= there or runs[0].exit_code == 1
+    assert ids_of(runs, stream) >= there
+
+
+def test_other_fields_in_meta_do_not_end_an_export(zendesk: Simulator, tmp_path: Path) -> None:
+    page = {
+        "tickets": [{"id": 1, "generated_timestamp": SECOND}],
+        "after_cursor": encode_cursor(0),
+        "end_of_stream": False,
+        "meta": {"took_ms": 12},
+    }
+    body = msgspec.json.encode(page).decode()
+    zendesk.faults.add("status", code=200, path="tickets/cursor", body=body)
+    [run] = runs_from_state(tmp_path, zendesk, "tickets", 1)
+    assert run.exit_code == 0
+    assert ids_of([run], "tickets") >= set(zendesk.store.records["tickets"])
+
+
+def test_a_key_that_the_catalog_gives_identifies_no_record(
+    zendesk: Simulator, tmp_path: Path
+) -> None:
+    """Records that share that key are not the same record, where pages overlap."""
+    zendesk.store.fill("organizations", [SECOND] * 3 + [SECOND + 1] * 3 + [SECOND + 2] * 5)
+    catalog = select("organizations")
+    for item in catalog["streams"][0]["metadata"]:
+        if not item["breadcrumb"]:
+            item["metadata"]["table-key-properties"] = ["updated_at"]
+    run = run_tap(tmp_path, config_for(zendesk, per_page=4), catalog=catalog)
+    assert run.exit_code == 0
+    assert run.schemas["organizations"]["key_properties"] == ["updated_at"]
+    assert ids_of([run], "organizations") == set(zendesk.store.records["organizations"])

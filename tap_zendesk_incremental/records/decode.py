@@ -326,18 +326,16 @@ def to_page(
     Raises:
         UnreadablePageError: If the address of the next page is not an address.
     """
-    end_of_stream, after_cursor = body.end_of_stream, body.after_cursor
-    if body.end_id:
-        after_cursor = str(body.end_id)
-    if body.meta is not None:
-        has_more, after_cursor = body.meta.has_more, body.meta.after_cursor
-        end_of_stream = None if has_more is None else not has_more
+    meta = body.meta or Meta()
+    after_cursor = meta.after_cursor or body.after_cursor or str(body.end_id or "") or None
+    ends = {body.end_of_stream, None if meta.has_more is None else not meta.has_more} - {None}
+    end_of_stream = all(ends) if ends else None
     next_page = None if body.next_page is None else _query_of(body.next_page)
     if end_of_stream is None and next_page is None and isinstance(body.links, dict):
-        # Next to `meta`, the link adds nothing; without it, only the link leads to the next page.
+        # Next to `has_more`, the link adds nothing; without it, only the link leads on.
         link = body.links.get("next")
         next_page = _query_of(link) if isinstance(link, str) and link else None
-    if body.meta is None and after_cursor is None and next_page:
+    if meta.has_more is None and after_cursor is None and next_page:
         after_cursor = next_page.get("cursor") or next_page.get("page[after]")
     return Page(
         params=params,

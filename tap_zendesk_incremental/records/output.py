@@ -6,7 +6,7 @@ No other module knows which of the two a stream uses.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from singer_sdk import Stream
 from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform
@@ -56,7 +56,8 @@ def records_of(
     spec = RecordSpec(
         stream=stream.name,
         records_key=records_key,
-        id_keys=stream.primary_keys,
+        # Not the key of the catalog, which two records may share.
+        id_keys=cast("tuple[str, ...]", type(stream).primary_keys),
         time_key=stream.replication_key,
         properties=tuple(properties),
         deselected=frozenset(name for name in properties if not stream.mask["properties", name]),
