@@ -159,6 +159,10 @@ def after(
     if value is None or (before is not None and epoch(before) > epoch(value)):
         value = before
     found: dict[str, Any] = {} if value is None else {KEY: key, VALUE: value}
+    if _CURSOR_KEYS.get(endpoint.paging) == AFTER_CURSOR:
+        # A list does not need each of them all the time, and a runner that merges states would
+        # keep an absent one.
+        found |= dict.fromkeys((END_TIME, AFTER_CURSOR, UNTIL))
     if READ_WHOLE_AT in bookmark:
         found[READ_WHOLE_AT] = bookmark[READ_WHOLE_AT]
     if "start_time" in token:

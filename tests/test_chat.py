@@ -96,6 +96,7 @@ def test_requests_and_bookmarks(zendesk: Simulator, tmp_path: Path) -> None:
         "replication_key_value": iso(second),
         "end_time": second,
         "after_cursor": f"{timeline['start_time']}/{timeline['start_id']}",
+        "until": None,
     }
 
 

@@ -41,6 +41,7 @@ class Runs:
         stream: The name of the stream.
         state: The last complete STATE message.
         ids: The ids of the records that were written.
+        merges: Whether the runner merges the states, key by key, as `meltano run --merge-state`.
     """
 
     zendesk: Simulator
@@ -48,6 +49,7 @@ class Runs:
     stream: str
     state: Json | None = None
     ids: set[object] = field(default_factory=set)
+    merges: bool = False
 
     def run(self, **settings: object) -> list[object]:
         """Run to the end, and return the ids of the records that were written."""
@@ -83,7 +85,11 @@ class Runs:
         return {"catalog": select(self.stream), "state": self.state}
 
     def _take(self, run: Run) -> list[object]:
-        self.state = run.state or self.state
+        new = run.state or self.state
+        if new and self.state and self.merges:
+            old = self.state["bookmarks"].get(self.stream, {})
+            new["bookmarks"][self.stream] = old | new["bookmarks"][self.stream]
+        self.state = new
         ids = [record[KEYS[self.stream]] for record in run.records[self.stream]]
         self.ids.update(ids)
         return ids
@@ -113,6 +119,19 @@ def test_killed_and_resumed_runs_lose_no_record(zendesk: Simulator, runs: Runs) 
     assert runs.ids == runs.held()
     # Pages that were written before the kills are not requested again.
     assert len(came) < len(runs.held()) - killed_at + 2 * 4 + 2
+
+
+@pytest.mark.parametrize("stream", WALKED)
+def test_merged_states_do_not_resume_a_walk_that_is_complete(
+    zendesk: Simulator, runs: Runs
+) -> None:
+    runs.merges = True
+    runs.kill(messages=6)
+    assert runs.state
+    runs.state["bookmarks"][runs.stream]["until"] = zendesk.store.records[runs.stream].index[-9][0]
+    runs.run()  # the rest of the walk
+    runs.run()
+    assert runs.ids == runs.held()
 
 
 @pytest.mark.parametrize("stream", WALKED)
