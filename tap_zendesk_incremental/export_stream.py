@@ -346,7 +346,8 @@ class ExportStream(SdkPagedStream):
         self._write = output.choose(self, self._records, self.tap.message_writer)
         self.client.query = self._fixed_parameters(children)
         self._warn_of_gaps(children)
-        self.client.is_hurried = self.ABORT_AT_RECORD_COUNT is not None
+        for client in (self.client, *(stream.client for stream in children)):
+            client.is_hurried = self.ABORT_AT_RECORD_COUNT is not None
 
     def _fixed_parameters(self, children: list[ChildStream]) -> Params:
         """Return the parameters of every request: settings, and the selected sideloads."""

@@ -258,9 +258,14 @@ def test_the_tap_keeps_retrying_once_an_account_has_answered(tap: FastTap) -> No
     check_complete([run], tap.zendesk, once=True)
 
 
-def test_a_connection_test_gives_up_soon(zendesk: Simulator, tmp_path: Path) -> None:
-    zendesk.faults.add("status", code=503, times=99, path="tickets/sample")
-    command = command_for(tmp_path, config=config_for(zendesk), catalog=select("tickets"))
+@pytest.mark.parametrize(
+    ("stream", "path"), [("tickets", "tickets/sample"), ("schedule_holidays", "holidays")]
+)
+def test_a_connection_test_gives_up_soon(
+    zendesk: Simulator, tmp_path: Path, stream: str, path: str
+) -> None:
+    zendesk.faults.add("status", code=503, times=99, path=path)
+    command = command_for(tmp_path, config=config_for(zendesk), catalog=select(stream))
     done = run_command([sys.executable, "-m", "tests.shortened_waits", *command[1:], "--test"])
     assert done.exit_code == 1
     assert len(zendesk.faults.met) == 6
@@ -470,6 +475,14 @@ def test_a_redirect_skips_no_stream(zendesk: Simulator, tmp_path: Path, stream: 
     (line,) = run.log("ERROR")
     assert f"{stream}: HTTP 302" in line
     assert "another address" in line
+
+
+def test_a_304_is_no_redirect(tap: FastTap) -> None:
+    tap.zendesk.faults.add("status", code=304, body="", path=TICKETS)
+    run = tap.run()
+    assert run.exit_code == 1
+    (line,) = run.log("ERROR")
+    assert line.endswith("tickets: HTTP 304")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
@@ -10,10 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from .processes import TICKETS, FastTap, check_complete
+from .running import command_for, config_for, run, select
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from .running import Json
     from .simulator import Simulator
 
 LIMIT_REACHED = r"Zendesk's limit is reached; waiting (\d+) s"
@@ -97,6 +100,43 @@ def test_429_until_a_date(zendesk: Simulator, tmp_path: Path, minutes: int, wait
     assert run.exit_code == 0
     (wait,) = re.findall(TOO_MANY, run.stderr)
     assert int(wait) in waits
+
+
+@pytest.mark.parametrize(
+    ("option", "path"), [("--test", "tickets/sample"), ("--discover", "user_fields")]
+)
+@pytest.mark.parametrize(
+    ("fault", "waits", "says"),
+    [
+        ({"code": 429, "headers": {"Retry-After": "60"}}, 2, "has to wait 60 s. Run again later"),
+        ({"code": 429, "headers": {"Retry-After": "1100"}}, 0, "has to wait 1100 s. Run again"),
+        (
+            {"code": 503, "headers": {"zendesk-ratelimit-other": "remaining=0; resets=1100"}},
+            0,
+            "limit is reached, and the next request has to wait 1100 s. Run again later",
+        ),
+        ({"code": 503, "headers": {"Retry-After": "1100"}}, 0, "HTTP 503"),
+    ],
+)
+def test_limits_are_not_waited_out_while_someone_waits(  # noqa: PLR0913 (all by name)
+    *,
+    zendesk: Simulator,
+    tmp_path: Path,
+    option: str,
+    path: str,
+    fault: Json,
+    waits: int,
+    says: str,
+) -> None:
+    zendesk.faults.add("status", times=99, path=path, **fault)
+    catalog = select("tickets") if option == "--test" else None
+    command = command_for(tmp_path, config=config_for(zendesk), catalog=catalog)
+    done = run([sys.executable, "-m", "tests.shortened_waits", *command[1:], option])
+    assert len(zendesk.faults.met) == waits + 1
+    # Discovery goes on without the definitions if Zendesk does not answer.
+    goes_on = option == "--discover" and says == "HTTP 503"
+    assert done.exit_code == (not goes_on)
+    assert says in done.log("WARNING" if goes_on else "ERROR")[-1]
 
 
 def test_an_unknown_limit_applies_to_the_stream_that_received_it(

@@ -58,6 +58,7 @@ class _Tries:
     began_at: float = field(default_factory=time.monotonic)
     count: int = 0
     size: int = 0
+    limited_seconds: float = 0.0
     unreadable_bodies: deque[bytes] = field(default_factory=lambda: deque(maxlen=SAME_BODIES))
 
 
@@ -161,7 +162,8 @@ class Client:
             RefusedError: If Zendesk refuses the request.
             GivenUpError: If all tries have failed.
             FatalAPIError: If another try is pointless for other reasons, or Zendesk serves nothing.
-            FatalSyncError: If the page cannot be read, and further tries bring the same bytes.
+            FatalSyncError: If the page cannot be read, and further tries bring the same bytes, or
+                if a limit takes too long while someone is waiting.
         """
         self._tries = _Tries()
         attempt = retry.with_retries(
@@ -207,7 +209,9 @@ class Client:
         is_slow = isinstance(error, requests.exceptions.ReadTimeout) or self.account.is_down
         if is_slow and not self.is_hurried:
             return False
-        return time.monotonic() - self._tries.began_at >= retry.HURRIED_SECONDS
+        asked = retry.asked_wait(error)
+        next_try_at = time.monotonic() + (asked.seconds if asked else 0.0)
+        return next_try_at - self._tries.began_at >= retry.HURRIED_SECONDS
 
     def _give_up(self, params: Params, error: Exception) -> FatalAPIError:
         """Return the error that ends the stream, or the run if Zendesk serves no other stream."""
@@ -372,6 +376,13 @@ class Client:
         return turn
 
     def _wait(self, wait: rate_limit.Wait, why: str) -> None:
+        self._tries.limited_seconds += wait.seconds
+        if self.is_hurried and self._tries.limited_seconds > retry.HURRIED_LIMIT_SECONDS:
+            msg = (
+                f"{self.name}: {why}, and the next request has to wait {wait.asked_seconds:.0f} s. "
+                "Run again later."
+            )
+            raise FatalSyncError(msg)
         if wait.seconds >= MIN_LOGGED_SECONDS:
             self.logger.info("%s: %s%s; waiting %.0f s", self.name, why, wait.remark, wait.seconds)
         self._sleep(wait.seconds)

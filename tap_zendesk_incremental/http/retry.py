@@ -34,6 +34,9 @@ GIVEN_UP_TRIES = 2
 HURRIED_SECONDS = 30.0
 """How long after the first of `HURRIED_TRIES` another one may begin."""
 
+HURRIED_LIMIT_SECONDS = 120.0
+"""How long to wait for limits, most of which are per minute, while someone is waiting."""
+
 MIN_PAGE_SIZE = 50
 GOOD_PAGES_TO_GROW = 3
 """Good pages before the page size grows again. Doubles each time the larger size fails."""
@@ -64,7 +67,7 @@ def waits() -> Generator[float, Any, None]:
     error = yield 0.0
     while True:
         step = backoff.full_jitter(next(steps))
-        asked = _asked_wait(error)
+        asked = asked_wait(error)
         error = yield step if asked is None else max(step, asked.seconds)
 
 
@@ -73,7 +76,7 @@ def describe(error: BaseException) -> str:
     reason = getattr(error.args[0] if error.args else None, "reason", None)
     if isinstance(error, requests.exceptions.ReadTimeout):
         return "no answer in time"
-    asked = _asked_wait(error)
+    asked = asked_wait(error)
     return (brief(str(reason or error)) or type(error).__name__) + (asked.remark if asked else "")
 
 
@@ -119,7 +122,7 @@ def with_retries(
     )(func)
 
 
-def _asked_wait(error: Any) -> Wait | None:  # noqa: ANN401 (what backoff sends)
+def asked_wait(error: Any) -> Wait | None:  # noqa: ANN401 (what backoff sends)
     """Return the wait that the response behind a fault asks for, if any."""
     response = error.response if isinstance(error, RetriableAPIError) else None
     seconds = None if response is None else retry_after_seconds(response.headers)

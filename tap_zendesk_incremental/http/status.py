@@ -93,7 +93,7 @@ def check(
     what = f"HTTP {status}{f', {message}' if message else ''}"
     if retry.is_retriable(status) or TOO_RECENT in message:
         raise RetriableAPIError(what, response)
-    if status < HTTPStatus.BAD_REQUEST:
+    if status < HTTPStatus.BAD_REQUEST and "location" in response.headers:
         msg = (
             f"{name}: HTTP {status}: Zendesk redirects to another address, which the tap does not "
             "follow; set subdomain (or api_url) to the account's own address"
