@@ -94,6 +94,8 @@ def run() -> None:
         handler.addFilter(RedactingFilter())
     _quieten(logging.getLogger(Catalog.__module__))
     metrics.get_metrics_logger().addFilter(_MetricFilter())
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:  # `nohup` has it ignored
+        signal.signal(signal.SIGHUP, lambda number, _: shutdown.end(number))
     code = 1
     try:
         try:

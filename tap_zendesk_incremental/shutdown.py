@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 SIGNAL_EXIT_CODE = 128
-"""Shells add this to the signal's number, too: 143 for SIGTERM, 130 for SIGINT."""
+"""Shells add this to the signal's number, too: 143 for SIGTERM, 130 for SIGINT, 129 for SIGHUP."""
 
 _POLL_SECONDS = 0.02
 
@@ -115,5 +115,6 @@ def settle() -> None:
         while any(_busy.values()):
             time.sleep(_POLL_SECONDS)  # instead of a lock, which could block a signal handler
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_DFL)  # too late for `end` to raise SystemExit
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, signal.SIG_DFL)  # too late for `end` to raise SystemExit

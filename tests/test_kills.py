@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from .simulator import Simulator
 
-SIGNALS = [(signal.SIGTERM, 143), (signal.SIGINT, 130)]
+SIGNALS = [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)]
 
 
 @pytest.mark.parametrize("method", ["cursor", "list", "many"])
