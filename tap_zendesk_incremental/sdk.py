@@ -16,7 +16,6 @@ from singer_sdk import Stream, Tap, metrics
 from singer_sdk.configuration import _dict_config
 from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
 from singer_sdk.helpers.conform import TypeConformanceLevel
-from singer_sdk.mapper import RemoveRecordTransform
 
 from tap_zendesk_incremental import shutdown
 from tap_zendesk_incremental.errors import StreamMapError
@@ -368,8 +367,7 @@ class SdkPagedStream(SdkStream):
         Raises:
             SingerSDKError: If several stream maps apply, because a file has only one form.
         """
-        kept = [one for one in self.stream_maps if not isinstance(one, RemoveRecordTransform)]
-        if len(kept) > 1:
+        if len(self.stream_maps) > 1:
             msg = f"{self.name} has several stream maps, which batch_config cannot serve: keep one"
             raise SingerSDKError(msg)
         tap = self.tap

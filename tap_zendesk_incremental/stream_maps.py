@@ -16,6 +16,7 @@ from singer_sdk.mapper import (
     NULL_STRING,
     CustomStreamMap,
     PluginMapper,
+    RemoveRecordTransform,
     StreamMap,
 )
 from singer_sdk.singerlib import Catalog
@@ -108,9 +109,13 @@ class StreamMapper(PluginMapper):
         what = f"stream_maps: {', '.join(maps)}" if maps else "the settings of flattening"
         with _explained(f"{what}: {stream_name}"):
             super().register_raw_stream_schema(stream_name, schema, key_properties)
-        for made in self.stream_maps[stream_name]:
+        made = self.stream_maps[stream_name]
+        # Where one map removes the stream and another renames it, only the latter counts.
+        kept = [one for one in made if not isinstance(one, RemoveRecordTransform)] or made[:1]
+        self.stream_maps[stream_name] = kept
+        for one in kept:
             # Null means no key, but a SCHEMA message without the list is invalid.
-            made.transformed_key_properties = made.transformed_key_properties or []
+            one.transformed_key_properties = one.transformed_key_properties or []
 
     def check_names(self, stream: Stream) -> None:
         """Check that expressions use only the properties that a stream has.

@@ -148,7 +148,8 @@ def test_files_of_a_renamed_stream_have_its_new_name(zendesk: Simulator, tmp_pat
     batches = batches_in(tmp_path / "files", 7)
     config = config_for(zendesk, batch_config=batches, stream_maps=maps)
     run = sync(config, catalog=select("users"))
-    files = [m for m in run.messages if m["type"] == "BATCH" and m["stream"] == "people"]
+    files = [message for message in run.messages if message["type"] == "BATCH"]
+    assert {message["stream"] for message in files} == set(run.schemas) == {"people"}
     found = [user for m in files for address in m["manifest"] for user in lines_of(address)]
     assert {user["id"] for user in found} == set(zendesk.store.records["users"])
     assert not any("email" in user for user in found)
