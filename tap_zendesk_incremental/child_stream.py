@@ -218,6 +218,8 @@ class SideloadStream(ChildStream):
     parent_key: str = ""
     """The property of the items of `array` that holds the id of the parent's record."""
 
+    _is_not_sent = False
+
     def records_from(self, *pieces: Raw) -> Iterable[object]:
         """Build records from the `parent_properties` of one record of the parent, as JSON."""
         return (piece for piece in pieces if bytes(piece) not in {b"", b"null"})
@@ -243,7 +245,20 @@ class SideloadStream(ChildStream):
             )
             raise FatalSyncError(msg) from error
         self._records.trim(own.records)
+        if page.records and not self._is_not_sent and not self._is_sent(parent_records, page):
+            self._is_not_sent = True
+            self.logger.warning(
+                "%s: Zendesk sends a page of %s without them, although the tap asks for them",
+                self.name,
+                parent_records.spec.stream,
+            )
         yield own
+
+    def _is_sent(self, parent_records: Records, page: Page[Any]) -> bool:
+        """Return whether a page has what holds this stream's records, even if it is empty."""
+        pieces = parent_records.pieces(page.records, self.parent_properties)
+        is_inside = any(piece is not ABSENT for of_record in pieces for piece in of_record)
+        return is_inside or self.array in page.sideloads
 
     def _items(
         self, parent_records: Records, page: Page[Any], new_records: list[Any]

@@ -64,7 +64,7 @@ class Page(Generic[R]):
             The tap never follows the URL itself.
         newest: The newest time (epoch seconds) that Zendesk served when it sent the page.
         read_at: When the tap read the page.
-        sideloads: The arrays beside the records, by name, with each item as Zendesk sent it.
+        sideloads: The arrays beside the records that Zendesk sent, by name, with raw items.
     """
 
     params: Params

@@ -266,6 +266,21 @@ def test_parents_without_sideloads_write_none(
     assert set(run.records) == {"ticket_metrics"}
 
 
+@pytest.mark.parametrize(
+    ("stream", "parent"), [("ticket_metrics", "tickets"), ("user_identities", "users")]
+)
+def test_a_warning_says_that_pages_have_no_place_for_a_sideload(
+    zendesk: Simulator, tmp_path: Path, stream: str, parent: str
+) -> None:
+    for cursor, end in (("1", "false"), ("2", "false"), ("3", "true")):
+        body = f'{{"{parent}": [{{"id": 1}}], "after_cursor": "{cursor}", "end_of_stream": {end}}}'
+        zendesk.faults.add("status", code=200, path=f"{parent}/cursor", body=body)
+    run = run_tap(tmp_path, config_for(zendesk), catalog=select(stream, parent))
+    assert run.exit_code == 0
+    [line] = run.log("WARNING")
+    assert f"{stream}: Zendesk sends a page of {parent} without them" in line
+
+
 def test_sideloaded_numbers_stay_as_zendesk_wrote_them(zendesk: Simulator, tmp_path: Path) -> None:
     catalog = discovered(zendesk, tmp_path)
     ticket = min(zendesk.store.records["tickets"])

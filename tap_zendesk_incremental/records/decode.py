@@ -346,7 +346,7 @@ def to_page(
         end_time=body.end_time,
         next_page=next_page,
         read_at=datetime.now(timezone.utc),
-        sideloads={name: getattr(body, name) or [] for name in sideloads},
+        sideloads={name: items for name in sideloads if (items := getattr(body, name)) is not None},
     )
 
 
