@@ -139,13 +139,18 @@ class Export:
                 return
 
     def _trailing(self, step: Step[Any]) -> Step[Any]:
-        """Keep the bookmark as far behind the newest second as records may be late."""
+        """Keep both bookmarks as far behind the newest second as records may be late."""
         trail = self.endpoint.trail_seconds
-        if not trail or "start_time" not in step.bookmark or "end_time" in step.bookmark:
+        if not trail:
             return step
-        newest = int(step.start.get("end_time", step.page.newest or 0))
-        start = max(0, min(int(step.bookmark["start_time"]), newest - trail))
-        return replace(step, bookmark={"start_time": start})
+        latest = int(step.start.get("end_time", step.page.newest or 0)) - trail
+
+        def trailing(token: Params) -> Params:
+            if "start_time" not in token or "end_time" in token:
+                return token
+            return {"start_time": max(0, min(int(token["start_time"]), latest))}
+
+        return replace(step, start=trailing(step.start), bookmark=trailing(step.bookmark))
 
     def _paginator(self, bookmark: Mapping[str, Any]) -> Paginator:
         """Return the traversal that starts at a bookmark, or at the start date."""

@@ -239,11 +239,16 @@ def test_a_bookmark_ahead_of_the_local_clock_stays(zendesk: Simulator, tmp_path:
     assert run.state["bookmarks"]["organizations"]["end_time"] == ahead
 
 
-def test_late_metric_events_arrive(zendesk: Simulator, tmp_path: Path) -> None:
+@pytest.mark.parametrize("before_now", [None, 600])
+def test_late_metric_events_arrive(
+    zendesk: Simulator, tmp_path: Path, before_now: int | None
+) -> None:
+    """Also in the run after a slice, which ends at a page that it does not write to its end."""
     stream = "ticket_metric_events"
     now = int(time.time())
     zendesk.store.fill(stream, [now - 7200 + 60 * n for n in range(115)])
-    first = run_tap(tmp_path, config_for(zendesk), catalog=select(stream))
+    config = config_for(zendesk, end_date=before_now and iso(now - before_now), per_page=10)
+    first = run_tap(tmp_path, config, catalog=select(stream))
     late = zendesk.store.create(stream, at=now - 1500)
     second = run_tap(tmp_path, config_for(zendesk), catalog=select(stream), state=first.state)
     assert first.state
