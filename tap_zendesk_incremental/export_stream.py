@@ -232,7 +232,7 @@ class ExportStream(SdkPagedStream):
             stream.write(child_page)
         step = page.step
         # A dry run limits the records.
-        records = step.records[: self.ABORT_AT_RECORD_COUNT] if self.selected else []
+        records = step.records[: self.ABORT_AT_RECORD_COUNT] if self._is_written else []
         self._read_at = step.page.read_at
         yield records
         self._move_bookmark(step)

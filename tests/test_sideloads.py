@@ -242,6 +242,16 @@ def test_a_stream_map_of_the_parent_does_not_affect_the_sideload(
     assert whole(run, "ticket_metrics") == holds(zendesk, "ticket_metrics")
 
 
+def test_a_parent_that_stream_maps_remove_counts_no_records(
+    zendesk: Simulator, catalog: Json, tmp_path: Path
+) -> None:
+    config = config_for(zendesk, stream_maps={"tickets": None})
+    run = run_tap(tmp_path, config, catalog=choose(catalog, "tickets", "ticket_metrics"))
+    assert not run.records["tickets"]
+    assert whole(run, "ticket_metrics") == holds(zendesk, "ticket_metrics")
+    assert re.search(r"\btickets +0 +1 ", run.stderr)
+
+
 def test_deselected_properties_of_the_parent_do_not_affect_the_sideload(
     zendesk: Simulator, catalog: Json, tmp_path: Path
 ) -> None:
