@@ -16,7 +16,7 @@ from tap_zendesk_incremental.http import retry
 from tap_zendesk_incremental.http.endpoint import Endpoint, cursor_list
 from tap_zendesk_incremental.http.status import UNAVAILABLE_STATUSES
 from tap_zendesk_incremental.pagination import CursorPaginator, Page, Params, traverse
-from tap_zendesk_incremental.records.decode import page_type, to_page
+from tap_zendesk_incremental.records.decode import page_type, to_page, with_whole_characters
 
 if TYPE_CHECKING:
     from singer_sdk import Stream
@@ -96,7 +96,7 @@ def _all_rows(client: Client, endpoint: Endpoint, key: str) -> list[Row]:
     paginator = CursorPaginator(endpoint.path, {}, max_empty_pages=MAX_EMPTY_PAGES)
 
     def read(body: bytes, params: Params) -> Page[Row]:
-        return to_page(decode(body), params, [])
+        return to_page(decode(with_whole_characters(body)), params, [])
 
     steps = traverse(paginator, lambda params: client.fetch(endpoint, params, read))
     return [row for step in steps for row in step.records]

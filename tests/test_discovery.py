@@ -229,6 +229,17 @@ def test_an_endless_list_is_an_error(
     assert len(asked(zendesk, "user_fields")) <= 3
 
 
+def test_half_a_character_in_a_title_is_replaced(zendesk: Simulator, tmp_path: Path) -> None:
+    body = r'{"user_fields": [{"key": "tier", "title": "\ud83d cut \ud83d\ude00 \ud83d"}]}'
+    zendesk.faults.add("status", code=200, body=body, path="user_fields")
+    run = run_tap(tmp_path, config_for(zendesk), "--discover")
+    assert run.exit_code == 0
+    assert not run.log("WARNING")
+    [users] = [e for e in json.loads(run.stdout)["streams"] if e["tap_stream_id"] == "users"]
+    tier = users["schema"]["properties"]["user_fields"]["properties"]["tier"]
+    assert tier["description"] == "\ufffd cut \U0001f600 \ufffd"
+
+
 def test_discovery_with_a_refused_login_fails(zendesk: Simulator, tmp_path: Path) -> None:
     run = run_tap(tmp_path, config_for(zendesk, access_token="wrong"), "--discover")
     assert run.exit_code == 1

@@ -148,7 +148,7 @@ class Records:
         try:
             return self._read(body, params)
         except _UNREADABLE as error:
-            if (repaired := _ESCAPE.sub(_repaired, body)) != body:
+            if (repaired := with_whole_characters(body)) != body:
                 if not self._has_repaired:
                     self._has_repaired = True
                     self._logger.warning(
@@ -388,7 +388,12 @@ def _already_rescued(value: Raw) -> dict[str, Raw]:
         return {RESCUED: value}  # not an object, so it is kept like an unknown property
 
 
-def _repaired(escape: re.Match[bytes]) -> bytes:
+def with_whole_characters(body: bytes) -> bytes:
+    """Replace each half of a character (an unpaired surrogate) in a JSON text with U+FFFD."""
+    return _ESCAPE.sub(_whole, body)
+
+
+def _whole(escape: re.Match[bytes]) -> bytes:
     is_alone = escape["half"] and not escape["other"]
     return rb"\ufffd" if is_alone else escape[0]
 
