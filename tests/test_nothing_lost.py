@@ -317,6 +317,19 @@ def test_other_fields_in_meta_do_not_end_an_export(zendesk: Simulator, tmp_path:
     assert ids_of([run], "tickets") >= set(zendesk.store.records["tickets"])
 
 
+@pytest.mark.parametrize("error", ['"error": "InternalError"', '"errors": [{"title": "Failed"}]'])
+def test_a_page_that_reports_an_error_is_asked_for_again(
+    zendesk: Simulator, tmp_path: Path, error: str
+) -> None:
+    body = f'{{"tickets": [], "after_cursor": "x", "end_of_stream": true, {error}}}'
+    zendesk.faults.add("status", code=200, path="tickets/cursor", body=body)
+    [run] = runs_from_state(tmp_path, zendesk, "tickets", 1)
+    assert run.exit_code == 0
+    assert ids_of([run], "tickets") == set(zendesk.store.records["tickets"])
+    [line] = run.log("WARNING")
+    assert "the page reports an error: " in line
+
+
 def test_a_key_that_the_catalog_gives_identifies_no_record(
     zendesk: Simulator, tmp_path: Path
 ) -> None:

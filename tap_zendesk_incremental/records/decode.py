@@ -21,6 +21,7 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 from msgspec import Raw
 from singer_sdk.contrib.msgspec import encoder
+from singer_sdk.exceptions import RetriableAPIError
 
 from tap_zendesk_incremental.errors import UnreadablePageError, brief
 from tap_zendesk_incremental.pagination import Page
@@ -300,6 +301,8 @@ def page_type(
             ("next_page", str | None, None),
             ("meta", Meta | None, None),
             ("links", Any, None),
+            ("error", Any, None),
+            ("errors", Any, None),
             *((name, list[Raw] | None, None) for name in sideloads),
         ],
         rename={"records": records_key},
@@ -325,7 +328,11 @@ def to_page(
 
     Raises:
         UnreadablePageError: If the address of the next page is not an address.
+        RetriableAPIError: If the page reports an error, so that it may lack records.
     """
+    if error := body.error or body.errors:
+        msg = f"the page reports an error: {brief(str(error))}"
+        raise RetriableAPIError(msg)
     meta = body.meta or Meta()
     after_cursor = meta.after_cursor or body.after_cursor or str(body.end_id or "") or None
     ends = {body.end_of_stream, None if meta.has_more is None else not meta.has_more} - {None}
