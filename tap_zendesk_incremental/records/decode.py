@@ -431,7 +431,7 @@ def _unreadable_content(body: bytes, records_key: str, error: Exception) -> str 
             _decode_object(record)
         except RecursionError:
             why = "it is nested too deep"
-        except ValueError as fault:  # from JSON, msgspec or UTF-8
+        except (ValueError, msgspec.MsgspecError) as fault:
             why = str(fault)
         if why:
             id_ = re.compile(r'[^}]*?"id"\s*:\s*("[^"]{1,99}"|\d{1,99})').match(text, start)
