@@ -314,10 +314,14 @@ class TimePaginator(Paginator):
     def _check_end(self, last: Page[Any], following: Page[Any]) -> None:
         """Check that no records follow the page that seemed to be the last.
 
+        A page without records may lead on to some.
+
         Raises:
             FatalSyncError: If records do follow, so that page was incomplete.
         """
-        self.finished = True
+        end_time, start = following.end_time or 0, int(following.params["start_time"])
+        self.finished = not start < end_time <= (last.newest or end_time)
+        self.params = {"start_time": max(start, end_time)}
         if any(second is None or second <= (last.newest or second) for _, second in following.keys):
             what = (
                 f"repeats the page at start_time {last.params['start_time']}, and more follows it"

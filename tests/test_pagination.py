@@ -260,6 +260,7 @@ hostile_servers = st.builds(
         Settings,
         extend_pages=st.booleans(),
         stuck_pages=st.sampled_from(["whole", "cut"]),
+        empty_pages=st.sampled_from([0, 1]),
         end_of_stream=st.booleans(),
     ),
     last_end_time=st.sampled_from(["true", None, 0, NEWEST * 9]),
@@ -315,6 +316,20 @@ def runs_of(
     ),
     cursor=False,
     sizes=(5, 5, 5),
+    ends=(None, None, None),
+)
+@example(  # a capped page that looks like the last one, and an empty page that leads on
+    server=Hostile(
+        [1] * 5 + [9],
+        [0],
+        set(),
+        set(),
+        3,
+        Settings(extend_pages=False, stuck_pages="cut", end_of_stream=False, empty_pages=1),
+        "true",
+    ),
+    cursor=False,
+    sizes=(1000, 1000, 1000),
     ends=(None, None, None),
 )
 @example(  # an early record that has changed since, and an end date
