@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tap_zendesk_incremental.config import SETTINGS
+from tap_zendesk_incremental.discovery import TypedFields
 from tap_zendesk_incremental.streams import CHILD_STREAMS, STREAMS, CustomObject
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def with_tables(text: str) -> str:
         "sideloads": sideloads_table,
         "settings": settings_table,
         "select": select_list,
+        "requests": requests_table,
     }
 
     def written(found: re.Match[str]) -> str:
@@ -99,6 +101,29 @@ def sideloads_table() -> str:
         if stream.include
     ]
     return _table(head, [*properties, *streams])
+
+
+def requests_of_a_quiet_run(objects: int) -> dict[str, int]:
+    """Return what a run asks for if nothing is new, with the default selection.
+
+    Args:
+        objects: How many custom objects the account has.
+    """
+    selected = [stream for stream in STREAMS if stream.selected_by_default]
+    exports = objects + sum(bool(stream.cursor or stream.time) for stream in selected)
+    typed = sum(isinstance(vars(stream).get("schema"), TypedFields) for stream in selected)
+    return {
+        "pages of exports": exports,
+        "pages of lists": objects + len(selected) - exports,
+        # Fields of these streams, custom objects, and fields of each of them.
+        "definitions, without a catalog": typed + 1 + objects,
+    }
+
+
+def requests_table() -> str:
+    """Return a table with the requests of a run with nothing new."""
+    rows = [(what, str(count)) for what, count in requests_of_a_quiet_run(objects=2).items()]
+    return _table(("Requests for", "Number"), rows)
 
 
 def settings_table() -> str:
