@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import requests
 
-from . import Simulator, credentials
-from .client import TICKETS, get
+from .simulator import Simulator, credentials
+from .simulator.client import TICKETS, get
 
 CLIENT = {"client_id": credentials.CLIENT_ID, "client_secret": credentials.CLIENT_SECRET}
 DROPPED: list[tuple[str, dict[str, Any]]] = [
@@ -27,19 +27,18 @@ INTACT: list[tuple[str, dict[str, Any]]] = [("pretty", {}), ("slow_body", {"seco
 
 
 def ask_token(zendesk: Simulator, **request: object) -> requests.Response:
-    """Asks for an OAuth token."""
+    """Request an OAuth token."""
     return requests.post(f"{zendesk.url}/oauth/tokens", json=request, timeout=60)
 
 
 def with_token(zendesk: Simulator, token: str) -> int:
-    """Gives the status that a Bearer token gets."""
+    """Return the status of a request with a Bearer token."""
     headers = {"Authorization": f"Bearer {token}"}
     url = f"{zendesk.url}/api/v2/{TICKETS}?start_time=0"
     return requests.get(url, headers=headers, timeout=60).status_code
 
 
 def test_limits_are_counted_apart_and_end_with_their_window(zendesk: Simulator) -> None:
-    """Limits are counted apart and end with their window."""
     assert (
         "zendesk-ratelimit-incremental-exports" not in get(zendesk, TICKETS, start_time=0).headers
     )
@@ -61,7 +60,6 @@ def test_limits_are_counted_apart_and_end_with_their_window(zendesk: Simulator) 
 
 
 def test_logins_are_checked_on_every_request(zendesk: Simulator) -> None:
-    """Logins are checked on every request."""
     url = f"{zendesk.url}/api/v2/{TICKETS}?start_time=0"
     password = (credentials.EMAIL, credentials.PASSWORD)
     assert requests.get(url, auth=password, timeout=60).status_code == 200
@@ -73,7 +71,6 @@ def test_logins_are_checked_on_every_request(zendesk: Simulator) -> None:
 
 
 def test_client_credentials_and_scopes(zendesk: Simulator) -> None:
-    """Client credentials and scopes."""
     grant = {"grant_type": "client_credentials", **CLIENT, "scope": "read", "expires_in": 300}
     granted = ask_token(zendesk, **grant).json()
     assert (granted["scope"], granted["expires_in"]) == ("read", 300)
@@ -93,7 +90,6 @@ def test_client_credentials_and_scopes(zendesk: Simulator) -> None:
 
 
 def test_refresh_voids_the_old_pair(zendesk: Simulator) -> None:
-    """Refresh voids the old pair."""
     grant = {"grant_type": "refresh_token", "refresh_token": credentials.REFRESH_TOKEN, **CLIENT}
     granted = ask_token(zendesk, **grant).json()
     assert with_token(zendesk, granted["access_token"]) == 200
@@ -107,7 +103,6 @@ def test_refresh_voids_the_old_pair(zendesk: Simulator) -> None:
 
 
 def test_faults_are_met_in_order(zendesk: Simulator) -> None:
-    """Faults are met in order."""
     faults = zendesk.faults
     faults.add("status", after=1, code=503, shape="errors", headers={"Retry-After": "3"})
     assert get(zendesk, TICKETS, start_time=0).status_code == 200
@@ -147,7 +142,6 @@ def test_faults_are_met_in_order(zendesk: Simulator) -> None:
 
 
 def test_bomb_inflates_to_json_of_its_size(zendesk: Simulator) -> None:
-    """Bomb inflates to json of its size."""
     zendesk.faults.add("bomb", size=5 << 20)
     response = get(zendesk, TICKETS, start_time=0)
     assert len(response.content) > 5 << 20
@@ -156,7 +150,6 @@ def test_bomb_inflates_to_json_of_its_size(zendesk: Simulator) -> None:
 
 
 def test_refusing_connections_ends(zendesk: Simulator) -> None:
-    """Refusing connections ends."""
     url = zendesk.url
     zendesk.refuse(3600.0)
     with pytest.raises(requests.ConnectionError):
@@ -171,7 +164,6 @@ def test_refusing_connections_ends(zendesk: Simulator) -> None:
 
 
 def test_the_log_knows_every_request(zendesk: Simulator) -> None:
-    """The log knows every request."""
     get(zendesk, TICKETS, start_time=0, per_page=7)
     (request,) = zendesk.requests
     assert (request.path, request.params["per_page"]) == (f"/api/v2/{TICKETS}", "7")
@@ -182,9 +174,8 @@ def test_the_log_knows_every_request(zendesk: Simulator) -> None:
 
 
 def test_as_a_process_it_is_controlled_over_http() -> None:
-    """As a process it is controlled over http."""
     command = [sys.executable, "-m", "tests.simulator", "--port", "0", "--tickets", "60"]
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[1]
     with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout

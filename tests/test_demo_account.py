@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .client import TICKETS, get
-from .demo_account import DemoSimulator
-from .demo_stories import PRIORITIES, office_minutes, story
-from .store import epoch
+from .simulator.client import TICKETS, get
+from .simulator.demo_account import DemoSimulator
+from .simulator.demo_stories import PRIORITIES, office_minutes, story
+from .simulator.store import epoch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .store import Record
+    from .simulator.store import Record
 
 SIZE = {"tickets": 400, "users": 120, "organizations": 20}
 REFERENCES = {
@@ -41,7 +41,7 @@ def demo() -> Iterator[DemoSimulator]:
 
 
 def _references(record: object) -> Iterator[tuple[str, object]]:
-    """Goes through all properties of a record, nested ones too, that point to another."""
+    """Yield the properties of a record, nested ones too, that point to another record."""
     if isinstance(record, list):
         for item in record:
             yield from _references(item)
@@ -53,7 +53,7 @@ def _references(record: object) -> Iterator[tuple[str, object]]:
 
 
 def _events_of(demo: DemoSimulator) -> dict[int, list[Record]]:
-    """Gives the ticket events with their comments, by ticket, oldest first."""
+    """Return the ticket events with their comments, by ticket, oldest first."""
     page = get(demo, "incremental/ticket_events", start_time=0, include="comment_events").json()
     found: dict[int, list[Record]] = {}
     while True:
@@ -69,7 +69,6 @@ def _events_of(demo: DemoSimulator) -> dict[int, list[Record]]:
 
 
 def test_every_id_resolves(demo: DemoSimulator) -> None:
-    """Every id resolves."""
     for resource in TOLD:
         assert demo.store.records[resource]
         for record in demo.store.records[resource].values():
@@ -79,7 +78,6 @@ def test_every_id_resolves(demo: DemoSimulator) -> None:
 
 
 def test_tickets_are_what_their_events_made_of_them(demo: DemoSimulator) -> None:
-    """Tickets are what their events made of them."""
     by_ticket = _events_of(demo)
     tickets = get(demo, TICKETS, start_time=0, include="metric_sets,comment_count").json()[
         "tickets"
@@ -115,7 +113,6 @@ def test_tickets_are_what_their_events_made_of_them(demo: DemoSimulator) -> None
 
 
 def test_breaches_are_of_replies_that_came_too_late(demo: DemoSimulator) -> None:
-    """Breaches are of replies that came too late."""
     breached = {
         event["ticket_id"]: epoch(event["time"])
         for event in demo.store.records["ticket_metric_events"].values()
@@ -135,7 +132,6 @@ def test_breaches_are_of_replies_that_came_too_late(demo: DemoSimulator) -> None
 
 
 def test_the_desk_is_a_lively_one(demo: DemoSimulator) -> None:
-    """The desk is a lively one."""
     tickets = list(demo.store.records["tickets"].values())
     statuses = {ticket["status"] for ticket in tickets}
     assert statuses >= {"closed", "solved"}
@@ -155,7 +151,6 @@ def test_the_desk_is_a_lively_one(demo: DemoSimulator) -> None:
 
 
 def test_the_same_seed_tells_the_same_stories() -> None:
-    """The same seed tells the same stories."""
     accounts = []
     for seed in (3, 3, 4):
         story.cache_clear()
@@ -166,7 +161,6 @@ def test_the_same_seed_tells_the_same_stories() -> None:
 
 
 def test_tests_can_add_to_it() -> None:
-    """Tests can add to it."""
     store = DemoSimulator(**SIZE).store
     for resource in TOLD:
         record = store.create(resource)
