@@ -33,7 +33,6 @@ class Request:
         status: the status of the response; 0 for none.
         records: the number of records in the response.
         time: monotonic second at which the request arrived.
-        duration: seconds until the response was ready.
     """
 
     method: str
@@ -43,7 +42,6 @@ class Request:
     status: int = 0
     records: int = 0
     time: float = field(default_factory=time.monotonic)
-    duration: float = 0.0
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -100,7 +98,6 @@ class Handler(BaseHTTPRequestHandler):
 
         def log(reply: Reply) -> None:
             request.status, request.records = reply.status, reply.records
-            request.duration = time.monotonic() - request.time
             simulator.requests.append(request)
 
         released = simulator.faults.released  # read before others can see that it is held

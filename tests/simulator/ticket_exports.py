@@ -10,7 +10,6 @@ from .store import iso
 if TYPE_CHECKING:
     from .store import Record
 
-ROWS = 1000
 NEWEST_SECONDS = 300
 HEADERS = {
     "id": "Id",
