@@ -62,7 +62,7 @@ class Page(Generic[R]):
         end_time: The `start_time` of the next page, in epoch seconds.
         next_page: The query parameters of the next page's URL, or None if Zendesk sends no URL.
             The tap never follows the URL itself.
-        newest: The newest time (epoch seconds) that Zendesk served when it sent the page.
+        newest: The newest time (epoch seconds) that Zendesk served when the page was asked for.
         read_at: When the tap read the page.
         sideloads: The arrays beside the records that Zendesk sent, by name, with raw items.
     """
@@ -276,7 +276,7 @@ class TimePaginator(Paginator):
             self._has_tried_larger = self._has_tried_smaller = False
         elif is_last is None and not self._is_full(page):
             # This seems to be the last page. If it is not, the next request returns more.
-            self.finished = not page.records or start == page.newest
+            self.finished = not page.records or start >= (page.newest or math.inf)
             self._presumed_last = page
             self.params = {"start_time": start + (not self.finished)}
         else:

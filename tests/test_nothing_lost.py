@@ -5,15 +5,20 @@ Each test covers a way in which records could be lost with exit code 0.
 
 from __future__ import annotations
 
+import itertools
 import time
-from typing import TYPE_CHECKING
+from email.utils import formatdate
+from functools import partial
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 import pytest
 
+from tap_zendesk_incremental.http.endpoint import NEWEST_SERVED_SECONDS
 from tap_zendesk_incremental.state import epoch, iso
 
-from .running import config_for, run_tap, select
+from .running import config_for, run_tap, select, sync
+from .simulator import wire
 from .simulator.exports import encode_cursor
 
 if TYPE_CHECKING:
@@ -134,6 +139,26 @@ def test_a_last_page_with_a_wrong_end_time(
     )
     assert new["id"] in ids_of([second], "organizations")
     assert len(second.records["organizations"]) < len(first.records["organizations"])
+
+
+@pytest.mark.parametrize("end_time", ["null", "future"])
+def test_a_slow_page_shows_no_more_than_there_was_when_it_was_asked_for(
+    zendesk: Simulator, monkeypatch: pytest.MonkeyPatch, end_time: Literal["null", "future"]
+) -> None:
+    """Zendesk dates an answer when it sends it, seconds after it has looked for records."""
+    zendesk.settings.last_end_time = end_time
+    sent_at = int(time.time()) + 30
+    monkeypatch.setattr(wire, "formatdate", partial(formatdate, sent_at))
+    monkeypatch.setattr(
+        "requests.sessions.preferred_clock", partial(next, itertools.count(step=30))
+    )
+    state = {"bookmarks": {"organizations": {"end_time": sent_at - 1000}}}
+    run = sync(config_for(zendesk), state=state, catalog=select("organizations"))
+    assert run.state
+    assert (
+        run.state["bookmarks"]["organizations"]["end_time"]
+        <= time.time() - NEWEST_SERVED_SECONDS + 1
+    )
 
 
 def test_a_state_in_the_future_is_refused(zendesk: Simulator, tmp_path: Path) -> None:

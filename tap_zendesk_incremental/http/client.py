@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 import time
 from collections import deque
 from dataclasses import dataclass, field
@@ -284,8 +285,10 @@ class Client:
             why = error_message(body) or brief(str(error))
             msg = f"the answer is not a page of {self.name}: {why}"
             raise RetriableAPIError(msg, response) from error
-        made_at = rate_limit.date_seconds(response.headers) or sent_at
-        page.newest = made_at - endpoint.newest_seconds
+        if dated := rate_limit.date_seconds(response.headers):
+            # Zendesk dates an answer when it sends it, seconds after it has looked for records.
+            sent_at = dated - math.ceil(response.elapsed.total_seconds())
+        page.newest = sent_at - endpoint.newest_seconds
         self._size.count_good_page()
         self.account.served.add(status.product_of(endpoint))
         self.account.served_at, self.account.is_down = time.monotonic(), False
