@@ -249,6 +249,7 @@ class TimePaginator(Paginator):
         self._has_tried_larger = self._has_tried_smaller = False
         self._run_start: int | None = None
         self._presumed_last: Page[Any] | None = None
+        self._doubted_start: int | None = None
 
     def advance(self, page: Page[R]) -> list[R]:
         """Move on to the page's `end_time`, or find a way past a page that leads to itself.
@@ -314,19 +315,23 @@ class TimePaginator(Paginator):
     def _check_end(self, last: Page[Any], following: Page[Any]) -> None:
         """Check that no records follow the page that seemed to be the last.
 
-        A page without records may lead on to some.
+        A page without records may lead on to some. Records that follow may have appeared late, so
+        the tap requests the page again, to see whether it leads on to them now.
 
         Raises:
-            FatalSyncError: If records do follow, so that page was incomplete.
+            FatalSyncError: If it does not, so that page is incomplete.
         """
         end_time, start = following.end_time or 0, int(following.params["start_time"])
         self.finished = not start < end_time <= (last.newest or end_time)
         self.params = {"start_time": max(start, end_time)}
         if any(second is None or second <= (last.newest or second) for _, second in following.keys):
-            what = (
-                f"repeats the page at start_time {last.params['start_time']}, and more follows it"
-            )
-            raise self._stuck(what)
+            last_start = int(last.params["start_time"])
+            if last_start == self._doubted_start:
+                what = f"repeats the page at start_time {last_start}, and more follows it"
+                raise self._stuck(what)
+            self._doubted_start, self._presumed_last, self.finished = last_start, None, False
+            self._seen.update(last.keys)
+            self.params = {"start_time": last_start}
 
     def _past_repeated(self, page: Page[Any], start: int) -> Params:
         """Return the request that leads past a page whose `end_time` is its own `start_time`.

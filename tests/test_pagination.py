@@ -414,6 +414,21 @@ def test_records_after_a_repeated_page_are_an_error() -> None:
     assert whole.tokens[-1] == {"start_time": 5}
 
 
+def test_a_record_that_appears_late_does_not_make_a_page_incomplete() -> None:
+    """It appears after the last page, and before the request that checks what follows."""
+    index: list[Key] = [(5, 1)]
+
+    def serve(asked: Params) -> Page[Key]:
+        held = [key for key in index if key[0] >= int(asked["start_time"])]
+        index[1:] = [(8, 2)]
+        end_time = max((second for second, _ in held), default=None)
+        return Page(asked, held, [(n, second) for second, n in held], None, None, end_time)
+
+    whole = export(by_time(5), serve, 100)
+    assert not whole.problem
+    assert whole.records == index
+
+
 def test_a_repeated_second_is_reported_once(caplog: pytest.LogCaptureFixture) -> None:
     index: list[Key] = [*((5, number) for number in range(12)), (9, 99)]
     settings = Settings(extend_pages=False, stuck_pages="whole")
