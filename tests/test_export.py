@@ -125,8 +125,8 @@ def check_bookmark(stream: str, bookmark: Json, run: Run, method: str) -> None:
     token = "cursor" if method == "cursor" and stream in {"tickets", "users"} else "end_time"
     has_children = stream != "organizations"
     assert bookmark.get("sideloads") == ([stream] if has_children else None)
-    expected = ["replication_key", "replication_key_value", token, "sideloads"]
-    assert list(bookmark) == expected[: 3 + has_children]
+    expected = {"replication_key", "replication_key_value", token, *["sideloads"] * has_children}
+    assert {key for key, value in bookmark.items() if value is not None} == expected
     assert bookmark["replication_key"] == KEYS[stream]
     type_ = int if stream.startswith("ticket") else str
     assert type(bookmark["replication_key_value"]) is type_
@@ -186,7 +186,8 @@ def test_a_state_of_the_other_method_resumes_a_day_before_its_value(
     assert asked(zendesk, "tickets")[0]["start_time"] == str(start)
     assert all(record["generated_timestamp"] >= start for record in by_time.records["tickets"])
     assert by_time.state is not None
-    assert by_time.state["bookmarks"]["tickets"].keys() == {
+    bookmark = by_time.state["bookmarks"]["tickets"]
+    assert {key for key, value in bookmark.items() if value is not None} == {
         "replication_key",
         "replication_key_value",
         "end_time",

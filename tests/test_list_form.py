@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from itertools import permutations
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,13 +12,13 @@ import pytest
 from tap_zendesk_incremental.state import epoch, iso
 
 from .accounts import asked, whole
-from .running import config_for, run_tap, select
+from .running import Run, config_for, run_tap, select
 from .simulator.client import get
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .running import Json, Run
+    from .running import Json
     from .simulator import Simulator
 
 LISTED = ("tickets", "users", "organizations")
@@ -203,6 +204,24 @@ def test_an_unordered_list_is_an_error(zendesk: Simulator, tmp_path: Path) -> No
     assert run.exit_code == 1
     [line] = run.log("ERROR")
     assert "does not send this list in order of change" in line
+
+
+@pytest.mark.parametrize(("first", "second"), [*permutations(FORMS, 2)])
+def test_a_full_refresh_in_another_form_leaves_no_place_of_the_first(
+    zendesk: Simulator, tmp_path: Path, first: str, second: str
+) -> None:
+    """`meltano run --full-refresh`, if it is stopped, merges its state into the one before."""
+    old = export(tmp_path, zendesk, "users", export_method=first).state
+    refresh = export(tmp_path, zendesk, "users", export_method=second, per_page=5)
+    assert old
+    end = next(n for n, message in enumerate(refresh.messages) if message["type"] == "STATE") + 1
+    new = refresh.messages[end - 1]["value"]
+    state = {"bookmarks": {"users": {**old["bookmarks"]["users"], **new["bookmarks"]["users"]}}}
+    rest = export(tmp_path, zendesk, "users", export_method=first, state=state)
+    stopped = Run(-9, b"\n".join([*refresh.lines[:end], b""]), "")
+    ids = {record["id"] for run in (stopped, rest) for record in run.records["users"]}
+    assert ids >= shown(zendesk, "users").keys()
+    assert len(stopped.records["users"]) <= 5
 
 
 def test_only_a_complete_walk_moves_the_replication_key(zendesk: Simulator, tmp_path: Path) -> None:
