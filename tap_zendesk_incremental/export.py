@@ -161,13 +161,15 @@ class Export:
             self._log_start(params, bookmark, is_exact=is_exact)
         # This machine's clock counts only here: later, the clock of Zendesk does.
         newest = int(time.time()) - endpoint.newest_seconds
-        if "start_time" in params and "cursor" not in params:
-            params["start_time"] = max(0, min(int(params["start_time"]), newest))
         if self._is_walk:
-            end_time = newest if self.end is None else min(newest, self.end - 1)
+            # With a clock that is behind, the last walk may have ended after that.
+            params["start_time"] = start = max(0, int(params.get("start_time", 0)))
+            end_time = max(start, newest if self.end is None else min(newest, self.end - 1))
             if int(params.setdefault("end_time", end_time)) > end_time:
                 # The run that began this walk had a later end_date, so this one needs another walk.
-                params = {"start_time": params.get("start_time", 0), "end_time": end_time}
+                params = {"start_time": start, "end_time": end_time}
+        elif "start_time" in params and "cursor" not in params:
+            params["start_time"] = max(0, min(int(params["start_time"]), newest))
         return PAGINATORS[endpoint.paging](self.name, params)
 
     def _log_start(self, params: Params, bookmark: Mapping[str, Any], *, is_exact: bool) -> None:

@@ -204,3 +204,16 @@ def test_a_clock_that_is_ahead_loses_nothing(
         re.search(r"clock is 7[12]\d\d s", record.getMessage()) for record in caplog.records
     )
     assert is_said == (stream in WALKED)
+
+
+@pytest.mark.parametrize("stream", WALKED)
+def test_a_clock_that_is_behind_moves_no_bookmark_back(zendesk: Simulator, stream: str) -> None:
+    """A walk begins where the last one ended, also if that is in the future of this machine."""
+    reached = int(time.time()) - 1000
+    zendesk.store.fill(stream, [reached - 9000 + 50 * n for n in range(190)])
+    behind = mock.Mock(time=lambda: time.time() - 7200)
+    state = {"bookmarks": {stream: {"end_time": reached}}}
+    with mock.patch.object(export, "time", behind):
+        run = sync(config_for(zendesk, per_page=4), catalog=select(stream), state=state)
+    assert [s["bookmarks"][stream]["end_time"] for s in run.states] == [reached] * len(run.states)
+    assert run.states
