@@ -100,6 +100,8 @@ class ChildStream(SdkStream):
     def write(self, page: Page[Any]) -> None:
         """Write the records of a page; a dry run limits them."""
         records = page.records[: self.ABORT_AT_RECORD_COUNT]
+        if records:
+            self.announce()
         self._write(records, page.read_at)
         self._counter.increment(len(records))
         self.progress.page(page, len(records))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import abc
 import contextlib
 import os
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -172,6 +173,11 @@ class SdkTap(Tap, abc.ABC):
     failure: Exception | None = None
     """The error of a stream that was exported alone, raised after the others are exported."""
 
+    @cached_property
+    def announced(self) -> dict[str, SdkStream]:
+        """The stream that wrote the latest SCHEMA message under each name."""
+        return {}
+
     def sync_all(self) -> None:  # type: ignore[misc] # final, but the SDK has no hook behind it
         """Sync all streams: the SDK begins each of them, then they are exported concurrently."""
         begun = self.begun = list[SdkPagedStream]()
@@ -237,6 +243,17 @@ class SdkStream(Stream, abc.ABC):
         """Write the SCHEMA message; the SDK repeats a child stream's for each parent record."""
         self._write_schema_message()
 
+    def announce(self) -> None:
+        """Write the SCHEMA message again if another stream has written one under the same name.
+
+        Stream maps can give several streams one name. A loader reads a record by the latest SCHEMA
+        message of its name, and drops the properties that this lacks.
+        """
+        if isinstance(self.tap, SdkTap) and any(
+            self.tap.announced.get(one.stream_alias) is not self for one in self.stream_maps
+        ):
+            self.write_schema()
+
     def write_record(self, record: dict[str, Any]) -> None:
         """Write a record with the SDK's own method, which walks through all of its values.
 
@@ -244,6 +261,12 @@ class SdkStream(Stream, abc.ABC):
             record: The record.
         """
         self._write_record_message(record)
+
+    def _write_schema_message(self) -> None:
+        """Keep which stream has written the latest SCHEMA message under a name."""
+        super()._write_schema_message()
+        if isinstance(self.tap, SdkTap):
+            self.tap.announced.update((one.stream_alias, self) for one in self.stream_maps)
 
     def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
         """Name the stream in the error of a stream map."""
@@ -312,6 +335,8 @@ class SdkPagedStream(SdkStream):
         with self._counted() as counter, self.exporting():
             while (page := (yield)) is not None:
                 with self.writing(page) as records:
+                    if records:
+                        self.announce()
                     self.write_records(records)
                     self.state_manager.is_flushed = False
                 counter.increment(len(records))
