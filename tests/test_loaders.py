@@ -112,19 +112,26 @@ def test_types_and_queries_in_duckdb(tmp_path: Path) -> None:
         first, *_ = tickets
         zendesk.store.update("tickets", first, subject="")
         system_updates = len(touched(zendesk))
-        run = run_tap(tmp_path, config_for(zendesk), catalog=select("tickets", "organizations"))
+        section = PAGE.partition("## DuckDB\n")[2].partition("\n## ")[0]
+        settings = yaml.safe_load(section.partition("```yaml\n")[2].partition("```")[0])
+        streams = ("tickets", "organizations", "chat_department_events")
+        run = run_tap(tmp_path, config_for(zendesk, **settings), catalog=select(*streams))
+        changes = zendesk.store.records["chat_department_events"]
+        values = {change["id"]: change["value"] for change in changes.values()}
     database, config = tmp_path / "zendesk.duckdb", tmp_path / "target.json"
-    settings = {"filepath": str(database), "default_target_schema": "main"}
-    config.write_text(json.dumps(settings), encoding="utf-8")
+    loaded = {"filepath": str(database), "default_target_schema": "main"}
+    config.write_text(json.dumps(loaded), encoding="utf-8")
     loader = (LOADER_PYTHON.with_name("target-duckdb"), "--config", config)
     subprocess.run(loader, input=run.stdout, check=True, capture_output=True)
-    tables = read_database(database, {"tickets": "id", "organizations": "id"})
+    tables = read_database(database, dict.fromkeys(streams, "id"))
     types, rows = tables["tickets"]
     expected = told("DuckDB")
     assert {name: types[name].split()[0] for name in expected} == expected
     assert len(rows) == len(tickets)
     assert rows[str(first)]["subject"] is None
     assert tables["organizations"][1] == {}
+    _, changed = tables["chat_department_events"]
+    assert {id_: json.loads(row["value"]) for id_, row in changed.items()} == values
     fields, times = queries("DuckDB")
     field_count = sum(len(ticket["custom_fields"]) for ticket in tickets.values())
     asked = [(SYSTEM_UPDATES, system_updates), (fields, field_count), (times, len(rows))]

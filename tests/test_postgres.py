@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from . import warehouse
-from .accounts import choose, discovered, holds, shows
+from .accounts import choose, discovered, entry_of, holds, shows
 from .postgres import TIMEOUT_SECONDS, Pipeline, as_loaded
 from .running import STREAMS, select
 from .simulator.definitions import VALUES
@@ -196,6 +196,43 @@ def load_fails(pipeline: Pipeline, says: str) -> None:
         pipeline.run(catalog=select("tickets"))
     assert says in pipeline.log("target")
     pipeline.state = None
+
+
+def test_names_that_are_too_long(pipeline: Pipeline, zendesk: Simulator) -> None:
+    """Flattening makes them, and a setting of the tap shortens them."""
+    name = "how_satisfied_were_you_with_the_answer_that_you_got_in_the_end"
+    catalog = select("users")
+    fields = entry_of(catalog, "users")["schema"]["properties"]["user_fields"]
+    fields["properties"] = {name: {"type": ["string", "null"]}}
+    user = next(iter(zendesk.store.records["users"]))
+    zendesk.store.update("users", user, user_fields={name: "very"})
+    flat = {"flattening_enabled": True, "flattening_max_depth": 1}
+    with pytest.raises(AssertionError):
+        pipeline.run(catalog=catalog, **flat)
+    assert "already exists" in pipeline.log("target")
+    pipeline.state = None
+    pipeline.run(catalog=catalog, flattening_max_key_length=63, **flat)
+    row = f"select * from users where id = {user}"  # noqa: S608 - our own number
+    assert "very" in pipeline.schema.query(row)[0].values()
+
+
+def test_rows_that_are_gone(pipeline: Pipeline, zendesk: Simulator) -> None:
+    """The loader marks them, and deletes them with another setting."""
+    first, second, *others = zendesk.store.records["sla_policies"]
+
+    def loaded(**target: object) -> dict[int, bool]:
+        """Load the policies. Return which rows there are, and whether each of them is marked."""
+        catalog = select("sla_policies")
+        pipeline.run(catalog=catalog, target=target, emit_activate_version_messages=True)
+        rows = pipeline.schema.query("select id, _sdc_deleted_at as gone_at from sla_policies")
+        return {row["id"]: row["gone_at"] is not None for row in rows}
+
+    there = dict.fromkeys(others, False)
+    assert loaded() == {first: False, second: False, **there}
+    zendesk.store.delete("sla_policies", first)
+    assert loaded() == {first: True, second: False, **there}
+    zendesk.store.delete("sla_policies", second)
+    assert loaded(hard_delete=True) == there
 
 
 def test_nul_characters(pipeline: Pipeline, zendesk: Simulator) -> None:
