@@ -9,6 +9,7 @@ from __future__ import annotations
 import abc
 import contextlib
 import os
+from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from singer_sdk import Stream, Tap, metrics
 from singer_sdk.configuration import _dict_config
 from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
 from singer_sdk.helpers.conform import TypeConformanceLevel
+from singer_sdk.mapper import RemoveRecordTransform
 
 from tap_zendesk_incremental import shutdown
 from tap_zendesk_incremental.errors import StreamMapError
@@ -174,9 +176,9 @@ class SdkTap(Tap, abc.ABC):
     """The error of a stream that was exported alone, raised after the others are exported."""
 
     @cached_property
-    def announced(self) -> dict[str, SdkStream]:
-        """The stream that wrote the latest SCHEMA message under each name."""
-        return {}
+    def announced(self) -> dict[str, list[SdkStream]]:
+        """The streams that write under each name. The last one wrote the latest SCHEMA message."""
+        return defaultdict(list)
 
     def sync_all(self) -> None:  # type: ignore[misc] # final, but the SDK has no hook behind it
         """Sync all streams: the SDK begins each of them, then they are exported concurrently."""
@@ -243,15 +245,21 @@ class SdkStream(Stream, abc.ABC):
         """Write the SCHEMA message; the SDK repeats a child stream's for each parent record."""
         self._write_schema_message()
 
+    @property
+    def _sharing(self) -> list[list[SdkStream]]:
+        """The streams that write under each name of this stream; see `SdkTap.announced`."""
+        if not isinstance(self.tap, SdkTap):
+            return []
+        maps = (one for one in self.stream_maps if not isinstance(one, RemoveRecordTransform))
+        return [self.tap.announced[one.stream_alias] for one in maps]
+
     def announce(self) -> None:
         """Write the SCHEMA message again if another stream has written one under the same name.
 
         Stream maps can give several streams one name. A loader reads a record by the latest SCHEMA
         message of its name, and drops the properties that this lacks.
         """
-        if isinstance(self.tap, SdkTap) and any(
-            self.tap.announced.get(one.stream_alias) is not self for one in self.stream_maps
-        ):
+        if any(streams[-1:] != [self] for streams in self._sharing):
             self.write_schema()
 
     def write_record(self, record: dict[str, Any]) -> None:
@@ -265,8 +273,8 @@ class SdkStream(Stream, abc.ABC):
     def _write_schema_message(self) -> None:
         """Keep which stream has written the latest SCHEMA message under a name."""
         super()._write_schema_message()
-        if isinstance(self.tap, SdkTap):
-            self.tap.announced.update((one.stream_alias, self) for one in self.stream_maps)
+        for streams in self._sharing:
+            streams[:] = [*(one for one in streams if one is not self), self]
 
     def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
         """Name the stream in the error of a stream map."""
@@ -343,7 +351,14 @@ class SdkPagedStream(SdkStream):
                 del page, records  # free the memory before the next page arrives
         self._finalize_state(self.stream_state)
         if self.is_complete and self._stream_version is not None:
-            super()._write_activate_version_message(self._stream_version)
+            if all(streams == [self] for streams in self._sharing):
+                super()._write_activate_version_message(self._stream_version)
+            else:
+                self.logger.warning(
+                    "%s is written under the name of another stream, whose rows ACTIVATE_VERSION "
+                    "would drop; rows that are gone stay",
+                    self.name,
+                )
         self._write_state_message()
 
     def get_records(self, context: Context | None) -> Iterable[dict[str, Any]]:

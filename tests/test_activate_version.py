@@ -67,6 +67,22 @@ def test_an_incomplete_export_activates_nothing(
     assert "user_fields" not in activated(export(zendesk, tmp_path, "user_fields", **settings))
 
 
+def test_streams_that_share_a_name_activate_nothing(zendesk: Simulator, tmp_path: Path) -> None:
+    """Each of them would have a target drop the rows of the other."""
+    maps = {stream: {"__alias__": "fields"} for stream in DEFINITIONS} | {"brands": None}
+    run = export(zendesk, tmp_path, *DEFINITIONS, "groups", stream_maps=maps)
+    assert activated(run) == ["groups"]
+    warnings = "\n".join(run.log("WARNING"))
+    for stream in DEFINITIONS:
+        assert f"{stream} is written under the name of another stream" in warnings
+
+
+def test_a_name_that_its_own_stream_no_longer_uses(zendesk: Simulator, tmp_path: Path) -> None:
+    maps = {"user_fields": None, "ticket_fields": {"__alias__": "user_fields"}}
+    run = export(zendesk, tmp_path, *DEFINITIONS, stream_maps=maps)
+    assert activated(run) == ["user_fields"]
+
+
 def test_a_skipped_stream_activates_nothing(zendesk: Simulator, tmp_path: Path) -> None:
     zendesk.settings.denied = {"user_fields": 403}
     run = export(zendesk, tmp_path, *DEFINITIONS)
