@@ -139,3 +139,37 @@ def test_types_and_queries_in_duckdb(tmp_path: Path) -> None:
         command = (LOADER_PYTHON, "-c", COUNT_ROWS, database, query)
         found = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         assert int(found) == count
+
+
+@pytest.mark.skipif(not LOADER_PYTHON.exists(), reason="no loader for DuckDB here; see `make test`")
+def test_no_state_of_duckdb_covers_what_it_has_not_stored(
+    zendesk_shared: Simulator, tmp_path: Path
+) -> None:
+    """By itself it stores one stream at a time, and a bookmark covers a stream's children too."""
+    catalog = select("ticket_events", "ticket_comments")
+    run = run_tap(tmp_path, config_for(zendesk_shared, per_page=20), catalog=catalog)
+    kinds = [(message["type"], message.get("stream")) for message in run.messages]
+    first_state = kinds.index(("STATE", None))
+    event, comment = ("RECORD", "ticket_events"), ("RECORD", "ticket_comments")
+    batch = kinds[:first_state].count(event) + 1
+    end = kinds.index(event, first_state) + 1  # the loader stores the batch, and ends
+    assert 0 < kinds[:end].count(comment) < batch
+
+    project = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))
+    [loader] = [one for one in project["plugins"]["loaders"] if one["name"] == "target-duckdb"]
+    settings = {one["name"]: one["value"] for one in loader["settings"] if "value" in one}
+    database, config = tmp_path / "zendesk.duckdb", tmp_path / "target.json"
+    settings |= {"filepath": str(database), "batch_size_rows": batch}
+    config.write_text(json.dumps(settings), encoding="utf-8")
+    load = subprocess.run(
+        (LOADER_PYTHON.with_name("target-duckdb"), "--config", config),
+        input=b"\n".join([*run.lines[:end], b"cut"]),
+        check=False,
+        capture_output=True,
+    )
+    assert load.returncode
+    assert json.loads(load.stdout) == run.states[0]
+    stored = read_database(database, {"ticket_events": "id", "ticket_comments": "id"})
+    for message in run.messages[:first_state]:
+        if message["type"] == "RECORD":
+            assert str(message["record"]["id"]) in stored[message["stream"]][1]
