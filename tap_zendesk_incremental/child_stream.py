@@ -220,7 +220,7 @@ class SideloadStream(ChildStream):
     parent_key: str = ""
     """The property of the items of `array` that holds the id of the parent's record."""
 
-    _is_not_sent = False
+    _has_warned = False
 
     def records_from(self, *pieces: Raw) -> Iterable[object]:
         """Build records from the `parent_properties` of one record of the parent, as JSON."""
@@ -247,8 +247,8 @@ class SideloadStream(ChildStream):
             )
             raise FatalSyncError(msg) from error
         self._records.trim(own.records)
-        if page.records and not self._is_not_sent and not self._is_sent(parent_records, page):
-            self._is_not_sent = True
+        if page.records and not self._has_warned and not self._is_sent(parent_records, page):
+            self._has_warned = True
             self.logger.warning(
                 "%s: Zendesk sends a page of %s without them, although the tap asks for them",
                 self.name,
