@@ -302,12 +302,6 @@ class ExportStream(SdkPagedStream):
     def _keeps_state(self) -> bool:
         return self.replication_method == "INCREMENTAL" and not self._is_sampled
 
-    @cached_property
-    def _token_keys(self) -> tuple[str, ...]:
-        """The keys that the bookmark may have in any form of the export."""
-        forms = (self.cursor, self.time, self.listing)
-        return tuple(key for form in forms if form for key in state.token_keys(form))
-
     @property
     def _bookmark(self) -> Mapping[str, Any]:
         """The stream's bookmark; empty if the stream ignores the state."""
@@ -408,8 +402,11 @@ class ExportStream(SdkPagedStream):
                 self.replication_key,
                 self._replication_key_value(step),
                 step.bookmark,
-                self._token_keys,
             )
+            # A runner that merges states would keep a key of this or another form that is absent.
+            for form in filter(None, (self.cursor, self.time, self.listing)):
+                for key in state.token_keys(form):
+                    bookmark.setdefault(key)
             # Even if none is selected: with `--full-refresh`, Meltano merges this bookmark into the
             # one before, whose list would stay.
             if self.child_streams:

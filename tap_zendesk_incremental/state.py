@@ -22,7 +22,7 @@ import singer_sdk  # noqa: F401
 from singer_sdk.exceptions import SingerSDKError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from tap_zendesk_incremental.http.endpoint import Endpoint
     from tap_zendesk_incremental.pagination import Params
@@ -149,13 +149,12 @@ def token_keys(endpoint: Endpoint) -> tuple[str, ...]:
     return (END_TIME, AFTER_CURSOR, UNTIL) if key else (END_TIME,)
 
 
-def after(  # noqa: PLR0913, PLR0917 (all different, and called once)
+def after(
     bookmark: Mapping[str, Any],
     endpoint: Endpoint,
     key: str | None,
     value: str | int | None,
     token: Params,
-    keys: Iterable[str] = (),
 ) -> dict[str, Any]:
     """Return the bookmark after a page whose records are all written. It never goes back.
 
@@ -166,14 +165,11 @@ def after(  # noqa: PLR0913, PLR0917 (all different, and called once)
         value: The value of the replication key up to which everything is exported, or None if
             the page is empty.
         token: The parameters of the first page that is not written.
-        keys: The keys that tokens of the stream may use. Those that do not hold are null, because
-            a runner that merges states would keep an absent one.
     """
     before = bookmark.get(VALUE) if bookmark.get(KEY) == key else None
     if value is None or (before is not None and epoch(before) > epoch(value)):
         value = before
     found: dict[str, Any] = {} if value is None else {KEY: key, VALUE: value}
-    found |= dict.fromkeys(keys)
     if READ_WHOLE_AT in bookmark:
         found[READ_WHOLE_AT] = bookmark[READ_WHOLE_AT]
     if "start_time" in token:

@@ -165,7 +165,7 @@ class TapZendeskIncremental(SdkTap):
         """
         writer = self.message_writer
         if isinstance(writer, CollectingWriter) and writer.is_state_due and self.state:
-            writer.write_message(StateMessage(value=self.state))
+            self.write_message(StateMessage(value=self.state))
 
     @cached_property
     def _progress(self) -> Progress:

@@ -72,7 +72,7 @@ class Schema:
         Raises:
             AssertionError: the query failed. The message says why.
         """
-        sql = f"set search_path to {self.name}; select row_to_json(x) from ({select}) as x"  # noqa: S608
+        sql = f"set search_path to {self.name}; select row_to_json(x) from ({select}) as x"  # noqa: S608 (our own names)
         rows = self._run("--tuples-only", "--no-align", "--command", sql).split("\n")
         return [json.loads(row) for row in rows if row]
 
@@ -95,7 +95,7 @@ class Schema:
         """
         types: dict[str, dict[str, str]] = {stream: {} for stream in streams}
         for column in self.query(
-            "select table_name, column_name, case data_type when 'ARRAY' then udt_name "  # noqa: S608
+            "select table_name, column_name, case data_type when 'ARRAY' then udt_name "  # noqa: S608 (our own names)
             "else data_type end as data_type from information_schema.columns "
             f"where table_schema = '{self.name}' and not starts_with(column_name, '_sdc_')"
         ):
@@ -103,7 +103,7 @@ class Schema:
                 types[column["table_name"]][column["column_name"]] = column["data_type"]
         # One query for all of them, because each takes a process.
         selects = (
-            f"select '{stream}' as stream, row_to_json({stream}) as row from {stream}"  # noqa: S608
+            f"select '{stream}' as stream, row_to_json({stream}) as row from {stream}"  # noqa: S608 (our own names)
             for stream in types
         )
         rows: dict[str, Records] = {stream: {} for stream in types}
