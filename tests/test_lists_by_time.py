@@ -217,3 +217,6 @@ def test_a_clock_that_is_behind_moves_no_bookmark_back(zendesk: Simulator, strea
         run = sync(config_for(zendesk, per_page=4), catalog=select(stream), state=state)
     assert [s["bookmarks"][stream]["end_time"] for s in run.states] == [reached] * len(run.states)
     assert run.states
+    spans = [one.params for one in zendesk.requests if "end_time" in one.params]
+    assert all(int(span["start_time"]) <= int(span["end_time"]) for span in spans)
+    assert bool(spans) == (stream == "satisfaction_ratings")
